@@ -10,9 +10,10 @@ from tests import no_tokens_told
 from tests.engine.listeners import Door, open_door
 from tests.nothing_skipped import pytest_make_collect_report, pytest_runtest_makereport
 from tests.postgres import postgres
+from tests.postgres_store.logs import log_address
 from tests.service.chats import Chat, open_chat
 
-__all__ = ["postgres", "pytest_make_collect_report", "pytest_runtest_makereport"]
+__all__ = ["log_address", "postgres", "pytest_make_collect_report", "pytest_runtest_makereport"]
 
 # The only place that says how hard Hypothesis tries: no test sets `max_examples` for itself. A busy
 # machine keeps neither the 200 ms that an example has by default, nor the pace of making them.

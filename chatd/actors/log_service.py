@@ -8,13 +8,16 @@ import contextlib
 import math
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 import trio
 
+from chatd.actors.log_keeper import LogKeeper
 from chatd.chat.commits import CommitFailed, CommitOutcome, StoreClosed
 from chatd.chat.records import Record
 from chatd.store import LogWriter, Store
+from chatd.store.audit import remove_old
 from chatd.store.retention import Surplus
 
 _T = TypeVar("_T")
@@ -23,7 +26,7 @@ RESTART_S = 5.0  # that a writer has to finish what is queued, before another is
 REWRITE_S = 3_600.0  # that the log is expected to take at most to be written anew
 
 
-class LogService:
+class LogService(LogKeeper):
     """Commits records and runs jobs over the log, through whichever writer there is."""
 
     def __init__(
@@ -90,6 +93,10 @@ class LogService:
         """As `LogWriter.remove`."""
         with self._noting_displacement():
             return await self._current().remove(surplus)
+
+    async def remove_old_audit(self, before_ms: int, most: int) -> int:
+        """As `LogKeeper.remove_old_audit`."""
+        return await self.maintain(partial(remove_old, before_ms=before_ms, most=most))
 
     async def index_until(self, until_s: float) -> None:
         """As `LogWriter.index_until`."""

@@ -8,16 +8,13 @@ crash in between leaves them in the history, and no member is owed what is not t
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import Protocol
 
 import attrs
 import trio
 
-from chatd.actors.log_service import LogService
+from chatd.actors.log_keeper import LogKeeper
 from chatd.observe import EventLog, MessagesRemoved
-from chatd.store import LogReaders
-from chatd.store.audit import remove_old
 from chatd.store.retention import Keep, Surplus
 
 STEP_MESSAGES = 200  # removed in one transaction, for which commits wait
@@ -42,7 +39,7 @@ class Removal(Protocol):
 class AuditRetention:
     """Removes entries of the audit that are older than `keep_days`; 0 keeps everything."""
 
-    _log: LogService
+    _log: LogKeeper
     _now_ms: Callable[[], int]
     _keep_days: float = attrs.field(kw_only=True)
 
@@ -56,22 +53,21 @@ class AuditRetention:
 
     async def run(self) -> None:
         before_ms = self._now_ms() - round(self._keep_days * DAY_MS)
-        job = partial(remove_old, before_ms=before_ms, most=STEP_MESSAGES)
-        while await self._log.maintain(job) == STEP_MESSAGES:
+        while await self._log.remove_old_audit(before_ms, STEP_MESSAGES) == STEP_MESSAGES:
             await trio.lowlevel.checkpoint()
 
 
 @attrs.define(eq=False)
 class Retention:
-    """Removes what is surplus. `keep_days` and `keep_per_room`: 0 keeps everything.
+    """Removes what `surplus` finds. `keep_days` and `keep_per_room`: 0 keeps everything.
 
     `disown` takes messages out of the queues of members; False where that failed. `forget` gets a
     connectionId, and the seq from which on that room has messages. `now_ms` is the time that ages
     go by; messages from the position `young_from` on were stored after its first call.
     """
 
-    _log: LogService
-    _readers: LogReaders
+    _log: LogKeeper
+    _surplus: Callable[[Keep, int], Awaitable[Sequence[Surplus]]]
     _disown: Callable[[Sequence[Surplus]], Awaitable[bool]]
     _forget: Callable[[str, int], None]
     _now_ms: Callable[[], int]
@@ -91,7 +87,7 @@ class Retention:
         keep = self._keep()
         removed: dict[str, MessagesRemoved] = {}
         try:
-            while surplus := await self._readers.surplus(keep, STEP_MESSAGES):
+            while surplus := await self._surplus(keep, STEP_MESSAGES):
                 if not await self._disown(surplus):
                     return
                 await self._log.remove(surplus)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 import attrs
 import trio
 
-from chatd.store import Snapshot, Store, StoreDisplaced
+from chatd.store import Snapshot, StoreDisplaced
+from chatd.store.opened_store import OpenedStore
 
 
 @attrs.define(eq=False)
@@ -19,7 +20,7 @@ class Snapshots:
     `position` is that of the log, for all parts; `failed` gets errors of the disk.
     """
 
-    _store: Store
+    _store: OpenedStore
     _position: Callable[[], int]
     _parts: Mapping[str, Callable[[], object]]
     _wall_ms: Callable[[], int]

@@ -27,7 +27,7 @@ from chatd.observe.clock import Clock
 from chatd.service.answer_roster import AnswerRoster
 from chatd.service.commands import Commands
 from chatd.sockets.adapter import Adapter
-from chatd.store import Store
+from chatd.store.opened_store import OpenedStore
 from chatd.wire.codes import Code
 
 SAMPLE_NAME = "sample.sqlite3"  # in the state directory
@@ -63,7 +63,7 @@ def configured_databases(config: Config) -> Mapping[str, DatabaseSettings]:
 
 def build_answering(
     config: Config,
-    store: Store,
+    store: OpenedStore,
     adapter: Adapter,
     commands: Commands,
     markup: Markup,

@@ -6,7 +6,7 @@ from typing import Final
 import trio
 
 from chatd import __version__
-from chatd.actors.log_service import LogService
+from chatd.actors.log_keeper import LogKeeper
 from chatd.actors.mailbox import Mailbox
 from chatd.actors.pulse import Pulse
 from chatd.actors.retention import AuditRetention, Retention
@@ -17,6 +17,7 @@ from chatd.app.ages import Ages, evidence_of
 from chatd.app.answering import build_answering, configured_databases
 from chatd.app.damage import DamageFound
 from chatd.app.disk_space import DiskSpace
+from chatd.app.logs import traces_in
 from chatd.app.running_directory import RunningDirectory
 from chatd.app.secret import key_set_place, make_keys, make_verifier
 from chatd.app.status import (
@@ -119,7 +120,7 @@ from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
 from chatd.sockets.connection import SocketIOConnection
 from chatd.sockets.local_adapter import LocalAdapter
-from chatd.store import Store
+from chatd.store.opened_store import OpenedStore
 from chatd.store.snapshots import MEMBERS, NAMES, READ_SEQS
 from chatd.wire.codes import Code
 from chatd.wire.identifiers import is_user_id
@@ -136,8 +137,8 @@ class Parts:
         self,
         config: Config,
         secret: str | None,
-        store: Store,
-        log: LogService,
+        store: OpenedStore,
+        log: LogKeeper,
         event_log: EventLog,
         clock: Clock | None = None,
         times: MessageTimes | None = None,
@@ -439,7 +440,7 @@ class Parts:
         self._build_status()
         retention = Retention(
             self.log,
-            store.readers,
+            store.surplus,
             self._commands.disown,
             self.timelines.forget,
             self._ages.now_ms,
@@ -512,7 +513,7 @@ class Parts:
             self._commands,
             self.machine,
             self.log,
-            self.store.readers,
+            traces_in(self.store, self.log),
             self.snapshots,
             self.timelines,
             self.clients,

@@ -13,11 +13,11 @@ from functools import partial
 
 import trio
 
-from chatd.actors.log_service import LogService
 from chatd.app.bounded_end import LAST_LINE_S, REMOVAL_S, BoundedEnd, part_of
 from chatd.app.build import Parts
 from chatd.app.inherited import shown_address
 from chatd.app.internal import build_internal
+from chatd.app.logs import log_of
 from chatd.app.notify import Notifier
 from chatd.app.opening import Opened
 from chatd.app.reload import Reload
@@ -64,7 +64,7 @@ async def serve(
     config, store = opened.config, opened.store
     event_log = metrics = Metrics(configuration.log)
     tap = EventTap(metrics, configuration.log)
-    writer = LogService(store, metrics.committed, metrics.synced)
+    writer = log_of(store, metrics.committed, metrics.synced)
     parts = Parts(
         config,
         opened.secret,

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import trio
 
-from chatd.actors.log_service import LogService
 from chatd.app.build import Parts
+from chatd.app.logs import log_of
 from chatd.app.opening import open_store_of
 from chatd.app.tree import supervise
 from chatd.config import Config
@@ -38,7 +38,7 @@ async def _run(
 ) -> Erased:
     clock = Clock()
     store = open_store_of(config, environment, event_log, clock)
-    log = LogService(store)
+    log = log_of(store)
     # Nobody comes in here: no token is verified with this secret.
     parts = Parts(config, unguessable_id() * 2, store, log, event_log, clock)
     try:

@@ -18,6 +18,7 @@ from chatd.app.directory import check_directory
 from chatd.app.errors import EXIT_DAMAGED, EXIT_FAILURE, StartFailedError
 from chatd.app.inherited import NOTHING_INHERITED, Inherited, shown_address
 from chatd.app.listen import internal_path, open_internal, open_public
+from chatd.app.logs import open_store_at
 from chatd.app.secret import check_reach, secret_for
 from chatd.auth import Revocations, RevocationsUnreadable, read_revocations
 from chatd.config import Config, ServerConfig, state_directory
@@ -30,7 +31,8 @@ from chatd.observe import (
     StoreRecovered,
 )
 from chatd.observe.clock import Clock
-from chatd.store import PassedOverFor, Store, open_store
+from chatd.store import PassedOverFor
+from chatd.store.opened_store import OpenedStore
 
 DESCRIPTORS_SPARE: Final = 256
 """Descriptors beside those of connections; of fewer than twice as many, a half."""
@@ -48,7 +50,7 @@ class Opened:
     revocations: Revocations
     clock: Clock
     state_dir: Path
-    store: Store
+    store: OpenedStore
     listeners: Sequence[socket.socket]
     internal: Path | None
     internal_listeners: Sequence[socket.socket]
@@ -148,14 +150,14 @@ def _revocations(state_dir: Path) -> Revocations:
 
 def open_store_of(
     config: Config, environment: Mapping[str, str], event_log: EventLog, clock: Clock
-) -> Store:
+) -> OpenedStore:
     """The store; the operator learns of all that is missing of it before anything is served.
 
-    Raises ConfigError or StoreError.
+    Raises StartFailedError, ConfigError or StoreError.
     """
     began_s = time.perf_counter()
     state_dir = state_directory(config, environment, Path.cwd())
-    store = open_store(state_dir, config.state.durability, clock)
+    store = open_store_at(state_dir, config.state, clock)
     recovered = store.recovered
     took_ms = (time.perf_counter() - began_s) * 1000
     event_log.record(

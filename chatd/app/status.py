@@ -8,7 +8,7 @@ import attrs
 import trio
 
 from chatd import __version__
-from chatd.actors.log_service import LogService
+from chatd.actors.log_keeper import LogKeeper
 from chatd.actors.pulse import SILENT_S, Pulse
 from chatd.app.answering import Answering
 from chatd.app.damage import DamageFound
@@ -27,7 +27,7 @@ from chatd.service.clients import Clients
 
 STARTING = "The port is not open yet."
 DRAINING = "The daemon is about to end and takes nobody in."
-NOT_STORED = "The disk took nothing of the last commit: no message is accepted."
+NOT_STORED = "The log took nothing of the last commit: no message is accepted."
 DAMAGED = "Some of the log cannot be read, and is passed over; run chatd store verify to see what."
 NOT_READ = "The disk did not give what was last read from the log."
 DATABASE_STARTING = "The server of this database is being started; questions wait for it."
@@ -80,9 +80,7 @@ class DaemonStatus:
         }
 
 
-def storage_conditions(
-    log: LogService, damage: DamageFound, disk: DiskSpace
-) -> Iterable[Condition]:
+def storage_conditions(log: LogKeeper, damage: DamageFound, disk: DiskSpace) -> Iterable[Condition]:
     """What may be amiss with the log and its disk."""
 
     def why_not_stored() -> str | None:

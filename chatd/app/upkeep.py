@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import attrs
 import trio
 
-from chatd.actors.log_service import LogService
+from chatd.actors.log_keeper import LogKeeper
 from chatd.actors.retention import Removal
 from chatd.app.ages import Ages
 from chatd.observe import (
@@ -41,7 +41,7 @@ class Upkeep:
     it may block. Reading `ages` now and then reports a jump of the clock.
     """
 
-    _log: LogService
+    _log: LogKeeper
     _removals: Sequence[Removal]
     _renew: Callable[[], list[str]]
     _ages: Ages

@@ -15,9 +15,14 @@ from chatd.wire.codes import Code
 
 @attrs.frozen
 class Committed:
-    """All records of the request are durable; `position` is that of the last one."""
+    """All records of the request are durable; `position` is that of the last one.
+
+    `moved`: by how much the messages of a room have higher seqs than the records say, where other
+    nodes have stored messages there that were not known.
+    """
 
     position: int
+    moved: Mapping[str, int] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -28,7 +33,15 @@ class Conflict:
     existing: Mapping[str, Message]
 
 
-CommitOutcome: TypeAlias = Committed | Conflict
+@attrs.frozen
+class Behind:
+    """Nothing of the request was written: it goes by the seqs of rooms in which other nodes have
+    stored messages meanwhile. These are the last seqs of its rooms now."""
+
+    last_seqs: Mapping[str, int]
+
+
+CommitOutcome: TypeAlias = Committed | Conflict | Behind
 
 
 class CommitFailed(Exception):

@@ -99,6 +99,11 @@ class KnownMessages:
         self._unconfirmed.get(connection_id, {}).pop(seq, None)
         self._delivered[connection_id, seq] = None
 
+    def forget_receipts(self, connection_id: str) -> None:
+        """Receipts of a room are known from its next message on."""
+        self._unconfirmed.pop(connection_id, None)
+        self._stored_from.pop(connection_id, None)
+
     def erase(self, message_id: str) -> None:
         """A message was erased: the log knows its id."""
         known = self.by_id.pop(message_id, None)

@@ -708,6 +708,13 @@ class MessageMachine:
         for message in messages:
             self._recent.add(message)
 
+    def skip_to(self, connection_id: str, last_seq: int) -> None:
+        """Learn that others have stored messages in a room, up to this one, which are not known
+        here: what is said of older ones has a hole."""
+        self._last_seqs[connection_id] = last_seq
+        self._tails.drop(connection_id)
+        self._recent.forget_receipts(connection_id)
+
     def forget_surplus(self) -> None:
         """Forget the oldest messages beyond the bounds, but never the newest one."""
         self._recent.forget_surplus()

@@ -38,6 +38,7 @@ UNSPACED: Final = (
 _GAP = re.compile(f"(?<=[{UNSPACED}])[{SEPARATORS}]+(?=[{UNSPACED}])")
 _RUN = re.compile(f"[{UNSPACED}]+")
 _WORD = re.compile(f"[^{SEPARATORS}]")
+_WHOLE_WORD = re.compile(f"[^{SEPARATORS}]+")
 _BREAK = " · "  # no folded text holds this character
 
 # What may be one character with the one before it: marks, and pieces of Hangul. As `SEPARATORS`.
@@ -114,6 +115,15 @@ def searchable(text: str) -> str:
         return text  # the tokenizer does the rest
     words = _GAP.sub(_BREAK, folded(text))
     return _RUN.sub(_apart, words)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of the text, in order, as FTS5's tokenizer takes them out of `searchable`.
+
+    >>> words_of("Grüße aus 上海。好")
+    ['grusse', 'aus', '上', '海', '·', '好']
+    """
+    return _WHOLE_WORD.findall(text.lower() if text.isascii() else searchable(text))
 
 
 def has_word(text: str) -> bool:

@@ -8,10 +8,11 @@ import attrs
 import click
 import orjson
 
+from chatd.app.logs import look_at_audit_of
 from chatd.chat.audit import AuditEntry
 from chatd.cli.moments import HOW, Moment, shown
 from chatd.cli.options import configured, load_config, say, state_dir_of
-from chatd.store import AuditQuery, look_at_audit
+from chatd.store import AuditQuery
 
 WIRE_NAMES = {
     "action": "action",
@@ -55,8 +56,9 @@ def audit(
     The oldest entry comes first. A daemon may run meanwhile. A question that is being answered is
     there as "open", a download whose end nobody knows as "begun".
     """
-    directory = state_dir_of(load_config(config_path, state__dir=state_dir).config)
-    entries = look_at_audit(directory, AuditQuery(room, user, since, until))
+    loaded = load_config(config_path, state__dir=state_dir).config
+    query = AuditQuery(room, user, since, until)
+    entries = look_at_audit_of(state_dir_of(loaded), loaded.state, query)
     if not entries and not as_json:
         say("Nothing is there.")
     for entry in entries:

@@ -9,7 +9,7 @@ import click
 
 from chatd.app.errors import EXIT_FAILURE
 from chatd.cli.admin import UNKNOWN_USER
-from chatd.cli.options import configured, fail, load_config, say, state_dir_of
+from chatd.cli.options import configured, fail, files_of_log, load_config, say, state_dir_of
 from chatd.cli.private_socket import ERASE_S, NoDaemonError, PrivateSocket
 from chatd.counts import counted
 from chatd.observe import open_log
@@ -45,7 +45,7 @@ def export_user_command(
     TARGET is a new file, with a JSON object a line. A daemon may run meanwhile. The file holds
     what the user wrote: it is for the user alone.
     """
-    directory = state_dir_of(load_config(config_path, state__dir=state_dir).config)
+    directory = files_of_log(config_path, state_dir)
     lines = export_user(directory, user_id, target)
     say(f"{target} holds {counted(lines, 'line')} about {user_id}.")
 
@@ -61,7 +61,7 @@ def export_room_command(
 
     TARGET is a new file, with a JSON object a line. A daemon may run meanwhile.
     """
-    directory = state_dir_of(load_config(config_path, state__dir=state_dir).config)
+    directory = files_of_log(config_path, state_dir)
     lines = export_room(directory, connection_id, target)
     say(f"{target} holds {counted(lines, 'line')} of {connection_id}.")
 

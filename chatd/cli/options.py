@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from chatd.app.errors import EXIT_FAILURE, StartFailedError
+from chatd.app.logs import require_sqlite
 from chatd.config import Config, ConfigError, Loaded, load, state_directory
 from chatd.observe import traceback_of
 from chatd.observe.lines import visible
@@ -46,6 +47,14 @@ def load_config(path: Path | None, **overrides: object) -> Loaded:
 def state_dir_of(config: Config) -> Path:
     """The directory for state, here and in this environment. Raises ConfigError."""
     return state_directory(config, os.environ, Path.cwd())
+
+
+def files_of_log(path: Path | None, state_dir: str | None) -> Path:
+    """The state directory of a configuration whose log is in it. Raises ConfigError, and
+    StartFailedError where the log is in PostgreSQL."""
+    config = load_config(path, state__dir=state_dir).config
+    require_sqlite(config.state)
+    return state_dir_of(config)
 
 
 def say(text: str) -> None:

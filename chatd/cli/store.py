@@ -10,7 +10,7 @@ import click
 from chatd.app.errors import EXIT_DAMAGED
 from chatd.app.secret import SECRET_NAME
 from chatd.auth.revocations import REVOCATIONS_NAME
-from chatd.cli.options import configured, load_config, say, state_dir_of
+from chatd.cli.options import configured, files_of_log, say
 from chatd.counts import counted
 from chatd.observe.clock import Clock
 from chatd.store import Verified, back_up_store, restore_store, verify_store
@@ -20,10 +20,6 @@ def _of_a_state_directory(command: Callable[..., Any]) -> Callable[..., Any]:
     return configured(
         click.option("--state-dir", help="Where the log of messages is kept (state.dir).")(command)
     )
-
-
-def _state_directory(config_path: Path | None, state_dir: str | None) -> Path:
-    return state_dir_of(load_config(config_path, state__dir=state_dir).config)
 
 
 @click.group()
@@ -39,7 +35,7 @@ def verify_command(config_path: Path | None, state_dir: str | None) -> None:
     A daemon may run meanwhile. Nothing is changed. The exit code is 0 if the store is sound, and
     74 if it is damaged.
     """
-    directory = _state_directory(config_path, state_dir)
+    directory = files_of_log(config_path, state_dir)
     verified = verify_store(directory)
     for finding in verified.findings:
         say(finding.text)
@@ -70,7 +66,7 @@ def backup_command(config_path: Path | None, state_dir: str | None, target: Path
     messages, but neither the configuration nor a secret: keep a copy of jwt-secret in the state
     directory, if you use it.
     """
-    directory = _state_directory(config_path, state_dir)
+    directory = files_of_log(config_path, state_dir)
     made = back_up_store(directory, target)
     say(f"{made.path} holds {counted(made.message_count, 'message')} in {made.size_bytes} bytes.")
     beside = [name for name in (SECRET_NAME, REVOCATIONS_NAME) if (directory / name).exists()]
@@ -88,7 +84,7 @@ def restore_command(config_path: Path | None, state_dir: str | None, backup: Pat
     BACKUP is checked first, and copied. The files that were there before are moved into the
     directory replaced-TIME, never deleted. Clients start over from what is restored.
     """
-    directory = _state_directory(config_path, state_dir)
+    directory = files_of_log(config_path, state_dir)
     done = restore_store(directory, backup, Clock().wall_ms())
     if done.replaced is not None:
         say(f"What was there before is in {done.replaced}.")

@@ -37,6 +37,7 @@ UNIX_PREFIX = "unix:"
 """Before the path of a socket, where otherwise a host or an address stands."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_SCHEMA_NAME = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
 _POSTGRES_ADDRESS = re.compile(r"postgres(?:ql)?://|\s*[a-z_]+\s*=")
 _UNFIT_FOR_SQL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _ONE_PARAMETER = re.compile(r"\$1(?![0-9])")
@@ -156,6 +157,18 @@ class PostgresAddress(ValueKind):
                 return value
             raise InvalidValue(f"must be {self.wants}, not another text")
         raise InvalidValue(f"must be {self.wants}, not {kind_of(value)}")
+
+
+@attrs.frozen
+class SchemaName(ValueKind):
+    """The name of a schema of PostgreSQL, in the form in which it needs no quotes."""
+
+    wants: str = "1 to 63 of a-z, 0-9 and _, beginning with a letter or _, and not with pg_"
+
+    def structure(self, value: object) -> str:
+        if isinstance(value, str) and _SCHEMA_NAME.fullmatch(value):
+            return value
+        raise self.refusal(value)
 
 
 @attrs.frozen

@@ -32,6 +32,7 @@ from chatd.config.kinds import (
     PublicAddress,
     Rate,
     RoomsQuery,
+    SchemaName,
     Seconds,
     Text,
     ValueKind,
@@ -383,10 +384,25 @@ class StateConfig:
         "Directory; empty: $STATE_DIRECTORY, $XDG_STATE_HOME/chatd or ~/.local/state/chatd.",
         "systemd sets the first, the others are the XDG Base Directory Specification's.",
     )
+    url: str = key(
+        "",
+        PostgresAddress(),
+        "The database of PostgreSQL (14 or newer) that keeps the messages, as libpq reads it, TLS "
+        "as it says (sslmode=verify-full); empty: SQLite in dir.",
+        "Supabase's is that of a direct connection, or of the pooler in session mode, never in "
+        "transaction mode.",
+        secret=True,
+    )
+    schema: str = key(
+        "chatd",
+        SchemaName(),
+        "The schema of that database with the tables of chatd, and of nobody else.",
+        "Each chatd of a database has its own.",
+    )
     durability: str = key(
         "fsync",
         Choice(("fsync", "write")),
-        '"fsync" survives a power cut, "write" a killed process only.',
+        '"fsync" survives a power cut, "write" a killed process only; of PostgreSQL\'s, with url.',
         "A message that was acknowledged is stored.",
     )
     snapshot_interval_s: float = key(

@@ -43,8 +43,7 @@ DRAINING: Final = ConditionKind("draining", Gravity.OUT_OF_SERVICE, "the daemon 
 STORAGE_ERROR: Final = ConditionKind(
     "storage_error",
     Gravity.OUT_OF_SERVICE,
-    "no message is accepted: the disk took nothing of the last commit, or a file of the log is "
-    "gone",
+    "no message is accepted: the log took nothing of the last commit, or a file of it is gone",
     is_public=True,
 )
 ACTOR_SILENT: Final = ConditionKind(

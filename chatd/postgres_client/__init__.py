@@ -8,5 +8,8 @@ from chatd.postgres_client.address import (
     why_misread as why_misread,
     why_unreached as why_unreached,
 )
-from chatd.postgres_client.connection import TrioConnection as TrioConnection
+from chatd.postgres_client.connection import (
+    TrioConnection as TrioConnection,
+    conninfo_of as conninfo_of,
+)
 from chatd.postgres_client.pool import Pool as Pool, Unreachable as Unreachable

@@ -34,6 +34,14 @@ _USUAL: Final = {
 _NEEDED: Final = {"connect_timeout": str(CONNECT_S), "client_encoding": "UTF8"}
 
 
+def conninfo_of(address: str) -> str:
+    """What libpq is given to connect with the database at `address`: it holds the password. Raises
+    `psycopg.ProgrammingError` where the address cannot be read."""
+    said = conninfo_to_dict(address)
+    usual = {name: value for name, value in _USUAL.items() if name not in said}
+    return make_conninfo(address, **usual, **_NEEDED)
+
+
 class TrioConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
     """A connection for one task at a time, whose statements are committed one by one.
 
@@ -56,8 +64,13 @@ class TrioConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
             opening.abandon()
             raise
         assert opening.opened is not None
-        connection = cls(opening.opened.pgconn)
-        connection._opened = opening.opened
+        return await cls.adopt(opening.opened)
+
+    @classmethod
+    async def adopt(cls, opened: "psycopg.Connection[Any]") -> Self:
+        """Go on with a connection that blocks, and that nobody else uses from now on."""
+        connection = cls(opened.pgconn)
+        connection._opened = opened
         connection.prepare_threshold = None
         await connection.set_autocommit(True)
         return connection
@@ -92,9 +105,7 @@ class _Opening:
     _lock: threading.Lock = attrs.field(init=False, factory=threading.Lock)
 
     def run(self) -> None:
-        said = conninfo_to_dict(self._address)
-        usual = {name: value for name, value in _USUAL.items() if name not in said}
-        opened = psycopg.connect(make_conninfo(self._address, **usual, **_NEEDED))
+        opened = psycopg.connect(conninfo_of(self._address))
         with self._lock:
             if self._is_abandoned:
                 opened.close()

@@ -5,7 +5,7 @@ database cannot be reached, it is tried again after waits that double, and what 
 fails at once: a database that comes back is not met by everybody's attempts.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
 import psycopg
@@ -34,11 +34,17 @@ class Unreachable(Exception):
 
 
 class Pool:
-    """Connections with the database at `address`, `connections_max` at most."""
+    """Connections with the database at `address`, `connections_max` at most.
 
-    def __init__(self, address: str, connections_max: int) -> None:
+    Each connection has these `settings` of the server, by their names.
+    """
+
+    def __init__(
+        self, address: str, connections_max: int, settings: Mapping[str, str] | None = None
+    ) -> None:
         self._address = address
         self._connections_max = connections_max
+        self._settings = dict(settings or {})
         self._places = trio.Semaphore(connections_max)
         self._threads = trio.CapacityLimiter(connections_max)
         self._kept: list[tuple[TrioConnection, float]] = []  # and since when
@@ -104,12 +110,26 @@ class Pool:
             raise Unreachable(self._why)
         try:
             connection = await TrioConnection.open(self._address, self._threads)
+            await self._set(connection)
         except psycopg.Error as error:
             self._why = why_unreached(self._address, error)
             self._not_before_s = trio.current_time() + self._backoff.failed()
             raise Unreachable(self._why) from None
         self._backoff.succeeded()
         return connection
+
+    async def _set(self, connection: TrioConnection) -> None:
+        """Set what each connection has. As options of the address, a pooler may not let it pass."""
+        if not self._settings:
+            return
+        calls = ", ".join(["set_config(%s, %s, false)"] * len(self._settings))
+        try:
+            await connection.execute(
+                f"SELECT {calls}", [part for pair in self._settings.items() for part in pair]
+            )
+        except BaseException:
+            connection.drop()
+            raise
 
     async def _give_back(self, connection: TrioConnection, closed: int) -> None:
         if closed != self._closed:

@@ -7,14 +7,13 @@ change. The last step writes the log anew, so that no byte of it is left in the 
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 import attrs
 import trio
 
-from chatd.actors.log_service import LogService
+from chatd.actors.log_keeper import LogKeeper
 from chatd.actors.snapshots import Snapshots
 from chatd.answers.service import AnswerService
 from chatd.chat.audit import BEGUN, AuditAction, AuditEnd, AuditEntry
@@ -35,9 +34,9 @@ from chatd.service.rooms import Rooms
 from chatd.service.senders import TaskOrigin
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
-from chatd.store import CommitFailed, LogReaders, StoreClosed, StoreDisplaced, StoreReadFailed
-from chatd.store import erasure as log_erasure
+from chatd.store import CommitFailed, StoreClosed, StoreDisplaced, StoreReadFailed
 from chatd.store.retention import Surplus
+from chatd.store.traces import Traces
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.events import RoomRevoked
 from chatd.wire.identifiers import RESERVED_USER_PREFIX
@@ -69,8 +68,8 @@ class Erasures:
 
     _commands: Commands
     _machine: MessageMachine
-    _log: LogService
-    _readers: LogReaders
+    _log: LogKeeper
+    _traces: Traces
     _snapshots: Snapshots
     _timelines: Timelines
     _clients: Clients
@@ -102,7 +101,7 @@ class Erasures:
     async def resume(self) -> None:
         """Finish what was begun before; what cannot be finished now is left to the next start."""
         with contextlib.suppress(StoreReadFailed):
-            for one in await self._readers.look(log_erasure.unfinished_erasures):
+            for one in await self._traces.unfinished():
                 erase = (
                     self._erase_user if one.action is AuditAction.ERASE_USER else self._delete_room
                 )
@@ -146,7 +145,7 @@ class Erasures:
     async def _end(self, action: AuditAction, target: str, elapsed_ms: int) -> None:
         """Note that it is done, also for those that were cut off before: they would be done again,
         to what was written since."""
-        for one in await self._readers.look(log_erasure.unfinished_erasures):
+        for one in await self._traces.unfinished():
             if (one.action, one.target) == (action, target):
                 now_ms = self._clock.wall_ms()
                 end = AuditEnd(one.span, now_ms, DONE, elapsed_ms=elapsed_ms)
@@ -170,7 +169,7 @@ class Erasures:
         self._typing.forget(user_id=user_id)
         await self._presence.forget(user_id=user_id)
         await self._snapshots.renew()
-        await self._log.maintain(partial(log_erasure.forget_user, user_id=user_id, name=name))
+        await self._traces.forget_user(user_id, name)
         await self._timelines.loaded()
         self._machine.forget_user(user_id)
 
@@ -179,16 +178,14 @@ class Erasures:
             return without_mention(message, user_id) if mentions else None
 
         self._timelines.erase(unmentioned)
-        await self._write_anew()
+        await self._traces.write_anew()
         return Erased(messages, reactions, len(rooms))
 
     async def _take_reactions_off(self, user_id: str) -> int:
         taken, position = 0, 0
         while True:
             as_of = self._machine.last_revs()
-            found = await self._readers.look(
-                partial(log_erasure.reacted_by, user_id=user_id, after=position, most=STEP_MESSAGES)
-            )
+            found = await self._traces.reacted_by(user_id, position, STEP_MESSAGES)
             if not found.messages:
                 return taken
             for message in found.messages:
@@ -212,8 +209,7 @@ class Erasures:
 
     async def _erase_answers(self, user_id: str, name: str) -> int:
         erased = 0
-        find = partial(log_erasure.answers_to, user_id=user_id, most=STEP_MESSAGES)
-        while answers := await self._readers.look(find):
+        while answers := await self._traces.answers_to(user_id, STEP_MESSAGES):
             await self._erase(answers, name)
             erased += len(answers)
         return erased
@@ -222,11 +218,7 @@ class Erasures:
         """All messages of a user, also those that were stored meanwhile."""
         erased, position = 0, 0
         while True:
-            found = await self._readers.look(
-                partial(
-                    log_erasure.messages_of, user_id=user_id, after=position, most=STEP_MESSAGES
-                )
-            )
+            found = await self._traces.messages_of(user_id, position, STEP_MESSAGES)
             if not found.messages and not position:
                 return erased
             if found.messages:
@@ -234,7 +226,7 @@ class Erasures:
                 erased += len(found.messages)
             position = found.position if found.messages else 0
 
-    async def _erase(self, messages: tuple[Message, ...], name: str) -> None:
+    async def _erase(self, messages: Sequence[Message], name: str) -> None:
         origin = TaskOrigin()
         await self._commands.settle(EraseMessages(origin, messages, name))
         _demand(origin.refusal)
@@ -253,10 +245,10 @@ class Erasures:
         self._typing.forget(connection_id=connection_id)
         await self._presence.forget(connection_id=connection_id)
         await self._snapshots.renew()
-        await self._log.maintain(partial(log_erasure.forget_room, connection_id=connection_id))
+        await self._traces.forget_room(connection_id)
         await self._timelines.loaded()
         self._machine.forget_room(connection_id)
-        await self._write_anew()
+        await self._traces.write_anew()
         return Erased(removed, 0, len(members))
 
     async def _remove_messages(self, connection_id: str) -> int:
@@ -284,13 +276,6 @@ class Erasures:
     async def _remove_members(self, members: list[tuple[str, str]]) -> None:
         for room, user_id in members:
             _demand(await self._commands.remove_member(room, user_id))
-
-    async def _write_anew(self) -> None:
-        """Nothing of what was removed stays in the files of the log."""
-        begin = True
-        while await self._log.maintain(partial(log_erasure.merge_index, begin=begin)):
-            begin = False
-        await self._log.rewrite()
 
 
 def _demand(refusal: Refusal | None) -> None:

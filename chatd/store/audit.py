@@ -94,15 +94,16 @@ def read_audit(connection: sqlite3.Connection, query: AuditQuery) -> Iterator[Au
     answered are among them, as `OPEN`. A row that is broken is passed over."""
     narrowed = query.connection_id, query.user_id, query.since_ms, query.until_ms
     for row in connection.execute(_ENTRIES, narrowed):
-        entry = _entry(*row[1:])
+        entry = entry_of(*row[1:])
         if entry is not None:
             yield entry
 
 
-def _entry(
+def entry_of(
     at_ms: int, action: object, user_id: str, outcome: str, address: str | None, room: str | None,
     message_id: str | None, statement: str | None, *rest: Any,
 ) -> AuditEntry | None:  # fmt: skip
+    """The entry in a row; None where it is broken."""
     if action not in frozenset(AuditAction):
         return None  # of a newer chatd, or broken
     if outcome == OPEN and message_id is not None and "-" not in message_id:

@@ -360,7 +360,7 @@ class Batch:
         self.last_revs[room] = change.rev
         if not isinstance(change, ReactionChanged):
             self._mentions[room_id, message.seq] = message.mentions
-        kind, written = _kind_and_text(change)
+        kind, written = kind_and_text(change)
         self._rows[_ADD_CHANGE].append(
             (
                 self.position,
@@ -400,7 +400,8 @@ class Batch:
         return room_id
 
 
-def _kind_and_text(change: Change) -> tuple[str, str | None]:
+def kind_and_text(change: Change) -> tuple[str, str | None]:
+    """The kind of a change, as its row has it, and what was written."""
     match change:
         case MessageEdited(message):
             return "edit", message.content

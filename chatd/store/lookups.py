@@ -125,10 +125,18 @@ def _change_from_row(
     at_ms: object,
     written: object,
 ) -> Change | None:
-    """The change in a row; None where it is broken, as its message then says."""
     row = connection.execute(_MESSAGE_AT, (position,)).fetchone()
-    message = None if row is None else message_from_row(row)
-    if message is None or message.changes is None:
+    if row is None:
+        return None
+    return change_from(message_from_row(row), rev, kind, by, at_ms, written)
+
+
+def change_from(
+    message: Message, rev: int, kind: object, by: object, at_ms: object, written: object
+) -> Change | None:
+    """The change in a row, of a message as it is today; None where it is broken, as its message
+    then says."""
+    if message.changes is None:
         return None
     if not (isinstance(by, str) and isinstance(at_ms, int)):
         return None

@@ -129,6 +129,14 @@ class SearchPage:
     is_incomplete: bool = False
 
 
+def require_page(limit: int, before: int | None = None, after: int | None = None) -> None:
+    """`ValueError` where there is no such page."""
+    if before is not None and after is not None:
+        raise ValueError("a page lies before a seq or after one, not both")
+    if limit < 1:
+        raise ValueError(f"a page has room for a message at least, not for {limit}")
+
+
 class SearchTooBroad(Exception):
     """The query matches more than can be put in order in its time."""
 

@@ -5,7 +5,7 @@ import errno
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from chatd.store.preparation import PreparedLog, prepare_log
 from chatd.store.reader_pool import ReaderPool
 from chatd.store.readers import LogReaders
 from chatd.store.recovery import Recovered, recover
+from chatd.store.retention import Keep, Surplus
 from chatd.store.snapshots import Snapshot, remove_all, write_snapshot
 from chatd.store.writer import LogWriter
 
@@ -106,6 +107,10 @@ class Store:
         if self._writer is None:
             raise StoreClosed("The writer of the log was not started.")
         await self._writer.index_until(until_s)
+
+    async def surplus(self, keep: Keep, most: int) -> Sequence[Surplus]:
+        """As `LogReaders.surplus`."""
+        return await self.readers.surplus(keep, most)
 
     def renew(self) -> list[str]:
         """Make the files of the lock and of the mark again where somebody removed them; the names

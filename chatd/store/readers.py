@@ -24,6 +24,7 @@ from chatd.store.message_reader import (
     SearchPage,
     SearchRequest,
     StoredAnswer,
+    require_page,
 )
 from chatd.store.reader_pool import ReaderPool, Witness
 from chatd.store.retention import Keep, Surplus, find_surplus
@@ -71,17 +72,14 @@ class LogReaders(MessageReader):
         thread_id: str | None,
         answer_rows: int | None = None,
     ) -> Page:
-        if before is not None and after is not None:
-            raise ValueError("a page lies before a seq or after one, not both")
-        if limit < 1:
-            raise ValueError(f"a page has room for a message at least, not for {limit}")
+        require_page(limit, before, after)
         page = await self._pool.read(
             threads.read_page,
             connection_id,
             before=before,
             after=after,
             limit=limit,
-            thread=None if thread_id is None else _opener_keys(thread_id, connection_id),
+            thread=None if thread_id is None else opener_keys(thread_id, connection_id),
             page_bytes=self._page_bytes,
             answer_rows=answer_rows,
         )
@@ -91,8 +89,7 @@ class LogReaders(MessageReader):
     async def changed(
         self, connection_id: str, after_rev: int, limit: int, answer_rows: int | None = None
     ) -> Page:
-        if limit < 1:
-            raise ValueError(f"a page has room for a message at least, not for {limit}")
+        require_page(limit)
         page = await self._pool.read(
             threads.read_changed, connection_id, after_rev, limit, self._page_bytes, answer_rows
         )
@@ -131,7 +128,7 @@ class LogReaders(MessageReader):
         return known
 
     async def has_thread(self, connection_id: str, thread_id: str) -> bool:
-        keys = _opener_keys(thread_id, connection_id)
+        keys = opener_keys(thread_id, connection_id)
         return await self._pool.read(lookups.read_has_thread, connection_id, *keys)
 
     async def answer_to(
@@ -212,6 +209,6 @@ class LogReaders(MessageReader):
                 self.witness.damaged(Damaged("messages", message.connection_id, message.seq))
 
 
-def _opener_keys(thread_id: str, connection_id: str) -> tuple[bytes, bytes]:
+def opener_keys(thread_id: str, connection_id: str) -> tuple[bytes, bytes]:
     """The keys that the message may have which opened a thread of a room."""
     return uuid_bytes(thread_id), uuid_bytes(scoped_id(thread_id, connection_id))

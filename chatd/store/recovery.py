@@ -168,7 +168,7 @@ def _open_answer(row: Sequence[Any]) -> OpenAnswer | None:
 
 
 @attrs.define
-class _Members:
+class RecoveredMembers:
     """What is known of members: each by connection id, then by user id."""
 
     queues: dict[str, dict[str, Queue]] = attrs.field(factory=dict)
@@ -176,7 +176,7 @@ class _Members:
     names: dict[str, dict[str, str]] = attrs.field(factory=dict)
 
     @classmethod
-    def of(cls, base: Snapshot) -> "_Members":
+    def of(cls, base: Snapshot) -> "RecoveredMembers":
         """The members of a snapshot, to be brought forward."""
         return cls(
             {room: dict(queues) for room, queues in base.members.items()},
@@ -185,6 +185,7 @@ class _Members:
         )
 
     def keep(self, room: str, user: str, queue: Queue, read_seq: int, name: str | None) -> None:
+        """A user is a member of a room."""
         self.queues.setdefault(room, {})[user] = queue
         self.read_seqs.setdefault(room, {})[user] = read_seq
         if name is None:
@@ -193,11 +194,13 @@ class _Members:
             self.names.setdefault(room, {})[user] = name
 
     def remove(self, room: str, user: str) -> None:
+        """A user is none."""
         for known in (self.queues, self.read_seqs, self.names):
             known.get(room, {}).pop(user, None)
 
-    def without_empty_rooms(self) -> "_Members":
-        return _Members(
+    def without_empty_rooms(self) -> "RecoveredMembers":
+        """The same, without rooms of which nothing is known."""
+        return RecoveredMembers(
             {room: queues for room, queues in self.queues.items() if queues},
             {room: seqs for room, seqs in self.read_seqs.items() if seqs},
             {room: names for room, names in self.names.items() if names},
@@ -209,12 +212,12 @@ def _read_members(
     base: Snapshot | None,
     last_seqs: Mapping[str, int],
     damaged: list[Damaged],
-) -> _Members:
+) -> RecoveredMembers:
     if base is None or not {MEMBERS, READ_SEQS, NAMES} <= base.parts.keys():
-        members = _Members()
+        members = RecoveredMembers()
         rows = connection.execute(_ALL_MEMBERS)
     else:
-        members = _Members.of(base)
+        members = RecoveredMembers.of(base)
         rows = connection.execute(_MEMBERS_SINCE, (base.position,))
     called: dict[str, str] = {}  # one text for the name of a user in all rooms
     for room, user, is_member, read_seq, name, *columns in rows:
@@ -229,7 +232,7 @@ def _read_members(
             queue = queue_from_row(*columns)
         except (ValueError, TypeError):
             damaged.append(Damaged("members", room))
-            queue = _fallen_out(columns[0], last_seq)
+            queue = fallen_out(columns[0], last_seq)
         if not (isinstance(read_seq, int) and 0 <= read_seq <= last_seq):
             damaged.append(Damaged("members", room))
             read_seq = last_seq
@@ -242,7 +245,7 @@ def _read_members(
     return members.without_empty_rooms()
 
 
-def _fallen_out(away_seq: object, last_seq: int) -> Queue:
+def fallen_out(away_seq: object, last_seq: int) -> Queue:
     """For a queue that cannot be read: all that the member may have been owed counts as fallen
     out, and is in the history."""
     seen = away_seq if isinstance(away_seq, int) and 0 <= away_seq <= last_seq else last_seq

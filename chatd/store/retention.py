@@ -9,8 +9,10 @@ word alone: it goes with what lies behind it only up to one whose time a set clo
 and what was stored after something young is young.
 """
 
+import enum
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -30,7 +32,7 @@ _OLDEST = """
 """
 _FIRST_YOUNG_BEFORE = """
     SELECT min(m.position) FROM messages m
-    WHERE m.position BETWEEN ?1 - ?4 AND ?1 - 1 AND m.timestamp_ms BETWEEN ?2 AND ?3
+    WHERE m.position BETWEEN ? AND ? AND m.timestamp_ms BETWEEN ? AND ?
 """
 _BELOW = """
     SELECT m.position, m.message_id FROM messages m INDEXED BY messages_by_seq
@@ -70,10 +72,44 @@ class Surplus:
     first_removed: int = 1
 
 
+class Asked(enum.Enum):
+    """What a search for surplus asks of the log."""
+
+    ROOMS = enum.auto()  # number, connection id, forgotten seq, last seq, None without messages
+    OLDEST = enum.auto()  # of a room behind a seq, so many: seq, time, position
+    FIRST_YOUNG = enum.auto()  # the first position, in a range of these, with a time in a range
+
+
+Finding: TypeAlias = Generator[
+    tuple[Asked, tuple[int, ...]], Sequence[Sequence[Any]], list["Surplus"]
+]
+
+
+_STATEMENTS: Final[Mapping[Asked, str]] = {
+    Asked.ROOMS: _ROOMS,
+    Asked.OLDEST: _OLDEST,
+    Asked.FIRST_YOUNG: _FIRST_YOUNG_BEFORE,
+}
+
+
 def find_surplus(connection: sqlite3.Connection, keep: Keep, most: int) -> list[Surplus]:
     """What may go now, `most` messages in all; more may be left for the next time."""
+    finding = finding_surplus(keep, most)
+    try:
+        asked, parameters = next(finding)
+        while True:
+            rows = connection.execute(_STATEMENTS[asked], parameters).fetchall()
+            asked, parameters = finding.send(rows)
+    except StopIteration as end:
+        found: list[Surplus] = end.value
+        return found
+
+
+def finding_surplus(keep: Keep, most: int) -> Finding:
+    """The search for it, whatever keeps the log: it yields what is asked of the log next, is sent
+    the rows, and returns what may go."""
     found: list[Surplus] = []
-    rooms = connection.execute(_ROOMS).fetchall()
+    rooms = yield Asked.ROOMS, ()
     for room_id, connection_id, forgotten_seq, last_seq in rooms:
         if last_seq is None:
             continue
@@ -81,8 +117,14 @@ def find_surplus(connection: sqlite3.Connection, keep: Keep, most: int) -> list[
         if keep.per_room is not None:
             first_kept = max(first_kept, last_seq - keep.per_room + 1)
         if keep.oldest_ms is not None and first_kept <= forgotten_seq + most:
-            oldest = connection.execute(_OLDEST, (room_id, first_kept - 1, most)).fetchall()
-            first_kept = _after_the_old(connection, oldest, keep.oldest_ms, keep) or first_kept
+            oldest = yield Asked.OLDEST, (room_id, first_kept - 1, most)
+            old = _surely_old(oldest, keep.oldest_ms, keep)
+            if old:
+                at = old[-1][1]
+                bounds = (at - LOOKED_BACK, at - 1, keep.oldest_ms, keep.now_ms)
+                [(young,)] = yield Asked.FIRST_YOUNG, bounds
+                seqs = [seq for seq, position in old if young is None or position < young]
+                first_kept = seqs[-1] + 1 if seqs else first_kept
         first_kept = min(first_kept, forgotten_seq + 1 + most)
         surplus = first_kept - forgotten_seq - 1
         if surplus > 0:
@@ -93,13 +135,10 @@ def find_surplus(connection: sqlite3.Connection, keep: Keep, most: int) -> list[
     return found
 
 
-def _after_the_old(
-    connection: sqlite3.Connection,
-    oldest: Sequence[tuple[int, object, int]],
-    oldest_ms: int,
-    keep: Keep,
-) -> int | None:
-    """The seq behind those of the oldest messages, as seq, time and position, that are too old."""
+def _surely_old(
+    oldest: Sequence[Sequence[Any]], oldest_ms: int, keep: Keep
+) -> list[tuple[int, int]]:
+    """Of the oldest messages, as seq, time and position, the seqs and positions of the old."""
     old: list[tuple[int, int]] = []
     sure = 0  # of these, so many are: the last of them has a time that a set clock may have said
     for seq, timestamp_ms, position in oldest:
@@ -110,12 +149,7 @@ def _after_the_old(
         old.append((seq, position))
         if timestamp_ms >= PLAUSIBLE_FROM_MS:
             sure = len(old)
-    if sure == 0:
-        return None
-    bounds = (old[sure - 1][1], oldest_ms, keep.now_ms, LOOKED_BACK)
-    [(young,)] = connection.execute(_FIRST_YOUNG_BEFORE, bounds)
-    seqs = [seq for seq, position in old[:sure] if young is None or position < young]
-    return seqs[-1] + 1 if seqs else None
+    return old[:sure]
 
 
 def remove(connection: sqlite3.Connection, surplus: Sequence[Surplus]) -> int:

@@ -48,13 +48,13 @@ if __name__ == "__main__":
     elif place == "opened":
         sys.meta_path.insert(0, SlowImport("chatd.app.daemon"))  # type: ignore[arg-type]
     else:
-        from chatd.app import daemon, opening
+        from chatd.app import daemon, logs
 
         match place:
             case "reading":
-                opening.open_store = dawdle
+                logs.open_store = dawdle
             case "in-c":
-                opening.open_store = dawdle_in_c
+                logs.open_store = dawdle_in_c
             case "building":
                 daemon.Parts = dawdle  # type: ignore[misc,assignment]
     from chatd.cli import main

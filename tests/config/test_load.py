@@ -100,6 +100,8 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "directory.pool_connections": 4,
         "directory.connections": {},
         "state.dir": "",
+        "state.url": "",
+        "state.schema": "chatd",
         "state.durability": "fsync",
         "state.snapshot_interval_s": 60.0,
         "state.min_free_bytes": 268_435_456,
@@ -242,8 +244,9 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         (
             '[state]\n"a\\u001bb" = 1',
             (
-                'chatd.toml: state."a\\u001bb" is not a key; known are state.dir, '
-                "state.durability, state.snapshot_interval_s, state.min_free_bytes."
+                'chatd.toml: state."a\\u001bb" is not a key; known are state.dir, state.url, '
+                "state.schema, state.durability, state.snapshot_interval_s, state.min_free_bytes, "
+                "state.url_file."
             ),
         ),
         (
@@ -385,6 +388,27 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             (
                 "chatd.toml: auth.audience must be a text of at least one character, "
                 "not an empty text."
+            ),
+        ),
+        (
+            "[state]\nurl = 'mysql://chat:hunter2@db/app'",
+            (
+                "chatd.toml: state.url must be the address of a PostgreSQL database, as "
+                '"postgresql://USER:PASSWORD@HOST/NAME", not another text.'
+            ),
+        ),
+        (
+            "[state]\nschema = 'pg_chatd'",
+            (
+                "chatd.toml: state.schema must be 1 to 63 of a-z, 0-9 and _, beginning with a "
+                'letter or _, and not with pg_, not the text "pg_chatd".'
+            ),
+        ),
+        (
+            "[state]\nschema = 'Chat; DROP'",
+            (
+                "chatd.toml: state.schema must be 1 to 63 of a-z, 0-9 and _, beginning with a "
+                'letter or _, and not with pg_, not the text "Chat; DROP".'
             ),
         ),
         (

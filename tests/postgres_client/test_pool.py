@@ -280,3 +280,25 @@ def certificate(name: str) -> tuple[bytes, bytes]:
         serialization.NoEncryption(),
     )
     return made.public_bytes(serialization.Encoding.PEM), secret
+
+
+async def test_each_connection_has_the_settings_of_its_pool(postgres: Postgres) -> None:
+    one = Pool(postgres.url("postgres", "postgres"), 1, {"work_mem": "1MB", "jit": "off"})
+
+    async def settings(connection: TrioConnection) -> tuple[object, ...] | None:
+        cursor = await connection.execute(
+            "SELECT current_setting('work_mem'), current_setting('jit')"
+        )
+        return await cursor.fetchone()
+
+    assert await one.run(settings, PATIENT_S) == ("1MB", "off")
+    one.close()
+    assert await one.run(settings, PATIENT_S) == ("1MB", "off")
+    one.close()
+
+
+async def test_a_setting_that_the_server_refuses_is_told(postgres: Postgres) -> None:
+    one = Pool(postgres.url("postgres", "postgres"), 1, {"work_mem": "plenty"})
+    with pytest.raises(Unreachable, match="work_mem"):
+        await one.run(pid_of, PATIENT_S)
+    one.close()

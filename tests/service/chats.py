@@ -39,6 +39,8 @@ from chatd.net.disconnects import DisconnectReason
 from chatd.observe import InternalError
 from chatd.observe.clock import Clock
 from chatd.observe.recorder import Recorder
+from chatd.postgres_store.sessions import LogAddress
+from chatd.postgres_store.store import open_postgres_store
 from chatd.store import (
     CommitFailed,
     CommitOutcome,
@@ -401,6 +403,15 @@ def config(
     )
 
 
+def _opened(directory: Path, postgres: LogAddress | None, *, in_memory: bool) -> tuple[Any, Any]:
+    """A store, and the side of its log that writes."""
+    if postgres is not None:
+        kept = open_postgres_store(directory, postgres)
+        return kept, kept.start_log()
+    store = open_store(directory, "write")
+    return store, MemoryLog(store) if in_memory else LogInHand(store)
+
+
 @asynccontextmanager
 async def open_chat(
     directory: Path,
@@ -408,12 +419,12 @@ async def open_chat(
     *,
     in_memory: bool = False,
     limit_s: float = HARD_LIMIT_S,
+    postgres: LogAddress | None = None,
     **sections: dict[str, object],
 ) -> AsyncIterator[Chat]:
     """The chat, for `limit_s` at most; on the way out every promise about what is left is
-    checked."""
-    store = open_store(directory / "state", "write")
-    log = MemoryLog(store) if in_memory else LogInHand(store)
+    checked. Its log is in PostgreSQL where `postgres` says where."""
+    store, log = _opened(directory / "state", postgres, in_memory=in_memory)
     recorder = Recorder()
     parts = Parts(config(**sections), SECRET, store, log, recorder)
     limit_s = 1e9 if in_memory else limit_s

@@ -1,22 +1,30 @@
-"""Histories to read from, in SQLite and in memory: what a test of `MessageReader` needs of each."""
+"""Histories to read from, in SQLite, in memory, in PostgreSQL: what a test of `MessageReader` needs
+of each."""
 
 import abc
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import trio
 
 from chatd.chat.records import Record
+from chatd.postgres_store.log import PostgresLog
+from chatd.postgres_store.opening import OpenedLog, open_log
+from chatd.postgres_store.readers import PostgresReaders
+from chatd.postgres_store.search_index import SearchIndex, pool_to_index
+from chatd.postgres_store.sessions import LogAddress
 from chatd.store.message_reader import MessageReader
 from chatd.store.opening import Store, open_store
 from chatd.store.reader_pool import ReaderPool
 from chatd.store.readers import LogReaders
 from chatd.store.retention import Surplus
 from chatd.store.writer import LogWriter
+from tests.postgres_store.logs import NOW_MS, emptied
 from tests.store.memory_reader import MemoryReader
 
-KINDS = ["sqlite", "memory"]
+KINDS = ["sqlite", "memory", "postgres"]
 
 
 class History(abc.ABC):
@@ -68,13 +76,54 @@ class MemoryHistory(History):
         self._memory.page_bytes = page_bytes
 
 
+class PostgresHistory(History):
+    def __init__(self, address: LogAddress, opened: OpenedLog) -> None:
+        self.address = address
+        self.log = PostgresLog(opened)
+        self._index_pool = pool_to_index(address)
+        self.index = SearchIndex(self._index_pool)
+        self.reader = self.readers = PostgresReaders.at(address, self.index.index_until)
+
+    async def commit(self, records: Sequence[Record]) -> None:
+        await self.log.commit(records)
+
+    async def forget(self, room: str, last_seq: int) -> None:
+        await self.log.remove([Surplus(room, last_seq + 1)])
+
+    def set_page_bytes(self, page_bytes: int) -> None:
+        self.readers.close()
+        self.reader = self.readers = PostgresReaders.at(
+            self.address, self.index.index_until, page_bytes=page_bytes
+        )
+
+    async def close(self) -> None:
+        self.readers.close()
+        self._index_pool.close()
+        assert await self.log.close(30)
+
+
+OpenHistory: TypeAlias = Callable[[Path], AbstractAsyncContextManager[History]]
+
+
 @asynccontextmanager
-async def open_history(kind: str, directory: Path) -> AsyncIterator[History]:
-    if kind == "memory":
-        yield MemoryHistory()
-        return
+async def open_in_memory(_directory: Path) -> AsyncIterator[History]:
+    yield MemoryHistory()
+
+
+@asynccontextmanager
+async def open_in_sqlite(directory: Path) -> AsyncIterator[History]:
     store = open_store(directory, "write")
     writer = store.start_writer(trio.lowlevel.current_trio_token())
     yield SqliteHistory(store, writer)
     assert await writer.close(30)
     store.close()
+
+
+@asynccontextmanager
+async def open_in_postgres(address: LogAddress) -> AsyncIterator[PostgresHistory]:
+    history = PostgresHistory(address, open_log(emptied(address), NOW_MS))
+    try:
+        await history.index.renew_form()
+        yield history
+    finally:
+        await history.close()

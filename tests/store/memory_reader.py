@@ -38,6 +38,7 @@ from chatd.store.message_reader import (
     SearchPage,
     SearchRequest,
     StoredAnswer,
+    require_page,
 )
 from chatd.store.pages import PAGE_BYTES, content_bytes
 from chatd.store.rows import uuid_bytes
@@ -115,10 +116,7 @@ class MemoryReader(MessageReader):
         thread_id: str | None,
         answer_rows: int | None = None,
     ) -> Page:
-        if before is not None and after is not None:
-            raise ValueError("a page lies before a seq or after one, not both")
-        if limit < 1:
-            raise ValueError(f"not for {limit}")
+        require_page(limit, before, after)
         if thread_id is not None:
             uuid_bytes(thread_id)
         await trio.lowlevel.checkpoint()
@@ -146,8 +144,7 @@ class MemoryReader(MessageReader):
     async def changed(
         self, connection_id: str, after_rev: int, limit: int, answer_rows: int | None = None
     ) -> Page:
-        if limit < 1:
-            raise ValueError(f"not for {limit}")
+        require_page(limit)
         await trio.lowlevel.checkpoint()
         room = self._room(connection_id)
         changed = [cut(one, answer_rows) for one in room if one.rev > after_rev]

@@ -1,7 +1,6 @@
 """Changes of messages in the log: kept with who and when, and the messages read as they are now."""
 
 import sqlite3
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from chatd.store.retention import Surplus
 from chatd.store.search_index import index_older, index_some
 from chatd.store.writer import LogWriter
 from tests.store.full_store import write_to
-from tests.store.histories import KINDS, History, open_history
+from tests.store.histories import History
 from tests.store.logs import (
     NOW_MS,
     ROOM,
@@ -44,12 +43,6 @@ from tests.store.test_damage import SECRET, break_a_page_of_messages, harm
 from tests.store.test_index_renewal import ended, started, texts
 
 THUMB = "\N{THUMBS UP SIGN}"
-
-
-@pytest.fixture(params=KINDS)
-async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[History]:
-    async with open_history(request.param, tmp_path / "state") as history:
-        yield history
 
 
 async def filled(history: History, count: int = 4) -> list[Message]:

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from chatd.chat.ids import scoped_id
 from chatd.chat.queue import Gap, QueueCut
+from chatd.chat.reading import Lack
 from chatd.chat.records import (
     AnswerClosed,
     AnswerOpened,
@@ -28,23 +29,20 @@ from chatd.store.message_reader import (
 )
 from chatd.store.search import LENGTHS_WORDS
 from tests.chat.commands import message_id
-from tests.store.histories import KINDS, History, open_history
+from tests.store.histories import History, OpenHistory
 from tests.store.logs import (
     NOW_MS,
     ROOM,
+    deleted,
+    edited,
     hit_seqs,
     last_page,
     message,
+    reacted,
     search_for,
     stored,
     stored_from,
 )
-
-
-@pytest.fixture(params=KINDS)
-async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[History]:
-    async with open_history(request.param, tmp_path / "state") as history:
-        yield history
 
 
 @pytest.fixture
@@ -354,7 +352,6 @@ async def test_the_newest_owed_are_chosen_over_all_rooms(history: History) -> No
     assert await history.reader.newest_owed({"a": ()}, 5, 0) == {}
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @given(
     rooms=st.lists(st.sampled_from("abc"), max_size=40),
     owed=st.dictionaries(st.sampled_from("abcd"), st.sets(st.integers(1, 15), min_size=1)),
@@ -363,7 +360,7 @@ async def test_the_newest_owed_are_chosen_over_all_rooms(history: History) -> No
     oldest=st.integers(0, 45),
 )
 def test_what_stays_of_the_owed_is_what_a_full_search_finds(
-    kind: str,
+    open_history: OpenHistory,
     rooms: list[str],
     owed: dict[str, set[int]],
     forgotten: dict[str, int],
@@ -392,7 +389,7 @@ def test_what_stays_of_the_owed_is_what_a_full_search_finds(
 
     async def ask(directory: Path) -> dict[str, QueueCut]:
         gaps = {room: [gap(seq, seq) for seq in sorted(seqs)] for room, seqs in owed.items()}
-        async with open_history(kind, directory) as history:
+        async with open_history(directory) as history:
             await history.commit(
                 [
                     stored(seq, room=room, timestamp_ms=NOW_MS + position)
@@ -621,3 +618,93 @@ async def test_a_query_finds_what_a_person_means(history: History) -> None:
     for query, seqs in FOUND:
         found = await history.reader.search(search_for(query), 10)
         assert set(hit_seqs(found)) == seqs, query
+
+
+FREQUENT = 300  # times that a word occurs: PostgreSQL knows 256 places of one
+LONG = "x" * 3_000  # PostgreSQL's words have 2,046 bytes
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ('"late orders"', {1, 4}),
+        ('"orders late"', {1}),
+        ('"soon orders"', set()),
+        ('"late ord"*', {1, 4}),
+        ('late -"late orders"', {2}),
+        (LONG[:150], set()),
+        (f"{LONG[:150]}*", {3, 4}),
+        (f"late -{LONG[:150]}*", {1, 2}),
+        (f"late -{LONG[:150]}", {1, 2, 4}),
+        ('"last orders"', {2}),
+    ],
+)
+async def test_frequent_and_long_words_are_words_like_others(
+    history: History, query: str, expected: set[int]
+) -> None:
+    texts = {
+        1: "late " * FREQUENT + "late orders " * FREQUENT,
+        2: "late soon " * FREQUENT + "w " * 17_000 + "last orders",
+        3: LONG,
+        4: f"{LONG}y late orders",
+    }
+    await history.commit([stored(seq, content=text) for seq, text in texts.items()])
+    found = await history.reader.search(search_for(query), 10)
+    assert set(hit_seqs(found)) == expected
+
+
+async def test_a_search_may_be_in_many_rooms(history: History) -> None:
+    rooms = [f"room {number}" for number in range(130)]
+    await history.commit([stored(1, room=room, content="late") for room in rooms])
+    for count in (1, 99, 100, 101, 130):
+        found = await history.reader.search(search_for("late", rooms[:count]), 200)
+        assert {hit.message.connection_id for hit in found.hits} == set(rooms[:count])
+
+
+async def test_a_reaction_moves_no_hit_and_an_edit_or_an_end_does(history: History) -> None:
+    messages = [message(seq, content="late") for seq in range(1, 5)]
+    await history.commit([MessageStored(one) for one in messages])
+    assert hit_seqs(await history.reader.search(search_for("late"), 10)) == [4, 3, 2, 1]
+    await history.commit(
+        [
+            reacted(messages[0], 1),
+            edited(messages[1], "soon", 2),
+            edited(messages[2], "not late any more, but very soon indeed, this week", 3),
+            deleted(messages[3], 4),
+        ]
+    )
+    assert hit_seqs(await history.reader.search(search_for("late"), 10)) == [1, 3]
+    assert hit_seqs(await history.reader.search(search_for("soon"), 10)) == [2, 3]
+
+
+async def test_numbers_beyond_any_seq_are_places_like_others(filled: History) -> None:
+    highest = 2**63 - 1
+    assert seqs(await page(filled, before=highest, limit=1)) == [30]
+    assert (await page(filled, after=highest)).messages == ()
+    assert await filled.reader.changes(ROOM, 0, highest) == ()
+    assert await filled.reader.owed(ROOM, (gap(highest, highest),), 0, 5) == ()
+    assert (await filled.reader.newest_owed({ROOM: (gap(29, highest),)}, 1, 0))[ROOM].first_seq == (
+        30
+    )
+    cursor = SearchCursor(highest, highest, highest)
+    assert (await filled.reader.search(search_for("orders"), 5, cursor)).hits == ()
+
+
+async def test_nothing_is_stored_of_a_room_or_a_user_with_a_nul(filled: History) -> None:
+    room, reader, some_id = "a\0b", filled.reader, message_id(1)
+    assert await last_page(reader, room, 5) == Page((), False, 0, 0)
+    assert (await reader.page(room, before=None, after=1, limit=1, thread_id=some_id)).root is None
+    assert (await reader.changed(room, 0, 5)).messages == ()
+    assert await reader.changes(room, 0, 5) == ()
+    assert await reader.message(some_id, [room]) is None
+    assert await reader.shown(some_id, room) is None
+    assert not await reader.has_thread(room, some_id)
+    assert await reader.owed(room, (gap(1, 9),), 0, 5) == ()
+    assert await reader.undelivered(room, "bob", 1, 9, 9) == ()
+    assert len(await reader.undelivered(ROOM, "bob\0", 1, 9, 99)) == 9
+    assert await reader.newest_owed({room: (gap(1, 9),)}, 5, 0) == {room: QueueCut(10, 0)}
+    [stretch] = await reader.stretches([Lack(room, 1, 9, 0)])
+    assert dict(stretch.by_author) == {}
+    found = await reader.search(search_for("orders", [room, ROOM], user_id="ada\0"), 5)
+    assert found.hits == ()
+    assert len((await reader.search(search_for("orders", [room, ROOM]), 5)).hits) == 5

@@ -1,7 +1,6 @@
 """Markers, names and mentions in the log: as the last record has them, whatever became of it."""
 
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import attrs
@@ -27,7 +26,7 @@ from chatd.store.snapshots import MEMBERS, Snapshot
 from chatd.store.verify import verify_store
 from chatd.store.writer import LogWriter
 from tests.store.full_store import write_snapshot_of, write_to
-from tests.store.histories import KINDS, History, open_history
+from tests.store.histories import History
 from tests.store.logs import (
     NOW_MS,
     ROOM,
@@ -40,12 +39,6 @@ from tests.store.logs import (
 )
 from tests.store.test_damage import harm
 from tests.store.test_migration import write_version_1
-
-
-@pytest.fixture(params=KINDS)
-async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[History]:
-    async with open_history(request.param, tmp_path / "state") as history:
-        yield history
 
 
 def marked(read_seq: int, user_id: str = "ada") -> ReadMarked:

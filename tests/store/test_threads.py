@@ -1,23 +1,13 @@
 """Threads and shortened answers, read from every history that keeps the contract."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import orjson
-import pytest
 
 from chatd.chat.ids import scoped_id
 from chatd.chat.queue import Gap
 from chatd.chat.records import Delivered, Message, MessageStored
 from chatd.store.message_reader import REPLIES_MAX, KnownMessage, Replies
-from tests.store.histories import KINDS, History, open_history
+from tests.store.histories import History
 from tests.store.logs import NOW_MS, ROOM, last_page, message, search_for, stored_from
-
-
-@pytest.fixture(params=KINDS)
-async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[History]:
-    async with open_history(request.param, tmp_path / "state") as history:
-        yield history
 
 
 async def store(history: History, *messages: Message) -> None:

@@ -1,0 +1,87 @@
+"""The store that the configuration names, and the side of its log that writes: SQLite, or
+PostgreSQL, which nothing is imported of where it is not named."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from chatd.actors.log_keeper import LogKeeper
+from chatd.actors.log_service import LogService
+from chatd.actors.log_traces import LogTraces
+from chatd.app.errors import EXIT_CONFIG, StartFailedError
+from chatd.chat.audit import AuditEntry
+from chatd.config import StateConfig
+from chatd.observe.clock import Clock
+from chatd.store import AuditQuery, Store, look_at_audit, open_store
+from chatd.store.opened_store import OpenedStore
+from chatd.store.traces import Traces
+
+if TYPE_CHECKING:  # it needs psycopg, which nobody has who keeps the log in SQLite
+    from chatd.postgres_store.sessions import LogAddress
+
+ONLY_FILES: Final = (
+    "[state] url is set, so that the log is in PostgreSQL, and this command knows the files of "
+    "SQLite alone; use PostgreSQL's own tools, as pg_dump."
+)
+PSYCOPG_MISSING: Final = '[state] url needs psycopg; install it: pip install "chatd[postgres]".'
+
+
+def open_store_at(directory: Path, state: StateConfig, clock: Clock) -> OpenedStore:
+    """Open the store. Raises StartFailedError or StoreError."""
+    if not state.url:
+        return open_store(directory, state.durability, clock)
+    address = _address_of(state)
+    from chatd.postgres_store.store import open_postgres_store
+
+    return open_postgres_store(directory, address, clock)
+
+
+def look_at_audit_of(directory: Path, state: StateConfig, query: AuditQuery) -> list[AuditEntry]:
+    """The entries of the audit, whether a daemon runs or not. Raises StartFailedError or
+    StoreError."""
+    if not state.url:
+        return look_at_audit(directory, query)
+    address = _address_of(state)
+    from chatd.postgres_store.audit import look_at_postgres_audit
+
+    return look_at_postgres_audit(address, query)
+
+
+def require_sqlite(state: StateConfig) -> None:
+    """Raises StartFailedError where the log is in PostgreSQL, for a command that reads files."""
+    if state.url:
+        raise StartFailedError(ONLY_FILES, EXIT_CONFIG)
+
+
+def _address_of(state: StateConfig) -> "LogAddress":
+    try:
+        from chatd.postgres_store.sessions import LogAddress
+    except ImportError:
+        raise StartFailedError(PSYCOPG_MISSING, EXIT_CONFIG) from None
+    return LogAddress(state.url, state.schema, state.durability == "fsync")
+
+
+def log_of(
+    store: OpenedStore,
+    committed: Callable[[float], None] = lambda _took_s: None,
+    synced: Callable[[float], None] = lambda _took_s: None,
+) -> LogKeeper:
+    """The side of the log that writes; `committed` and `synced` as for `LogService`."""
+    if isinstance(store, Store):
+        return LogService(store, committed, synced)
+    from chatd.postgres_store.store import PostgresStore
+
+    assert isinstance(store, PostgresStore)
+    return store.start_log(committed)
+
+
+def traces_in(store: OpenedStore, log: LogKeeper) -> Traces:
+    """What an erasure looks through."""
+    if isinstance(store, Store):
+        assert isinstance(log, LogService)
+        return LogTraces(log, store.readers)
+    from chatd.postgres_store.log import PostgresLog
+    from chatd.postgres_store.traces import PostgresTraces
+
+    assert isinstance(log, PostgresLog)
+    return PostgresTraces(log)

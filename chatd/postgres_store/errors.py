@@ -1,0 +1,49 @@
+"""Why a log in PostgreSQL cannot be opened, or is no more this node's to write.
+
+Each error is a sentence for people with a stable code. None holds anything of the address of the
+database but what libpq says of it: host, user and cause.
+"""
+
+import enum
+from typing import Final
+
+from chatd.store.errors import EXIT_FAILURE, StoreError
+
+EXIT_CONFIG: Final = 78  # EX_CONFIG of sysexits.h: another try does not help
+
+
+class Unfit(enum.StrEnum):
+    """What keeps a start from using the database."""
+
+    URL_INVALID = "state_url_invalid"
+    UNREACHABLE = "log_unreachable"
+    SERVER_TOO_OLD = "postgres_too_old"
+    NOT_UTF8 = "postgres_not_utf8"
+    READ_ONLY = "postgres_read_only"
+    NOT_DURABLE = "postgres_fsync_off"
+    TRANSACTION_POOLER = "postgres_transaction_pooler"
+    RIGHT_MISSING = "postgres_right_missing"
+    SCHEMA_FOREIGN = "schema_foreign"
+    SCHEMA_TOO_NEW = "schema_too_new"
+    SCHEMA_IN_USE = "schema_in_use"
+
+
+_MAY_PASS: Final = frozenset({Unfit.UNREACHABLE, Unfit.READ_ONLY, Unfit.SCHEMA_IN_USE})
+
+
+class DatabaseUnfit(StoreError):
+    """The database cannot be the log now."""
+
+    def __init__(self, code: Unfit, sentence: str) -> None:
+        self.code = code
+        self.sentence = sentence if sentence[-1] in ".?" else f"{sentence}."
+        self.exit_code = EXIT_FAILURE if code in _MAY_PASS else EXIT_CONFIG
+        super().__init__(f"[state] url ({code}): {self.sentence}")
+
+
+class NodeReplaced(StoreError):
+    """Another chatd has taken the log over: this one is to write nothing any more."""
+
+
+class CommitsLost(StoreError):
+    """The database has lost what it had committed. Clients have to start over."""

@@ -1,0 +1,173 @@
+"""The log as a child of a supervisor, over the one connection that writes; the counterpart of
+`chatd.actors.log_service` and of what that asks of SQLite.
+
+A batch that is in doubt ends this child where it turns out that it was carried out: the messages
+actor, which goes with it, begins again with what the log holds. Until that is known nothing else is
+written, and who sends gets `storage_error` at once.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+import trio
+
+from chatd.chat.commits import CommitFailed, CommitOutcome, StoreClosed
+from chatd.chat.records import Record
+from chatd.postgres_store.errors import CommitsLost, NodeReplaced
+from chatd.postgres_store.opening import OpenedLog
+from chatd.postgres_store.retention import FIND, REMOVE, REMOVE_OLD_AUDIT
+from chatd.postgres_store.search_index import SearchIndex
+from chatd.postgres_store.writer import LogWriter
+from chatd.store.errors import FailedCommitFound, StoreError
+from chatd.store.retention import Keep, Surplus, finding_surplus
+from chatd.wire.codes import Code
+
+IN_DOUBT: Final = "it is not known yet whether the database has an earlier batch"
+
+
+class PostgresLog:
+    """Commits records and does upkeep, one thing after the other."""
+
+    def __init__(
+        self,
+        opened: OpenedLog,
+        committed: Callable[[float], None] = lambda _took_s: None,
+        index: SearchIndex | None = None,
+    ) -> None:
+        """`committed` gets the seconds that each commit took. Without an `index` of the search
+        none is kept."""
+        self._writer = LogWriter(opened)
+        self._index = index
+        self._committed = committed
+        self._turn = trio.Lock()
+        self._doubted = trio.Event()
+        self._is_closed = False
+        self._ended: StoreError | None = None  # why nothing is written any more
+        self.is_failing = False  # the database did not take the last of what it was given
+        self.displaced: str | None = None  # there are no files that could be
+        self._asked = 0  # and not done
+        self._waiting_since_s = 0.0
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Find out what became of batches that are in doubt, until cancelled. Raises
+        FailedCommitFound, NodeReplaced, CommitsLost."""
+        with contextlib.suppress(FailedCommitFound):  # whoever begins after this reads the log
+            await self._settle()
+        if self._index is not None:
+            with contextlib.suppress(CommitFailed):  # the next step fails too, and is reported
+                await self._index.renew_form()
+        task_status.started()
+        while True:
+            await self._doubted.wait()
+            await self._settle()
+
+    async def _settle(self) -> None:
+        async with self._turn:
+            with self._noting_its_end():
+                await self._writer.settled()
+        self._doubted = trio.Event()
+
+    async def commit(self, records: Sequence[Record]) -> CommitOutcome:
+        """As `LogWriter.commit`. Raises StoreClosed at the end."""
+        began_s = trio.current_time()
+        if self._writer.is_in_doubt and self._ended is None:
+            raise CommitFailed(Code.STORAGE_ERROR, IN_DOUBT)
+        try:
+            with self._asking(), self._noting_its_end():
+                async with self._turn:
+                    outcome = await self._writer.commit(records)
+        except CommitFailed:
+            self.is_failing = True
+            if self._writer.is_in_doubt:
+                self._doubted.set()
+            raise
+        self.is_failing = False
+        self._committed(trio.current_time() - began_s)
+        return outcome
+
+    async def surplus(self, keep: Keep, most: int) -> Sequence[Surplus]:
+        """What may go now, `most` messages in all. Raises CommitFailed, StoreClosed."""
+        finding = finding_surplus(keep, most)
+        try:
+            asked, parameters = next(finding)
+            while True:
+                asked, parameters = finding.send(await self.ask(FIND[asked], parameters))
+        except StopIteration as end:
+            found: list[Surplus] = end.value
+            return found
+
+    async def remove(self, surplus: Sequence[Surplus]) -> int:
+        """Remove what is surplus; how many messages that were. Raises CommitFailed, StoreClosed."""
+        rooms = [one.connection_id for one in surplus]
+        first_kept = [one.first_kept for one in surplus]
+        [(removed,)] = await self.ask(REMOVE, (rooms, first_kept))
+        return int(removed)
+
+    async def remove_old_audit(self, before_ms: int, most: int) -> int:
+        """Remove the oldest entries of the audit from before a time, `most` of them; how many they
+        were. Raises CommitFailed, StoreClosed."""
+        [(removed,)] = await self.ask(REMOVE_OLD_AUDIT, (before_ms, most))
+        return int(removed)
+
+    async def index_until(self, until_s: float) -> None:
+        """As `SearchIndex.index_until`, beside what is committed."""
+        if self._index is not None:
+            await self._index.index_until(until_s)
+
+    async def index_older_until(self, until_s: float) -> int:
+        """As `SearchIndex.index_older_until`, beside what is committed."""
+        return 0 if self._index is None else await self._index.index_older_until(until_s)
+
+    async def ask(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+        """The rows of a statement of upkeep, which may be carried out twice. Raises CommitFailed,
+        StoreClosed."""
+        with self._asking(), self._noting_its_end():
+            async with self._turn:
+                return await self._writer.run(statement, parameters)
+
+    def waits_s(self, now_s: float) -> float:
+        """For how many seconds it has been at what was asked of it first; 0 where that is
+        nothing."""
+        return now_s - self._waiting_since_s if self._asked else 0.0
+
+    @property
+    def is_rewriting(self) -> bool:
+        """Never: the server's own vacuum writes anew what was removed."""
+        return False
+
+    async def close(self, timeout_s: float) -> bool:
+        """Finish what is under way within this time, and write nothing any more; whether it was
+        finished."""
+        self._is_closed = True
+        with trio.move_on_after(timeout_s) as scope:
+            await self._turn.acquire()
+        self._writer.close()
+        return not scope.cancelled_caught
+
+    @contextlib.contextmanager
+    def _noting_its_end(self) -> Iterator[None]:
+        """What this node is not to go on after ends `run` too, again and again: the daemon then
+        gives up."""
+        if self._ended is not None:
+            raise self._ended
+        try:
+            yield
+        except (NodeReplaced, CommitsLost) as ended:
+            self._ended = ended
+            self.is_failing = True
+            self._doubted.set()
+            raise
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        if self._is_closed:
+            raise StoreClosed("The log is closed.")
+        if not self._asked:
+            self._waiting_since_s = trio.current_time()
+        self._asked += 1
+        try:
+            yield
+        finally:
+            self._asked -= 1
+            self._waiting_since_s = trio.current_time()

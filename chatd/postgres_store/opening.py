@@ -1,0 +1,161 @@
+"""Opening the log in PostgreSQL: from an address to a database that is looked at, locked and up to
+date, and a life of this node in it.
+
+The first connection stays open, and holds the lock by which no second chatd comes in; it is the one
+that writes then. A chatd that has lost it, and finds the log taken over, writes nothing any more:
+its row in `nodes` is gone.
+"""
+
+import time
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+import psycopg
+
+from chatd import __version__
+from chatd.observe.ids import new_uuid
+from chatd.postgres_client import why_misread, why_unreached
+from chatd.postgres_store.errors import DatabaseUnfit, Unfit
+from chatd.postgres_store.migrations import migrate, version_of
+from chatd.postgres_store.recovery import RecoveredLog, recover
+from chatd.postgres_store.requirements import ServerFacts, why_unfit
+from chatd.postgres_store.sessions import LOCK_CLASS, LogAddress, connect
+
+LOCK_TRIES: Final = 50
+"""Tries to take the lock, 0.1 s apart: the server notices a killed chatd in milliseconds."""
+_LOCK_AGAIN_S: Final = 0.1
+_LOOKS: Final = 3  # at each of two connections, for a pooler
+
+_FACTS: Final = """
+    SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+           current_setting('server_encoding'),
+           pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean,
+           current_setting('fsync')::boolean, current_user::text, current_database()::text,
+           n.nspname IS NOT NULL,
+           has_database_privilege(current_database(), 'CREATE'),
+           coalesce(has_schema_privilege(n.oid, 'USAGE'), false)
+    FROM (SELECT 1) one LEFT JOIN pg_namespace n ON n.nspname = %s
+"""
+_MAY_WRITE: Final = """
+    SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND NOT (
+        has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+        AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE'))
+    ORDER BY c.relname LIMIT 1
+"""
+SESSION: Final = """
+    SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()
+"""
+_TAKE: Final = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
+_BEGIN_LIFE: Final = """
+    WITH ended AS (DELETE FROM nodes), left_open AS (DELETE FROM stays)
+    INSERT INTO nodes (name, version) VALUES (%s, %s) RETURNING node_id
+"""
+
+
+@attrs.frozen(eq=False)
+class OpenedLog:
+    """A log that is this node's: the connection that holds its lock, and which session of the
+    server that is; the number of this life of the node; what the log held."""
+
+    address: LogAddress
+    connection: "psycopg.Connection[Any]"
+    session: tuple[int, datetime]
+    node_id: int
+    log: RecoveredLog
+
+
+def open_log(address: LogAddress, now_ms: int) -> OpenedLog:
+    """Open the log, which is made where there is none. Blocks, once, at the start.
+
+    Raises DatabaseUnfit, and leaves the database as it was.
+    """
+    misread = why_misread(address.url)
+    if misread is not None:
+        raise DatabaseUnfit(Unfit.URL_INVALID, misread)
+    try:
+        connection = connect(address)
+    except psycopg.Error as error:
+        raise DatabaseUnfit(Unfit.UNREACHABLE, why_unreached(address.url, error)) from None
+    try:
+        return _opened(address, connection, now_ms)
+    except psycopg.Error as error:
+        connection.close()
+        raise _explained(address, error) from None
+    except BaseException:
+        connection.close()
+        raise
+
+
+def new_epoch() -> str:
+    """A name for a log that no other has: 16 hex digits."""
+    return new_uuid().replace("-", "")[-16:]
+
+
+def take_lock(schema: str) -> tuple[str, tuple[int, str]]:
+    """The statement that takes the lock of a log where it is free, and its parameters."""
+    return _TAKE, (LOCK_CLASS, schema)
+
+
+def _opened(address: LogAddress, connection: "psycopg.Connection[Any]", now_ms: int) -> OpenedLog:
+    schema = address.schema
+    unfit = why_unfit(_facts(address, connection), schema, needs_fsync=address.is_synced)
+    if unfit is not None:
+        raise unfit
+    version_of(connection, schema)  # before the lock, which a foreign schema has no use for
+    _lock(connection, schema)
+    migrate(connection, schema, new_epoch(), now_ms)
+    row = connection.execute(_MAY_WRITE, (schema,)).fetchone()
+    if row is not None:
+        raise DatabaseUnfit(
+            Unfit.RIGHT_MISSING,
+            f"The user of the database may not read and write the table {row[0]} of the schema "
+            f"{schema}; let its owner grant SELECT, INSERT, UPDATE and DELETE on all its tables.",
+        )
+    [(node_id,)] = connection.execute(_BEGIN_LIFE, ("", __version__))
+    [session] = connection.execute(SESSION)
+    return OpenedLog(address, connection, session, node_id, recover(connection))
+
+
+def _facts(address: LogAddress, connection: "psycopg.Connection[Any]") -> ServerFacts:
+    row = connection.execute(_FACTS, (address.schema,)).fetchone()
+    assert row is not None
+    with connect(address) as other:
+        backends = tuple((_backend(connection), _backend(other)) for _ in range(_LOOKS))
+    return ServerFacts(backends, *row)
+
+
+def _backend(connection: "psycopg.Connection[Any]") -> int:
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _lock(connection: "psycopg.Connection[Any]", schema: str) -> None:
+    for _ in range(LOCK_TRIES):
+        if connection.execute(*take_lock(schema)).fetchone() == (True,):
+            return
+        time.sleep(_LOCK_AGAIN_S)
+    raise DatabaseUnfit(
+        Unfit.SCHEMA_IN_USE,
+        f"Another chatd keeps its log in the schema {schema} of this database; end it, or give "
+        "this one a schema of its own by [state] schema.",
+    )
+
+
+def _explained(address: LogAddress, error: psycopg.Error) -> DatabaseUnfit:
+    """What a start says of an error of the server in the middle of it."""
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        said = error.diag.message_primary or "permission denied"
+        return DatabaseUnfit(
+            Unfit.RIGHT_MISSING,
+            f"The user of the database lacks a right that chatd needs ({said}); let the owner of "
+            f"the schema {address.schema} grant it.",
+        )
+    if error.sqlstate is None:
+        return DatabaseUnfit(Unfit.UNREACHABLE, why_unreached(address.url, error))
+    return DatabaseUnfit(
+        Unfit.UNREACHABLE,
+        f"The database has failed ({error.sqlstate}, {type(error).__name__}); see its own log.",
+    )

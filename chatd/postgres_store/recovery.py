@@ -1,0 +1,119 @@
+"""What a start, and an actor that begins anew, learn from a log in PostgreSQL.
+
+As in SQLite nothing grows with the number of messages, but for the members, who are read whole:
+there are no snapshots.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+import psycopg
+
+from chatd.chat.queue import Queue
+from chatd.chat.records import OpenAnswer
+from chatd.store.damage import Damaged
+from chatd.store.recovery import Recovered, RecoveredMembers, fallen_out
+from chatd.store.rows import queue_from_fields, uuid_text
+
+_META: Final = "SELECT epoch, has_scoped_ids FROM meta"
+_ROOMS: Final = "SELECT connection_id, room_id, last_seq, forgotten_seq, last_rev FROM rooms"
+_MEMBERS: Final = """
+    SELECT r.connection_id, m.user_id, m.read_seq, m.name, m.away_seq, m.away_ms, m.gaps, m.fallen
+    FROM members m JOIN rooms r USING (room_id)
+"""
+_OPEN_ANSWERS: Final = """
+    SELECT a.question_id, a.answer_id, r.connection_id, a.user_id, a.thread_id, a.opened_ms,
+           a.is_to_read, a.address
+    FROM answers a JOIN rooms r USING (room_id) WHERE a.state IS NULL ORDER BY a.opened_ms
+"""
+_NEWEST: Final = "SELECT position, timestamp_ms FROM messages ORDER BY position DESC LIMIT 1"
+
+
+@attrs.frozen
+class RecoveredLog:
+    """What the log holds, its name, and what its writer has to know of it."""
+
+    recovered: Recovered
+    epoch: str
+    room_ids: dict[str, int]
+    has_scoped: bool
+
+
+def recover(connection: "psycopg.Connection[Any]") -> RecoveredLog:
+    """Read the summary, in one view of the log. Raises `psycopg.Error`."""
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    try:
+        return _recovered(connection)
+    finally:
+        if not connection.broken:
+            connection.execute("ROLLBACK")
+
+
+def _recovered(connection: "psycopg.Connection[Any]") -> RecoveredLog:
+    [(epoch, has_scoped)] = connection.execute(_META)
+    rooms: dict[str, int] = {}
+    room_ids: dict[str, int] = {}
+    revs: dict[str, int] = {}
+    message_count = 0
+    for room, room_id, last_seq, forgotten_seq, last_rev in connection.execute(_ROOMS):
+        rooms[room], room_ids[room] = last_seq, room_id
+        message_count += last_seq - forgotten_seq  # what is there of a room is dense
+        if last_rev:
+            revs[room] = last_rev
+    damaged: list[Damaged] = []
+    members = _members(connection, rooms, damaged)
+    position, newest_ms = connection.execute(_NEWEST).fetchone() or (0, None)
+    recovered = Recovered(
+        rooms,
+        position,
+        message_count,
+        members.queues,
+        tuple(_open_answer(*row) for row in connection.execute(_OPEN_ANSWERS)),
+        tuple(damaged),
+        newest_ms,
+        revs,
+        members.read_seqs,
+        members.names,
+    )
+    return RecoveredLog(recovered, epoch, room_ids, has_scoped)
+
+
+def _members(
+    connection: "psycopg.Connection[Any]", last_seqs: Mapping[str, int], damaged: list[Damaged]
+) -> RecoveredMembers:
+    members = RecoveredMembers()
+    called: dict[str, str] = {}  # one text for the name of a user in all rooms
+    for room, user, read_seq, name, *columns in connection.execute(_MEMBERS):
+        last_seq = last_seqs[room]
+        queue: Queue
+        try:
+            queue = queue_from_fields(*columns)
+        except (ValueError, TypeError):  # somebody has written into it
+            damaged.append(Damaged("members", room))
+            queue = fallen_out(columns[0], last_seq)
+        name = None if name is None else called.setdefault(name, name)
+        members.keep(room, user, queue, min(max(read_seq, 0), last_seq), name)
+    return members
+
+
+def _open_answer(
+    question_id: bytes,
+    answer_id: bytes,
+    connection_id: str,
+    user_id: str,
+    thread_id: bytes | None,
+    opened_ms: int,
+    is_to_read: bool,
+    address: str | None,
+) -> OpenAnswer:
+    return OpenAnswer(
+        uuid_text(question_id),
+        uuid_text(answer_id),
+        connection_id,
+        user_id,
+        None if thread_id is None else uuid_text(thread_id),
+        opened_ms,
+        is_to_read,
+        address,
+    )

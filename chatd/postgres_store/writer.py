@@ -1,0 +1,361 @@
+"""The one connection of a node that writes, and what becomes of a batch on it.
+
+A batch is one statement, so that it is carried out wholly or not at all, and no lock waits for this
+node. What may go wrong, and what is done:
+
+    the connection is lost, or nothing     the outcome is unknown: connect again, and ask the row of
+    is answered for `ANSWER_S`             this node how many batches were carried out
+    an id is known                         look up whose it is: `Conflict`
+    a deadlock, a lock held for long       nothing was written: again
+    all that until `GIVE_UP_S`             `CommitFailed`
+
+A batch that was given up while its outcome was unknown is in doubt, and nothing else is written
+until it is known: `settled` says so. Where it was carried out after all, memory has to begin again
+with what the log holds. A statement of a lost connection that goes on by itself does no harm: its
+number is taken once.
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import attrs
+import psycopg
+import trio
+
+from chatd.chat.backoff import Backoff
+from chatd.chat.commits import (
+    Behind,
+    CommitFailed,
+    CommitOutcome,
+    Committed,
+    Conflict,
+    RecordRefused,
+)
+from chatd.chat.ids import scoped_id
+from chatd.chat.records import Message, MessageStored, Record
+from chatd.postgres_client import TrioConnection, why_unreached
+from chatd.postgres_store.batch import COMMIT, Batch, Heads, rooms_of
+from chatd.postgres_store.errors import CommitsLost, NodeReplaced
+from chatd.postgres_store.opening import SESSION, OpenedLog, new_epoch, take_lock
+from chatd.postgres_store.sessions import STATEMENT_S, connect_on_trio
+from chatd.postgres_store.written import SELECT_WRITTEN, written_from_row
+from chatd.store.errors import FailedCommitFound
+from chatd.store.rows import ids_from, uuid_bytes
+from chatd.wire.codes import Code
+
+GIVE_UP_S: Final = 8.0
+"""Seconds for a batch, with all attempts; then its senders get `storage_error`."""
+ANSWER_S: Final = STATEMENT_S + 1.0
+"""Seconds that the server has for an answer: it ends the statement itself before."""
+FIRST_WAIT_S: Final = 0.05
+LONGEST_WAIT_S: Final = 0.5
+"""Before the connection is tried again, doubled from the first to the longest."""
+
+_NOT_NEXT: Final = "CHD01"
+_BEHIND: Final = "CHD02"
+_SCOPED: Final = "CHD03"
+_NO_SUCCESSOR: Final = "CHD04"
+_TWIN: Final = "CHD05"
+_AGAIN: Final = frozenset({"40001", "40P01", "55P03", "57014"})
+"""Serialization, deadlock, a lock that is held, a statement that took too long: nothing was
+written."""
+_ELSEWHERE: Final = frozenset({"25006", "57P03"})
+"""A server that only reads, or does not serve yet, is not the one to be asked: another connection
+may lead to it."""
+_FULL: Final = "53100"
+_OF_RECORDS: Final = ("22", "23", _NO_SUCCESSOR, _TWIN)  # classes of errors: the caller erred
+_ENDS_IT: Final = ("FATAL", "PANIC")
+
+_COMMITS: Final = "SELECT commits FROM nodes WHERE node_id = %s"
+_NUMBER_ROOMS: Final = "SELECT name, id FROM number_rooms(%s)"
+_LAST_SEQS: Final = "SELECT connection_id, last_seq FROM rooms WHERE connection_id = ANY (%s)"
+_SEQS: Final = "SELECT message_id, seq FROM messages WHERE message_id = ANY (%s)"
+_END_SESSION: Final = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s
+"""
+_NAME_ANEW: Final = "UPDATE meta SET epoch = %s WHERE epoch = %s RETURNING epoch"
+
+_NOTHING: Final = Batch.of((), Heads({}))
+
+
+class _Lost(Exception):
+    """The connection is gone, or of no use: the outcome of what was asked is unknown."""
+
+
+@attrs.define(eq=False)
+class LogWriter:
+    """Writes for one node and one task at a time, first over the connection that opened the log."""
+
+    _opened: OpenedLog
+    _heads: Heads = attrs.field(init=False)
+    _threads: trio.CapacityLimiter = attrs.field(init=False)
+    _connection: TrioConnection | None = attrs.field(init=False, default=None)
+    _is_adopted: bool = attrs.field(init=False, default=False)
+    _has_lock: bool = attrs.field(init=False, default=True)
+    _session: tuple[int, datetime] = attrs.field(init=False)
+    _commits: int = attrs.field(init=False, default=0)  # that are known to have been carried out
+    _pending: Batch | None = attrs.field(init=False, default=None)  # whose outcome is unknown
+    _why: str = attrs.field(init=False, default="the database gave no answer")
+
+    def __attrs_post_init__(self) -> None:
+        log = self._opened.log
+        self._heads = Heads(dict(log.room_ids), log.has_scoped)
+        self._threads = trio.CapacityLimiter(1)
+        self._session = self._opened.session
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a batch was given up of which it is not known whether it was carried out."""
+        return self._pending is not None
+
+    async def commit(self, records: Sequence[Record]) -> CommitOutcome:
+        """Write all of them or none. Raises CommitFailed, RecordRefused, NodeReplaced, CommitsLost;
+        FailedCommitFound where the batch that was in doubt was carried out."""
+        with trio.move_on_after(GIVE_UP_S) as scope:
+            return await self._commit(records)
+        assert scope.cancelled_caught
+        raise CommitFailed(Code.STORAGE_ERROR, self._why)
+
+    async def settled(self) -> None:
+        """Wait until nothing is in doubt. Raises as `commit`."""
+        backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
+        while self._pending is not None:
+            with contextlib.suppress(_Lost, CommitFailed):
+                await self._settle(await self._connected())
+                return
+            await trio.sleep(backoff.failed())
+
+    async def run(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+        """The rows of a statement of upkeep, which may be carried out twice; or CommitFailed."""
+        with trio.move_on_after(GIVE_UP_S):
+            backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
+            while True:
+                try:
+                    return await self._asked(await self._connected(), statement, parameters)
+                except _Lost:
+                    await trio.sleep(backoff.failed())
+                except psycopg.Error as error:
+                    if error.sqlstate not in _AGAIN:
+                        raise self._failed(error) from None
+        raise CommitFailed(Code.STORAGE_ERROR, self._why)
+
+    def close(self) -> None:
+        """Close the connection, and with it give the lock of the log free."""
+        self._is_adopted = True
+        self._opened.connection.close()
+        if self._connection is not None:
+            self._connection.drop()
+
+    # A batch
+
+    async def _commit(self, records: Sequence[Record]) -> CommitOutcome:
+        backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
+        batch: Batch | None = None
+        while True:
+            try:
+                connection = await self._connected()
+                if self._pending is not None and self._pending is not batch:
+                    await self._settle(connection)
+                if batch is None:
+                    await self._number_rooms(connection, records)
+                    batch = Batch.of(records, self._heads)
+                seqs = await self._sent(connection, batch)
+            except _Lost:
+                await trio.sleep(backoff.failed())
+            except psycopg.Error as error:
+                state = error.sqlstate or ""
+                if state == _SCOPED:
+                    self._heads = attrs.evolve(self._heads, has_scoped=True)
+                    batch = None
+                elif state in _AGAIN:
+                    self._why = f"the database is busy ({type(error).__name__})"
+                    await trio.sleep(backoff.failed())
+                elif state == _BEHIND:
+                    return await self._behind(connection, records)
+                else:
+                    return await self._refused(connection, records, error)
+            else:
+                return self._committed(batch, seqs)
+
+    async def _sent(self, connection: TrioConnection, batch: Batch) -> Mapping[str, int]:
+        """Carry a batch out once, whatever was tried before; the last seq of each of its rooms
+        before it."""
+        before, self._pending = self._pending, batch
+        number = self._commits + 1
+        try:
+            [(seqs,)] = await self._asked(
+                connection, COMMIT, batch.parameters(self._opened.node_id, number)
+            )
+        except psycopg.Error as error:
+            if error.sqlstate == _NOT_NEXT and await self._count(connection) > self._commits:
+                return await self._found(connection, batch)
+            self._pending = before  # this statement has written nothing, one that was lost may have
+            raise
+        return dict(zip(batch.rooms, seqs, strict=True))
+
+    def _committed(self, batch: Batch, seqs: Mapping[str, int]) -> Committed:
+        self._pending = None
+        self._commits += 1
+        if batch.has_scoped:
+            self._heads = attrs.evolve(self._heads, has_scoped=True)
+        moved = {
+            room: seqs[room] - known
+            for room, known in batch.last_seqs.items()
+            if seqs[room] != known
+        }
+        return Committed(self._commits, moved)
+
+    async def _settle(self, connection: TrioConnection) -> None:
+        """Learn what became of the batch that is in doubt, by taking its number."""
+        number = self._commits + 1
+        try:
+            await self._asked(connection, COMMIT, _NOTHING.parameters(self._opened.node_id, number))
+        except psycopg.Error as error:
+            if error.sqlstate == _NOT_NEXT and await self._count(connection) > self._commits:
+                self._pending, self._commits = None, number
+                raise FailedCommitFound(
+                    "The log holds a batch that was reported as failed."
+                ) from None
+            if error.sqlstate in _AGAIN:  # the batch is still under way
+                raise _Lost from None
+            raise self._failed(error) from None
+        self._pending = None
+        self._commits = number
+
+    async def _count(self, connection: TrioConnection) -> int:
+        """How many batches of this node were carried out."""
+        address = self._opened.address
+        rows = await self._asked(connection, _COMMITS, (self._opened.node_id,))
+        if not rows and not self._has_lock:
+            raise NodeReplaced(
+                f"Another chatd has taken over the log in the schema {address.schema}: this one "
+                "writes nothing any more."
+            )
+        count = rows[0][0] if rows else -1
+        if count < self._commits:
+            epochs = new_epoch(), self._opened.log.epoch
+            await self._asked(connection, _NAME_ANEW, epochs)
+            raise CommitsLost(
+                "The database has lost what it had committed (an older standby, or a restored "
+                "backup): the log has another epoch now, and clients start over."
+            )
+        return int(count)
+
+    async def _found(self, connection: TrioConnection, batch: Batch) -> Mapping[str, int]:
+        """What a batch came to of which the answer was lost."""
+        keys = {uuid_bytes(one.message_id): one for one in batch.messages}
+        rows = await self._asked(connection, _SEQS, (list(keys),))
+        seqs = dict(batch.last_seqs)
+        for key, seq in rows:
+            message = keys[bytes(key)]
+            room = message.connection_id
+            seqs[room] = seq - (message.seq - batch.last_seqs[room])
+        return seqs
+
+    async def _number_rooms(self, connection: TrioConnection, records: Sequence[Record]) -> None:
+        unknown = rooms_of(records) - self._heads.room_ids.keys()
+        if unknown:
+            found = await self._asked(connection, _NUMBER_ROOMS, (sorted(unknown),))
+            self._heads.room_ids.update(found)
+
+    async def _behind(self, connection: TrioConnection, records: Sequence[Record]) -> Behind:
+        rows = await self._asked(connection, _LAST_SEQS, (sorted(rooms_of(records)),))
+        return Behind(dict(rows))
+
+    async def _refused(
+        self, connection: TrioConnection, records: Sequence[Record], error: psycopg.Error
+    ) -> Conflict:
+        """What a batch comes to of which the server refuses a record. Raises RecordRefused, and
+        CommitFailed where it is not the record's fault."""
+        state = error.sqlstate or ""
+        if not state.startswith(_OF_RECORDS):
+            raise self._failed(error) from None
+        existing = await self._existing(connection, records)
+        if existing:
+            return Conflict(existing)
+        # The words of the server may quote what was written.
+        raise RecordRefused(f"A record does not fit the log ({state}, {type(error).__name__}).")
+
+    async def _existing(
+        self, connection: TrioConnection, records: Sequence[Record]
+    ) -> dict[str, Message]:
+        """Those messages of the log whose ids are among the records'."""
+        existing: dict[str, Message] = {}
+        messages = [one.message for one in records if isinstance(one, MessageStored)]
+        if not messages:
+            return existing
+        bounds = [ids_from(uuid_bytes(one.message_id)) for one in messages]
+        firsts, lasts = [first for first, _ in bounds], [last for _, last in bounds]
+        rows = await self._asked(connection, SELECT_WRITTEN, (firsts, lasts))
+        found = {one.message_id: one for one in map(written_from_row, rows)}
+        for message in messages:
+            own_id = message.message_id
+            twin = scoped_id(own_id, message.connection_id)
+            if own_id in found or twin in found:  # else something else is why it was refused
+                existing |= {key: one for key, one in found.items() if key.startswith(own_id)}
+        return existing
+
+    # The connection
+
+    async def _connected(self) -> TrioConnection:
+        """A connection that can be used. Raises _Lost where there is none now."""
+        connection = self._connection
+        if connection is not None and not connection.closed:
+            return connection
+        address = self._opened.address
+        if not self._is_adopted:
+            self._is_adopted = True
+            self._connection = connection = await TrioConnection.adopt(self._opened.connection)
+            return connection
+        try:
+            connection = await connect_on_trio(address, self._threads)
+        except psycopg.Error as error:
+            self._why = why_unreached(address.url, error)
+            raise _Lost from None
+        try:
+            # What the lost connection still does on the server ends, and its lock is free.
+            await self._asked(connection, _END_SESSION, self._session)
+            [(self._has_lock,)] = await self._asked(connection, *take_lock(address.schema))
+            await self._count(connection)
+            [self._session] = await self._asked(connection, SESSION, ())
+        except psycopg.Error as error:
+            connection.drop()
+            self._why = f"the database has failed ({type(error).__name__})"
+            raise _Lost from None
+        except BaseException:
+            connection.drop()
+            raise
+        self._connection = connection
+        return connection
+
+    async def _asked(
+        self, connection: TrioConnection, statement: str, parameters: Sequence[object]
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a statement. Raises _Lost, and `psycopg.Error` where the server has answered
+        with one."""
+        with trio.move_on_after(ANSWER_S) as scope:
+            try:
+                cursor = await connection.execute(statement, parameters)
+                return await cursor.fetchall()
+            except psycopg.Error as error:
+                if _is_lost(connection, error):
+                    self._why = why_unreached(self._opened.address.url, error)
+                    connection.drop()
+                    raise _Lost from None
+                raise
+        assert scope.cancelled_caught
+        self._why = f"the database gave no answer within {ANSWER_S:g} s"
+        raise _Lost
+
+    def _failed(self, error: psycopg.Error) -> CommitFailed:
+        code = Code.STORAGE_FULL if error.sqlstate == _FULL else Code.STORAGE_ERROR
+        return CommitFailed(code, f"the database says {error.sqlstate} ({type(error).__name__})")
+
+
+def _is_lost(connection: TrioConnection, error: psycopg.Error) -> bool:
+    """Whether an error ends the connection, or it leads to a server that cannot be written to."""
+    severity = error.diag.severity_nonlocalized
+    state = error.sqlstate
+    return connection.closed or state is None or severity in _ENDS_IT or state in _ELSEWHERE
