@@ -17,6 +17,7 @@ from chatd.actors.log_keeper import LogKeeper
 from chatd.chat.commits import CommitFailed, CommitOutcome, StoreClosed
 from chatd.chat.records import Record
 from chatd.store import LogWriter, Store
+from chatd.store.asked import Asked
 from chatd.store.audit import remove_old
 from chatd.store.retention import Surplus
 
@@ -44,8 +45,7 @@ class LogService(LogKeeper):
         self._is_closed = False
         self.is_failing = False  # the disk did not take the last of what it was given
         self.displaced: str | None = None  # which file of the log is not where it was
-        self._asked = 0  # of the writer, and not done
-        self._waiting_since_s = 0.0
+        self._asked = Asked()
         self._rewriting_since_s = -math.inf
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -65,7 +65,7 @@ class LogService(LogKeeper):
         """As `LogWriter.commit`."""
         began_s = trio.current_time()
         try:
-            with self._asking():
+            with self._asked.asking():
                 outcome = await self._current().commit(records)
         except CommitFailed as failure:
             self._failed(failure)
@@ -111,7 +111,7 @@ class LogService(LogKeeper):
     def waits_s(self, now_s: float) -> float:
         """For how many seconds the writer has been at what was asked of it first; 0 where that is
         nothing. It does one thing after the other."""
-        return now_s - self._waiting_since_s if self._asked else 0.0
+        return self._asked.waits_s(now_s)
 
     @property
     def is_rewriting(self) -> bool:
@@ -124,20 +124,9 @@ class LogService(LogKeeper):
         return self._writer is None or await self._writer.close(timeout_s)
 
     @contextlib.contextmanager
-    def _asking(self) -> Iterator[None]:
-        if not self._asked:
-            self._waiting_since_s = trio.current_time()
-        self._asked += 1
-        try:
-            yield
-        finally:
-            self._asked -= 1
-            self._waiting_since_s = trio.current_time()
-
-    @contextlib.contextmanager
     def _noting_displacement(self) -> Iterator[None]:
         try:
-            with self._asking():
+            with self._asked.asking():
                 yield
         except CommitFailed as failure:
             if failure.is_displaced:

@@ -19,6 +19,7 @@ from chatd.postgres_store.opening import OpenedLog
 from chatd.postgres_store.retention import FIND, REMOVE, REMOVE_OLD_AUDIT
 from chatd.postgres_store.search_index import SearchIndex
 from chatd.postgres_store.writer import LogWriter
+from chatd.store.asked import Asked
 from chatd.store.errors import FailedCommitFound, StoreError
 from chatd.store.retention import Keep, Surplus, finding_surplus
 from chatd.wire.codes import Code
@@ -46,8 +47,7 @@ class PostgresLog:
         self._ended: StoreError | None = None  # why nothing is written any more
         self.is_failing = False  # the database did not take the last of what it was given
         self.displaced: str | None = None  # there are no files that could be
-        self._asked = 0  # and not done
-        self._waiting_since_s = 0.0
+        self._asked = Asked()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Find out what became of batches that are in doubt, until cancelled. Raises
@@ -129,7 +129,7 @@ class PostgresLog:
     def waits_s(self, now_s: float) -> float:
         """For how many seconds it has been at what was asked of it first; 0 where that is
         nothing."""
-        return now_s - self._waiting_since_s if self._asked else 0.0
+        return self._asked.waits_s(now_s)
 
     @property
     def is_rewriting(self) -> bool:
@@ -163,11 +163,5 @@ class PostgresLog:
     def _asking(self) -> Iterator[None]:
         if self._is_closed:
             raise StoreClosed("The log is closed.")
-        if not self._asked:
-            self._waiting_since_s = trio.current_time()
-        self._asked += 1
-        try:
+        with self._asked.asking():
             yield
-        finally:
-            self._asked -= 1
-            self._waiting_since_s = trio.current_time()
