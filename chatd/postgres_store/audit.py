@@ -9,20 +9,14 @@ from chatd.postgres_client import why_misread, why_unreached
 from chatd.postgres_store.errors import DatabaseUnfit, Unfit
 from chatd.postgres_store.migrations import all_steps, version_of
 from chatd.postgres_store.sessions import LogAddress, connect
-from chatd.store.audit import AuditQuery, entry_of
+from chatd.store.audit import ENTRIES_WITH_ENDS, AuditQuery, entry_of
 from chatd.store.errors import StoreTooOld
 
 READ_S: Final = 600
 """Seconds that an audit of years may take to be read."""
 
-_ENTRIES: Final = """
-    SELECT * FROM (
-        SELECT a.position, a.at_ms, a.action, a.user_id, coalesce(e.outcome, a.outcome), a.address,
-               a.room, a.message_id, a.statement, a.target, a.format, a.code,
-               coalesce(e.rows, a.rows), coalesce(e.size_bytes, a.size_bytes),
-               coalesce(e.elapsed_ms, a.elapsed_ms)
-        FROM audit a LEFT JOIN audit e ON e.span = a.span AND e.action IS NULL
-        WHERE a.action IS NOT NULL
+_ENTRIES: Final = f"""
+    SELECT * FROM ({ENTRIES_WITH_ENDS}
         UNION ALL
         SELECT NULL, n.opened_ms, 'ask', n.user_id, 'open', n.address, r.connection_id,
                encode(n.question_id, 'hex'), m.content, NULL, NULL, NULL, NULL, NULL, NULL

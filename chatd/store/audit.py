@@ -32,14 +32,17 @@ APPEND_AUDIT: Final = """
                        statement, target, format, code, rows, size_bytes, elapsed_ms, span)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_ENTRIES = """
-    SELECT * FROM (
+ENTRIES_WITH_ENDS: Final = """
         SELECT a.position, a.at_ms, a.action, a.user_id, coalesce(e.outcome, a.outcome), a.address,
                a.room, a.message_id, a.statement, a.target, a.format, a.code,
                coalesce(e.rows, a.rows), coalesce(e.size_bytes, a.size_bytes),
                coalesce(e.elapsed_ms, a.elapsed_ms)
         FROM audit a LEFT JOIN audit e ON e.span = a.span AND e.action IS NULL
         WHERE a.action IS NOT NULL
+"""
+"""Each entry, with what its end says where it has one."""
+_ENTRIES = f"""
+    SELECT * FROM ({ENTRIES_WITH_ENDS}
         UNION ALL
         SELECT NULL, n.opened_ms, 'ask', n.user_id, 'open', n.address, r.connection_id,
                lower(hex(n.question_id)), m.content, NULL, NULL, NULL, NULL, NULL, NULL
