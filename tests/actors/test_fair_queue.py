@@ -176,7 +176,7 @@ async def test_a_turn_is_given_without_a_look_at_all_who_wait() -> None:
             looked.append(user_id)
             return take(user_id, slots)
 
-        searches.turns._slots.acquire_nowait = noted  # type: ignore[method-assign]
+        searches.turns._slots.acquire_nowait = noted  # type: ignore[method-assign]  # it listens
         await searches.end("ann")
         assert looked == ["user 0"]
         assert searches.began == ["ann", "bob", "user 0"]

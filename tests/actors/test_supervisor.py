@@ -280,7 +280,7 @@ async def test_a_group_of_errors_is_a_crash_of_the_child(
     async def in_a_nursery(*, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as nursery:
             task_status.started()
-            nursery.start_soon(trio.sleep, "no number")  # type: ignore[arg-type]
+            nursery.start_soon(trio.sleep, "no number")  # type: ignore[arg-type]  # it crashes
 
     with pytest.raises(GaveUp):
         await stage.supervisor(Child("a", in_a_nursery), intensity=0).run()

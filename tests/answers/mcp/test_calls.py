@@ -197,7 +197,7 @@ def test_the_tables_of_a_context_are_told_without_quotes(
     terms = Terms(tables=context)
     call = tool_call(READY["chatd"], dialect, RunStatement("SELECT 1"), terms)
     assert call is not None
-    assert " ".join(call.arguments["tables"]) == told  # type: ignore[call-overload]
+    assert " ".join(call.arguments["tables"]) == told  # type: ignore[call-overload]  # JSON
 
 
 @pytest.mark.parametrize("name", ["a;b", 'say "hi"', "x)", "Price [EUR]", "it's"])

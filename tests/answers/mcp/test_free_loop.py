@@ -35,7 +35,7 @@ def _only_what_is_new_is_collected() -> Iterator[None]:
 
 
 @attrs.define(eq=False)
-class Longest(trio.abc.Instrument):  # type: ignore[misc]
+class Longest(trio.abc.Instrument):  # type: ignore[misc]  # untyped there
     """The longest step of any task so far, and whose it was."""
 
     step_s: float = 0.0
