@@ -47,6 +47,17 @@ def test_two_people_chat(house: House) -> None:
     is_stored(bob, "I am.")
 
 
+def test_who_has_a_message_shows_to_an_author_who_was_away(house: House) -> None:
+    ada = house.person("ada").is_in()
+    ada.say("Lunch?")
+    expect(ada.state("Lunch?")).to_have_attribute("title", "Sent")
+    with ada.offline():
+        expect(ada.banner).to_be_visible()
+        house.person("bob").is_in().sees("Lunch?")
+        expect(ada.state("Lunch?")).to_have_attribute("title", "Sent")
+    is_stored(ada, "Lunch?")
+
+
 def test_a_message_shows_before_the_server_has_it(house: House) -> None:
     ada = house.person("ada").is_in()
     house.server.pause()

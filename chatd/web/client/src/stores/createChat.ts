@@ -21,6 +21,7 @@ import { initialFacts, nobodysFacts } from "./initial";
 import { HeldRows } from "./messages";
 import { Presences } from "./presence";
 import { LocalMarkers, Told } from "./reads";
+import { Receipts } from "./receipts";
 import { recall, remember } from "./remembered";
 import { isPlace, Rooms } from "./rooms";
 import { Schemas } from "./schemas";
@@ -101,13 +102,6 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
     if (store.getState().can("read")) void actions.tellRead(room, seq);
     return true;
   });
-  const receipts = new Told<{ messageId: string; seq: number }>(clock, (_room, { messageId }) => {
-    connector.open?.emit("chat:ack", { messageId, upTo: true });
-    return connector.open !== undefined;
-  });
-  /** Up to where messages were acknowledged, by room. */
-  const received = new Map<string, number>();
-
   const typing = new Typing(clock, (typingUsers) =>
     batch.later((draft) => draft.set({ typingUsers })),
   );
@@ -127,6 +121,11 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
   };
 
   const threads = new Threads({ core, rows });
+  const receipts = new Receipts({
+    core,
+    me: () => session?.userId,
+    changed: (draft, message) => threads.changed(draft, message),
+  });
   const rooms = new Rooms({
     core,
     rows,
@@ -134,12 +133,7 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
     first: () => firstRoom,
     markers: () => session?.markers,
     isHeld: (messageId) => threads.isHeld(messageId),
-    received(message) {
-      const { connectionId: room, messageId, seq, userId } = message;
-      if (userId === session?.userId || seq <= (received.get(room) ?? 0)) return;
-      received.set(room, seq);
-      receipts.put(room, { messageId, seq });
-    },
+    receipts,
     inThread: (draft, message) => threads.place(draft, message),
     changed: (draft, message) => threads.changed(draft, message),
     remember: keep,
@@ -249,13 +243,12 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
     typing.clear();
     reads.clear();
     receipts.clear();
-    received.clear();
   }
 
   function welcomed(draft: Draft, status: StatusConnected): void {
     beUser(draft, status.userId);
     serverAhead = (status.serverTime ?? clock.now()) - clock.passed();
-    if (draft.state.epoch !== status.epoch) received.clear();
+    if (draft.state.epoch !== status.epoch) receipts.forgetReceived();
     const { userId, name, server, limits } = status;
     draft.set({
       me: name === undefined ? { userId } : { userId, name },

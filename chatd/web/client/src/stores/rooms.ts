@@ -12,6 +12,7 @@ import { Joins } from "./joins";
 import type { StoredMessage } from "./messages";
 import { pageOf, Pages } from "./pages";
 import { Placing, setView, type PlacingParts } from "./placing";
+import type { Receipts } from "./receipts";
 import { roomOf, roomReadTo, type LocalMarkers } from "./reads";
 import { PAGE_SIZE, type Place, type RoomView } from "./state";
 import { dropped, emptyView, placeOlder, trimmed } from "./windows";
@@ -19,11 +20,12 @@ import { dropped, emptyView, placeOlder, trimmed } from "./windows";
 /** How many messages a page shows behind the one that was jumped to. */
 const BEHIND_TARGET = 25;
 
-export interface RoomsParts extends Omit<PlacingParts, "isBehind" | "forgotten"> {
+export interface RoomsParts extends Omit<PlacingParts, "isBehind" | "forgotten" | "received"> {
   /** The room to open first. */
   first(): string | undefined;
   /** The markers of this browser, for a server that keeps none. */
   markers(): LocalMarkers | undefined;
+  receipts: Receipts;
   /** The open room is another one, or the rooms are. */
   remember(): void;
 }
@@ -43,6 +45,7 @@ export class Rooms {
     });
     this.placing = new Placing({
       ...parts,
+      received: (message) => parts.receipts.received(message),
       isBehind: (room) => queueMicrotask(() => void this.catchUp.fill(room)),
       forgotten: (room) => this.catchUp.forget(room),
     });
@@ -114,10 +117,13 @@ export class Rooms {
       this.catchUp.isWhole(room, page.lastRev);
     } else if (view?.isReady === true) {
       this.placing.behind(draft, room, come);
-      if (!page.hasMore) this.catchUp.resumed(room, page.lastRev);
+      if (!page.hasMore) {
+        this.catchUp.resumed(room, page.lastRev);
+        queueMicrotask(() => void this.parts.receipts.resumed(room));
+      }
     } // else: a room that was joined for its unread messages alone
     const last = come.messages.at(-1);
-    if (last !== undefined) this.parts.received(last as StoredMessage);
+    if (last !== undefined) this.parts.receipts.received(last as StoredMessage);
   }
 
   async openRoom(room: string, place?: Place): Promise<void> {

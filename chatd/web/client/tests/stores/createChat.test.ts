@@ -688,6 +688,41 @@ describe("reading", () => {
     expect(acks).toEqual([idOf("demo", 2)]);
   });
 
+  test("what the server did not confirm before a loss is acknowledged again", async () => {
+    await browser.connected();
+    server.writes("demo"); // the wire takes the acknowledgement, and nobody answers
+    await settled();
+    expect(server.asked("chat:ack")).toHaveLength(1);
+    server.answers["chat:ack"] = () => ({ ok: true });
+    server.wire.lose();
+    await browser.clock.pass(5_000);
+    server.wire.lose();
+    await browser.clock.pass(10_000);
+    const acks = server.asked("chat:ack").map((it) => it.messageId);
+    expect(acks).toEqual([idOf("demo", 1), idOf("demo", 1)]);
+  });
+
+  test("by others while this page was away shows when it is back", async () => {
+    const chat = await browser.connected();
+    for (let n = 0; n < 3; n += 1) server.writes("demo", { userId: "ada" });
+    await settled();
+    server.wire.lose();
+    for (const message of server.of("demo").slice(0, 2)) message.status = "delivered";
+    await browser.clock.pass(5_000);
+    expect(shown(chat).map(({ status }) => status)).toEqual(["delivered", "delivered", "sent"]);
+    expect(server.asked("chat:history:get")).toMatchObject([{ before: 4 }]);
+  });
+
+  test("asks for no receipts where all are known", async () => {
+    await browser.connected();
+    server.writes("demo", { userId: "ada", status: "delivered" });
+    server.writes("demo");
+    await settled();
+    server.wire.lose();
+    await browser.clock.pass(5_000);
+    expect(server.asked("chat:history:get")).toEqual([]);
+  });
+
   test("on another device counts here too", async () => {
     const chat = await browser.connected();
     server.writes("sales", { mentions: ["ada"] });
