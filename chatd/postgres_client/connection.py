@@ -90,6 +90,16 @@ class TrioConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
             self.drop()
             raise
 
+    async def notified(self) -> None:
+        """Wait until the server says something while nothing is asked, and hand notifications to
+        `add_notify_handler`'s callbacks. A cancel leaves the connection as it is. Raises
+        `psycopg.Error` where it is lost."""
+        await trio.lowlevel.wait_readable(self.pgconn.socket)
+        self.pgconn.consume_input()
+        while (one := self.pgconn.notifies()) is not None:
+            assert self.pgconn.notify_handler is not None
+            self.pgconn.notify_handler(one)
+
     def drop(self) -> None:
         """Close the connection at once; it may be closed already."""
         self.pgconn.finish()

@@ -1,0 +1,3 @@
+from tests.redis import redis
+
+__all__ = ["redis"]  # a fixture
