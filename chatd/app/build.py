@@ -565,6 +565,7 @@ class Parts:
             self._cors,
             self._make_connection,
             event_log,
+            node=config.cluster.node,
             forbidden=forbidden,
         )
         web, cors = config.web, self._cors

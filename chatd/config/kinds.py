@@ -41,6 +41,7 @@ _SCHEMA_NAME = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
 _POSTGRES_ADDRESS = re.compile(r"postgres(?:ql)?://|\s*[a-z_]+\s*=")
 _UNFIT_FOR_SQL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _ONE_PARAMETER = re.compile(r"\$1(?![0-9])")
+_NODE_NAME = re.compile(r"[a-z0-9]{1,16}")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@,]+")
 _HOST_AND_PORT = re.compile(r"(?:[^\s/:\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _LINK = re.compile(
@@ -238,6 +239,18 @@ class FileMode(ValueKind):
     def structure(self, value: object) -> str:
         if isinstance(value, str) and re.fullmatch("0?[0-7]{3}", value):
             return value.zfill(4)
+        raise self.refusal(value)
+
+
+@attrs.frozen
+class NodeName(ValueKind):
+    """A name of a node, as it stands in URLs and in the rules of a proxy; or empty."""
+
+    wants: str = 'a name of 1 to 16 lower-case letters and digits, as "a" or "fra1"'
+
+    def structure(self, value: object) -> str:
+        if isinstance(value, str) and (not value or _NODE_NAME.fullmatch(value)):
+            return value
         raise self.refusal(value)
 
 

@@ -27,6 +27,7 @@ from chatd.config.kinds import (
     Flag,
     Link,
     ListenAddress,
+    NodeName,
     OwnClaim,
     PostgresAddress,
     PublicAddress,
@@ -420,6 +421,19 @@ class StateConfig:
 
 
 @attrs.frozen
+class ClusterConfig:
+    """This node among others behind one proxy (docs/cluster)."""
+
+    node: str = key(
+        "",
+        NodeName(),
+        "The name of this node, which the id of each session begins with (`a.`); another one on "
+        "each node. Empty: there is one node, and ids begin with no name.",
+        "By it a proxy sends each request to the node that has the session, without a cookie.",
+    )
+
+
+@attrs.frozen
 class MessagesConfig:
     """What a message may be, and how many are shown at once."""
 
@@ -715,6 +729,7 @@ class Config:
     auth: AuthConfig = attrs.field(factory=AuthConfig)
     directory: DirectoryConfig = attrs.field(factory=DirectoryConfig)
     state: StateConfig = attrs.field(factory=StateConfig)
+    cluster: ClusterConfig = attrs.field(factory=ClusterConfig)
     messages: MessagesConfig = attrs.field(factory=MessagesConfig)
     limits: LimitsConfig = attrs.field(factory=LimitsConfig)
     answers: AnswersConfig = attrs.field(factory=AnswersConfig)

@@ -60,6 +60,8 @@ class Engine:
     _cors: CorsPolicy
     _make_upper: Callable[[Session, Handshake], Upper]
     _event_log: EventLog
+    _node: str = attrs.field(default="", kw_only=True)
+    """Before each sid, and a dot: a proxy sends requests by it to the node that has the session."""
     _forbidden: ForbiddenNotices = attrs.field(kw_only=True)
     _proxies: ProxyNotices = attrs.field(init=False)
 
@@ -145,7 +147,7 @@ class Engine:
         make_upper: Callable[[Session], Upper],
     ) -> Session | Overload:
         """The same for a session that carries something else."""
-        sid = unguessable_id()
+        sid = f"{self._node}.{unguessable_id()}" if self._node else unguessable_id()
         admitted = self._admission.open_session(address, sid, trio.current_time())
         if isinstance(admitted, Overload):
             self.log_refusal(address, admitted)

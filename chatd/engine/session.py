@@ -29,7 +29,7 @@ from chatd.socketio.packet import ProtocolError as SocketIOError
 
 PING = Outgoing(b"2")
 UNBOUNDED: Final = 2**31 - 1  # bytes: the most that any size may be configured to
-LOG_ID_CHARS = 8  # of a sid, which is a credential; enough to know sessions apart in a log
+LOG_ID_CHARS = 8  # of a sid, which is a credential, behind its node; so many tell sessions apart
 
 
 @attrs.frozen
@@ -136,7 +136,7 @@ class Session:
     @property
     def log_id(self) -> str:
         """The session as logs name it."""
-        return self.sid[:LOG_ID_CHARS]
+        return self.sid[: self.sid.find(".") + 1 + LOG_ID_CHARS]
 
     @property
     def payload_bytes(self) -> int:

@@ -17,6 +17,7 @@ TOPICS = {
     "administration",
     "answers",
     "architecture",
+    "cluster",
     "configuration",
     "http",
     "operations",

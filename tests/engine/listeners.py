@@ -229,6 +229,7 @@ async def open_door(
     send_timeout_s: float = 30.0,
     proxy_protocol: Sequence[Network] | None = None,
     stranger_payload_bytes: int = UNBOUNDED,
+    node: str = "",
 ) -> AsyncIterator[Door]:
     recorder = Recorder()
     flusher = Flusher()
@@ -266,7 +267,7 @@ async def open_door(
         application: Application = app
         return SocketIOConnection(session, handshake, application, adapter, attachments_due_s)
 
-    engine = Engine(sessions, admission, origins, make_upper, recorder)
+    engine = Engine(sessions, admission, origins, make_upper, recorder, node=node)
     files = files or StaticFiles({"/": file_of(b"<!doctype html>")})
     http = HypercornServer(
         public_app(lambda: Health("ok", 0, 0.0), routes=files.routes()),

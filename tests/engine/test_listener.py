@@ -15,7 +15,7 @@ from chatd.net.addresses import as_network
 from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.cors import CorsPolicy
 from chatd.net.proxies import FORBIDDEN_PER_MINUTE
-from chatd.observe import HandshakeRefused, LimitHit, RequestForbidden
+from chatd.observe import HandshakeRefused, LimitHit, RequestForbidden, SessionOpened
 from tests.engine.listeners import Door, open_door, open_websocket, opening
 from tests.engine.polls import ask, dial, join, open_poller, until
 from tests.net.peers import HARD_LIMIT_S, PONG, Ended, frame, read_to_end, upgrade_request
@@ -60,6 +60,17 @@ async def test_a_websocket_is_refused_before_the_upgrade(
 
 async def test_an_empty_sid_is_a_new_handshake(door: Door) -> None:
     await opening(await door.open(query="EIO=4&transport=websocket&sid="))
+
+
+@pytest.mark.parametrize(("node", "begins"), [("", ""), ("a", "a."), ("fra1", "fra1.")])
+async def test_a_sid_names_its_node_and_a_log_shows_no_more_of_it_for_that(
+    node: str, begins: str
+) -> None:
+    async with open_door(node=node) as door:
+        sid = (await opening(await open_websocket(await door.dial())))["sid"]
+        assert re.fullmatch(re.escape(begins) + r"[\w-]{20}", sid)
+        (opened,) = door.recorder.of(SessionOpened)
+        assert opened.session_id == sid[: len(begins) + 8]
 
 
 async def test_unknown_and_repeated_parameters_are_ignored(door: Door) -> None:

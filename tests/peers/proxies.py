@@ -18,9 +18,9 @@ UPSTREAM: Final = "127.0.0.1:8765"
 """Where the documents have the daemon."""
 
 
-def documented(language: str) -> list[str]:
-    """The blocks of the document that are written for this program."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", CHAPTER, re.S | re.M)
+def documented(language: str, text: str = CHAPTER) -> list[str]:
+    """The blocks of a document that are written for this program."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.S | re.M)
 
 
 CONFIGURATION: Final = """\
