@@ -20,8 +20,8 @@ class Bus(Protocol):
     """Carries payloads from each node to all nodes that subscribe to their topic.
 
     A payload may get lost, come twice, late, or after one that was published later. A topic is 1 to
-    `TOPIC_BYTES_MAX` bytes of printable ASCII; a payload is UTF-8 without control characters, of at
-    most `payload_bytes_max` bytes.
+    `TOPIC_BYTES_MAX` bytes of printable ASCII; a payload is UTF-8 without characters below the
+    space, of at most `payload_bytes_max` bytes.
     """
 
     @property
