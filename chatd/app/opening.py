@@ -14,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from chatd.app.bus import check_bus
 from chatd.app.directory import check_directory
 from chatd.app.errors import EXIT_DAMAGED, EXIT_FAILURE, StartFailedError
 from chatd.app.inherited import NOTHING_INHERITED, Inherited, shown_address
@@ -68,6 +69,7 @@ def open_all(
     """Open what the daemon needs, but for what was handed over. Raises StartFailedError,
     ConfigError or StoreError."""
     check_directory(config)
+    check_bus(config)
     config = _with_inherited(config, inherited)
     state_dir = state_directory(config, environment, Path.cwd())
     secret = secret_for(config, state_dir)

@@ -22,7 +22,12 @@ HOW_WRITTEN: Final = (
 
 
 class MisreadAddress(ValueError):
-    """An address is not one of a Redis; `str()` says why, without a part of it."""
+    """An address is not one of a Redis; `str()` says why, without a part of it, and so does `why`
+    as the end of a sentence."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The address of Redis is not understood: {why}; {HOW_WRITTEN}.")
+        self.why = f"{why}; {HOW_WRITTEN}"
 
 
 @attrs.frozen
@@ -50,20 +55,20 @@ class RedisAddress:
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise _misread("its host or port cannot be read") from None
+            raise MisreadAddress("its host or port cannot be read") from None
         if parts.scheme not in SCHEMES:
-            raise _misread("it does not begin with redis://, rediss:// or unix://")
+            raise MisreadAddress("it does not begin with redis://, rediss:// or unix://")
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         is_socket = parts.scheme == "unix"
         database = _number(options.pop("db", "") if is_socket else unquote(parts.path).strip("/"))
         ca_file = options.pop("ssl_ca_certs", None) if parts.scheme == "rediss" else None
         if options or parts.fragment:
-            raise _misread("it has a part that chatd does not know")
+            raise MisreadAddress("it has a part that chatd does not know")
         user, password = _credentials(parts)
         if is_socket and (parts.hostname or not parts.path.strip("/")):
-            raise _misread("the path of its socket is not absolute")
+            raise MisreadAddress("the path of its socket is not absolute")
         if not is_socket and (not parts.hostname or port == 0):
-            raise _misread("it names no host, or no port")
+            raise MisreadAddress("it names no host, or no port")
         return cls(
             host="" if is_socket else parts.hostname or "",
             port=port or USUAL_PORT,
@@ -81,7 +86,7 @@ def _credentials(parts: SplitResult) -> tuple[str | None, str | None]:
     user = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
     if user is not None and password is None:
-        raise _misread("it names a user without a password")
+        raise MisreadAddress("it names a user without a password")
     return user, password
 
 
@@ -91,8 +96,4 @@ def _number(text: str) -> int:
         return 0
     if text.isascii() and text.isdecimal() and int(text) <= MOST_DATABASE:
         return int(text)
-    raise _misread("the database behind its host is not a number")
-
-
-def _misread(why: str) -> MisreadAddress:
-    return MisreadAddress(f"The address of Redis is not understood: {why}; {HOW_WRITTEN}.")
+    raise MisreadAddress("the database behind its host is not a number")

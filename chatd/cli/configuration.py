@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import trio
 
+from chatd.app.bus import check_bus
 from chatd.app.deep.check import Surroundings, ask_each
 from chatd.app.deep.checks import CHECKS
 from chatd.app.directory import check_directory
@@ -133,6 +134,11 @@ def check_config(path: Path | None, state_dir: str | None) -> Loaded:
             check_directory(config)
         except StartFailedError as error:
             examined.add("directory.url", str(error))
+    if "bus.url" not in examined.mistaken:
+        try:
+            check_bus(config)
+        except StartFailedError as error:
+            examined.add("bus.url", str(error))
     for key, sentence in missing(config, os.environ, Path.cwd()):
         examined.add(key, sentence)
     examined.raise_any()

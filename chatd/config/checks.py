@@ -84,6 +84,13 @@ def _database_is_named(config: Config) -> Fault | None:
     return None
 
 
+def _node_has_a_name(config: Config) -> Fault | None:
+    if not config.bus.url or config.cluster.node:
+        return None
+    problem = "is used by a node that has a name: write cluster.node, or leave it out"
+    return ("bus.url",), problem
+
+
 def _answers_fit(config: Config) -> Fault | None:
     given, backlog = config.answers.max_bytes, config.server.backlog_bytes
     needed = ANSWERS_AT_ONCE * (given + BESIDE_ROWS_BYTES)
@@ -114,6 +121,7 @@ CHECKS: Final = (
     ),
     Check(frozenset({"directory.connections", "directory.source"}), _rooms_are_used),
     Check(frozenset({"directory.url", "directory.source"}), _database_is_named),
+    Check(frozenset({"bus.url", "cluster.node"}), _node_has_a_name),
     Check(
         frozenset({"answers.max_bytes", "server.backlog_bytes", "answers.enabled"}), _answers_fit
     ),

@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 
 from chatd.auth.role import is_own_claim
+from chatd.bus.redis_address import MisreadAddress, RedisAddress
 from chatd.config.errors import Faults, InvalidValue, described, kind_of, quoted
 from chatd.config.units import BYTES, SECONDS, amount
 
@@ -170,6 +171,31 @@ class SchemaName(ValueKind):
         if isinstance(value, str) and _SCHEMA_NAME.fullmatch(value):
             return value
         raise self.refusal(value)
+
+
+@attrs.frozen
+class BusAddress(ValueKind):
+    """Where nodes reach each other: the address of a Redis, or of a PostgreSQL database, or empty.
+    It holds a password, so that no error shows anything of it."""
+
+    wants: str = (
+        'the address of a Redis, as "redis://USER:PASSWORD@HOST", or of a PostgreSQL database'
+    )
+
+    @property
+    def is_secret(self) -> bool:
+        return True
+
+    def structure(self, value: object) -> str:
+        if not isinstance(value, str) or _CONTROL.search(value):
+            raise InvalidValue(f"must be {self.wants}, not {kind_of(value)}")
+        if not value or _POSTGRES_ADDRESS.match(value):
+            return value
+        try:
+            RedisAddress.read(value)
+        except MisreadAddress as error:
+            raise InvalidValue(f"must be {self.wants}: {error.why}") from None
+        return value
 
 
 @attrs.frozen

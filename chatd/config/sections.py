@@ -21,6 +21,7 @@ from chatd.config.kinds import (
     MOST_PORT,
     NETWORKS,
     ORIGINS,
+    BusAddress,
     Bytes,
     Choice,
     FileMode,
@@ -434,6 +435,20 @@ class ClusterConfig:
 
 
 @attrs.frozen
+class BusConfig:
+    """How nodes tell each other what was committed (docs/cluster)."""
+
+    url: str = key(
+        "",
+        BusAddress(),
+        "Redis, as redis://USER:PASSWORD@HOST:6379, rediss:// for TLS, or unix:///PATH; or a "
+        "PostgreSQL database, as libpq reads it, in session mode. Empty: there is one node.",
+        "What it carries may get lost: messages are never only there.",
+        secret=True,
+    )
+
+
+@attrs.frozen
 class MessagesConfig:
     """What a message may be, and how many are shown at once."""
 
@@ -730,6 +745,7 @@ class Config:
     directory: DirectoryConfig = attrs.field(factory=DirectoryConfig)
     state: StateConfig = attrs.field(factory=StateConfig)
     cluster: ClusterConfig = attrs.field(factory=ClusterConfig)
+    bus: BusConfig = attrs.field(factory=BusConfig)
     messages: MessagesConfig = attrs.field(factory=MessagesConfig)
     limits: LimitsConfig = attrs.field(factory=LimitsConfig)
     answers: AnswersConfig = attrs.field(factory=AnswersConfig)

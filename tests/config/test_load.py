@@ -106,6 +106,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "state.snapshot_interval_s": 60.0,
         "state.min_free_bytes": 268_435_456,
         "cluster.node": "",
+        "bus.url": "",
         "messages.markup": "neutralise",
         "messages.content_chars": 10_000,
         "messages.history_on_join": 50,
@@ -229,7 +230,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             "port = 1",
             (
                 "chatd.toml: [port] is not a section; known are server, auth, directory, state, "
-                "cluster, messages, limits, answers, audit, web, api, log, databases."
+                "cluster, bus, messages, limits, answers, audit, web, api, log, databases."
             ),
         ),
         ("[sever]", "chatd.toml: [sever] is not a section; did you mean server?"),

@@ -9,7 +9,7 @@ from chatd.config import explain
 from chatd.config.credentials import Credentials
 from chatd.config.databases import DATABASES
 from chatd.config.errors import InvalidValue
-from chatd.config.kinds import PostgresAddress, Text, ValueKind
+from chatd.config.kinds import BusAddress, PostgresAddress, Text, ValueKind
 from chatd.config.secret_keys import SecretKeys
 from chatd.config.sections import about, keys_of, sections
 from chatd.config.tables import TableKind
@@ -79,7 +79,7 @@ def test_the_secrets_of_a_database_are_in_files(tmp_path: Path) -> None:
     assert "hunter2" not in text
 
 
-BESIDE = {"directory.url": "source = 'sql'\n"}
+BESIDE = {"bus.url": '[cluster]\nnode = "a"', "directory.url": "source = 'sql'\n"}
 """What has to stand beside a key for it to be allowed."""
 
 
@@ -91,7 +91,7 @@ def test_every_key_that_is_a_secret_follows_the_rule(tmp_path: Path) -> None:
             kind = about(field).kind
             assert about(field).secret == (kind.is_secret or kind.entry is not None)
             if kind.is_secret:
-                secret = DSN if isinstance(kind, PostgresAddress) else SECRET
+                secret = DSN if isinstance(kind, PostgresAddress | BusAddress) else SECRET
                 (tmp_path / "key").write_text(secret)
                 beside = BESIDE.get(f"{name}.{key}", "")
                 loaded = reading(tmp_path, f"[{name}]\n{key}_file = 'key'\n{beside}")

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from chatd.app.deep.bus import look_at_bus
 from chatd.app.deep.check import DeepCheck, in_thread
 from chatd.app.deep.clock import look_at_clock
 from chatd.app.deep.directory import look_at_directory
@@ -22,5 +23,6 @@ CHECKS: Final = (
     DeepCheck("exports.space", in_thread(look_at_exports)),
     DeepCheck("auth.key_set", look_at_key_set),
     DeepCheck("directory", look_at_directory),
+    DeepCheck("bus", look_at_bus),
     DeepCheck("clock", in_thread(look_at_clock)),
 )

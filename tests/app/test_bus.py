@@ -1,0 +1,107 @@
+"""The bus that the configuration names: what is found of it without a connection, and with one."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chatd.app.bus import check_bus
+from chatd.app.deep.bus import look_at_bus
+from chatd.app.deep.check import Verdict
+from chatd.app.errors import StartFailedError
+from chatd.config import Config, ConfigError, load
+from chatd.config.sections import BusConfig, ClusterConfig
+from tests.app.deep.surroundings import here
+from tests.postgres import Postgres
+from tests.redis import Redis, a_redis
+from tests.rows import rows
+
+PASSWORD = "hunter2-of-the-bus"
+REDIS = f"redis://:{PASSWORD}@127.0.0.1:1"
+POSTGRES = f"postgresql://ada:{PASSWORD}@127.0.0.1:1/none"
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Redis]:
+    with a_redis() as server:
+        yield server
+
+
+def with_bus(url: str) -> Config:
+    return Config(cluster=ClusterConfig(node="a"), bus=BusConfig(url=url))
+
+
+def without_module(monkeypatch: pytest.MonkeyPatch, name: str, *ours: str) -> None:
+    for module in ours:
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, name, None)
+
+
+def test_without_hiredis_the_daemon_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_module(
+        monkeypatch,
+        "hiredis",
+        *("chatd.bus.redis_bus", "chatd.bus.redis_connection", "chatd.bus.resp"),
+    )
+    check_bus(Config())
+    with pytest.raises(StartFailedError, match=r'pip install "chatd\[redis\]"') as raised:
+        check_bus(with_bus(REDIS))
+    assert raised.value.exit_code == 78
+
+
+def test_without_psycopg_the_daemon_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_module(
+        monkeypatch,
+        "psycopg",
+        *(name for name in sys.modules if name.startswith("chatd.postgres_client")),
+    )
+    with pytest.raises(StartFailedError, match=r'pip install "chatd\[postgres\]"'):
+        check_bus(with_bus(POSTGRES))
+
+
+def test_an_address_of_postgresql_that_cannot_be_read_is_told_without_its_password() -> None:
+    with pytest.raises(StartFailedError) as raised:
+        check_bus(with_bus(f"postgresql://ada:{PASSWORD}@[::1/none"))
+    assert str(raised.value).startswith("bus.url: ")
+    assert PASSWORD not in str(raised.value)
+
+
+@rows(
+    "url",
+    [
+        *(REDIS.replace("redis:", "http:"), f"{REDIS}/x", f"{REDIS}?a=b", "cache:6379", "redis://"),
+        REDIS.replace("127", "\n127"),
+    ],
+)
+def test_an_address_that_is_no_bus_is_a_mistake_of_the_file(url: str, tmp_path: Path) -> None:
+    file = tmp_path / "chatd.toml"
+    file.write_text(f'[cluster]\nnode = "a"\n[bus]\nurl = """{url}"""\n')
+    with pytest.raises(ConfigError) as raised:
+        load(file, {}, {}, tmp_path)
+    assert "bus.url must be" in str(raised.value)
+    assert "the address of a Redis" in str(raised.value)
+    assert PASSWORD not in str(raised.value)
+
+
+def test_a_node_without_a_name_has_no_bus(tmp_path: Path) -> None:
+    file = tmp_path / "chatd.toml"
+    file.write_text(f'[bus]\nurl = "{REDIS}"\n')
+    with pytest.raises(ConfigError, match=r"cluster\.node") as raised:
+        load(file, {}, {}, tmp_path)
+    assert PASSWORD not in str(raised.value)
+    file.write_text('[cluster]\nnode = "a"\n')
+    assert load(file, {}, {}, tmp_path).config.cluster.node == "a"
+
+
+async def test_a_bus_is_tried(tmp_path: Path, redis: Redis, postgres: Postgres) -> None:
+    assert await look_at_bus(here(tmp_path)) is None
+    for url in (redis.url(), postgres.url("postgres", "postgres")):
+        found = await look_at_bus(here(tmp_path, bus=BusConfig(url=url)))
+        assert found is not None
+        assert found.verdict is Verdict.FINE
+    for url in (REDIS, POSTGRES):
+        found = await look_at_bus(here(tmp_path, bus=BusConfig(url=url)))
+        assert found is not None
+        assert (found.verdict, found.exit_code) == (Verdict.WRONG, 1)
+        assert PASSWORD not in found.sentence
