@@ -19,9 +19,9 @@ import psycopg
 import trio
 from psycopg.sql import SQL, Composed, Identifier
 
-from chatd.bus.bus import TOPIC_BYTES_MAX, Listener
-from chatd.bus.link import CONNECT_S, PING_S, BusLost, Link, together
-from chatd.observe.ids import unguessable_id
+from chatd.bus.bus import TOPIC_BYTES_MAX
+from chatd.bus.link import PING_S, BusLost, together
+from chatd.bus.server_bus import ServerBus
 from chatd.postgres_client import TrioConnection, why_unreached
 
 NOTIFICATION_BYTES_MAX: Final = 7_999
@@ -33,10 +33,14 @@ WAITING_MAX: Final = 10_000
 """Payloads that wait to be sent; beyond: new ones are dropped. A statement takes all that came
 while the one before was under way."""
 _SEND: Final = b"SELECT count(pg_notify(%s, payload)) FROM unnest(%s::text[]) AS sent(payload)"
+_NOT_HEARD: Final = (
+    "The database does not give back a NOTIFY: a pooler in transaction mode has no LISTEN; write "
+    "the address of the server itself, or of a pooler in session mode (Supabase: port 5432)."
+)
 _TO_ALL: Final = "\n"  # between topic and payload; no topic has it
 
 
-class NotifyBus:
+class NotifyBus(ServerBus):
     """A `Bus`. `scope` names the cluster, in at most 57 bytes: nodes of one scope hear each other.
     `address` is one of libpq, and leads to the server itself or a pooler in session mode."""
 
@@ -49,24 +53,12 @@ class NotifyBus:
         scope: str,
         on_change: Callable[[str | None], None] = lambda _why: None,
     ) -> None:
+        super().__init__(on_change)
         self._address = address
         self._channel = f"chatd:{scope}"
-        self._link = Link(on_change)
         self._threads = trio.CapacityLimiter(2)
-        self._topics: set[str] = set()
         self._waiting: dict[tuple[str, object], str] = {}
         self._has_waiting = trio.Event()
-        self._probe = ""
-        self._probe_came = trio.Event()
-        self._listener: Listener | None = None
-
-    @property
-    def is_up(self) -> bool:
-        return self._link.is_up
-
-    @property
-    def why_down(self) -> str | None:
-        return self._link.why_down
 
     def publish(self, topic: str, payload: bytes, latest_of: str | None = None) -> bool:
         if not self.is_up or len(payload) > PAYLOAD_BYTES_MAX:
@@ -85,22 +77,19 @@ class NotifyBus:
     def unsubscribe(self, topic: str) -> None:
         self._topics.discard(topic)
 
-    async def run(self, listener: Listener) -> None:
-        self._listener = listener
-        await self._link.keep(self._connect)
-
     def _put(self, key: tuple[str, object], topic: str, payload: bytes) -> None:
         self._waiting[key] = f"{topic}{_TO_ALL}{payload.decode()}"
         self._has_waiting.set()
 
     async def _connect(self) -> NoReturn:
         self._waiting.clear()
-        self._probe, self._probe_came = f"probe:{unguessable_id()}", trio.Event()
         async with self._opened() as listening, self._opened() as notifying:
-            listening.add_notify_handler(lambda one: self._hear(one.payload))
+            listening.add_notify_handler(self._take)
             await self._ask(listening, SQL("LISTEN {}").format(Identifier(self._channel)))
             await together(
-                lambda: self._listen(listening), lambda: self._notify(notifying), self._begin
+                lambda: self._listen(listening),
+                lambda: self._notify(notifying),
+                lambda: self._begin(self._hear_oneself, _NOT_HEARD),
             )
 
     @asynccontextmanager
@@ -114,19 +103,9 @@ class NotifyBus:
         finally:
             connection.drop()
 
-    async def _begin(self) -> None:
-        with trio.move_on_after(CONNECT_S) as connecting:
-            self._put((self._probe, None), self._probe, b"")
-            await self._probe_came.wait()
-        if connecting.cancelled_caught:
-            raise BusLost(
-                "The database does not give back a NOTIFY: a pooler in transaction mode has no "
-                "LISTEN; write the address of the server itself, or of a pooler in session mode "
-                "(Supabase: port 5432)."
-            )
-        assert self._listener is not None
-        self._link.up()
-        self._listener.came_up()
+    async def _hear_oneself(self) -> None:
+        self._put((self._probe, None), self._probe, b"")
+        await self._probe_came.wait()
 
     async def _listen(self, connection: TrioConnection) -> None:
         """Hear notifications. A server that is silent for `PING_S` is asked whether it is there."""
@@ -161,9 +140,6 @@ class NotifyBus:
         except psycopg.Error as error:
             raise BusLost(why_unreached(self._address, error)) from None
 
-    def _hear(self, notification: str) -> None:
-        topic, _, payload = notification.partition(_TO_ALL)
-        if topic == self._probe:
-            self._probe_came.set()
-        elif topic in self._topics and self._listener is not None:
-            self._listener.heard(topic, payload.encode())
+    def _take(self, notification: psycopg.Notify) -> None:
+        topic, _, payload = notification.payload.partition(_TO_ALL)
+        self._hear(topic, payload.encode())

@@ -14,12 +14,11 @@ from typing import Final, NoReturn
 import attrs
 import trio
 
-from chatd.bus.bus import Listener
-from chatd.bus.link import CONNECT_S, BusLost, Link, together
+from chatd.bus.link import BusLost, together
 from chatd.bus.redis_address import RedisAddress
 from chatd.bus.redis_connection import RedisConnection
 from chatd.bus.resp import Reply
-from chatd.observe.ids import unguessable_id
+from chatd.bus.server_bus import ServerBus
 
 PAYLOAD_BYTES_MAX: Final = 524_288
 """Bytes of a payload; a Redis drops a client that is owed more than 8 MiB for a minute. A message
@@ -90,7 +89,7 @@ class _Ears:
             self._awaited.popleft().came.set()
 
 
-class RedisBus:
+class RedisBus(ServerBus):
     """A `Bus`. `scope` names the cluster: nodes of one scope hear each other."""
 
     payload_bytes_max = PAYLOAD_BYTES_MAX
@@ -102,23 +101,11 @@ class RedisBus:
         scope: str,
         on_change: Callable[[str | None], None] = lambda _why: None,
     ) -> None:
+        super().__init__(on_change)
         self._address = address
         self._prefix = f"chatd:{scope}:".encode()
-        self._link = Link(on_change)
-        self._topics: set[str] = set()
         self._ears: _Ears | None = None
         self._mouth: RedisConnection | None = None
-        self._probe = ""
-        self._probe_came = trio.Event()
-        self._listener: Listener | None = None
-
-    @property
-    def is_up(self) -> bool:
-        return self._link.is_up
-
-    @property
-    def why_down(self) -> str | None:
-        return self._link.why_down
 
     def publish(self, topic: str, payload: bytes, latest_of: str | None = None) -> bool:
         del latest_of  # nothing waits here for longer than a turn
@@ -143,10 +130,6 @@ class RedisBus:
         if self._ears is not None and topic in self._ears.asked:
             self._ears.unsubscribe(topic)
 
-    async def run(self, listener: Listener) -> None:
-        self._listener = listener
-        await self._link.keep(self._connect)
-
     async def _connect(self) -> NoReturn:
         hearing = await RedisConnection.open(self._address)
         try:
@@ -165,28 +148,18 @@ class RedisBus:
             await together(
                 lambda: ears.connection.run(ears.take),
                 lambda: mouth.run(lambda _reply: None),
-                lambda: self._begin(ears, mouth),
+                lambda: self._begin(
+                    lambda: self._hear_oneself(ears, mouth),
+                    f"Redis at {self._address.place} does not give back what is published there: "
+                    "the address must lead to one server.",
+                ),
             )
         finally:
             self._ears = self._mouth = None
             ears.lost()
 
-    async def _begin(self, ears: _Ears, mouth: RedisConnection) -> None:
-        """Subscribe to what is wanted, hear a payload of one's own, and be up."""
-        with trio.move_on_after(CONNECT_S) as connecting:
-            await self._hear_oneself(ears, mouth)
-        if connecting.cancelled_caught:
-            raise BusLost(
-                f"Redis at {self._address.place} does not give back what is published there: the "
-                "address must lead to one server."
-            )
-        assert self._listener is not None
-        self._link.up()
-        self._listener.came_up()
-
     async def _hear_oneself(self, ears: _Ears, mouth: RedisConnection) -> None:
         """Return when all topics are confirmed, and a payload has made its way."""
-        self._probe, self._probe_came = f"probe:{unguessable_id()}", trio.Event()
         wanted = {self._probe, *self._topics}
         while wanted:
             for one in ears.subscribe(*list(wanted)[:TOPICS_AT_ONCE]):
@@ -198,9 +171,3 @@ class RedisBus:
                 wanted = self._topics - ears.asked
         for left in ears.asked - self._topics:
             ears.unsubscribe(left)
-
-    def _hear(self, topic: str, payload: bytes) -> None:
-        if topic == self._probe:
-            self._probe_came.set()
-        elif topic in self._topics and self._listener is not None:
-            self._listener.heard(topic, payload)

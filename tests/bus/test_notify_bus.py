@@ -94,7 +94,7 @@ async def test_a_pooler_that_keeps_no_session_is_told(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between transactions it takes away what LISTEN has asked for."""
-    monkeypatch.setattr(notify_bus, "CONNECT_S", 0.3)
+    monkeypatch.setattr("chatd.bus.server_bus.CONNECT_S", 0.3)
     notified = TrioConnection.notified
 
     async def without_listen(self: TrioConnection) -> None:

@@ -196,7 +196,7 @@ async def test_two_servers_behind_one_address_are_told(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What one of them publishes is not heard at the other."""
-    monkeypatch.setattr("chatd.bus.redis_bus.CONNECT_S", 0.3)
+    monkeypatch.setattr("chatd.bus.server_bus.CONNECT_S", 0.3)
     servers = [redis.socket]
     with a_redis() as other:
         servers.append(other.socket)
