@@ -26,11 +26,12 @@ ONLY_FILES: Final = (
 PSYCOPG_MISSING: Final = '[state] url needs psycopg; install it: pip install "chatd[postgres]".'
 
 
-def open_store_at(directory: Path, state: StateConfig, clock: Clock) -> OpenedStore:
-    """Open the store. Raises StartFailedError or StoreError."""
+def open_store_at(directory: Path, state: StateConfig, clock: Clock, node: str = "") -> OpenedStore:
+    """Open the store, as the node of this name where it has one. Raises StartFailedError or
+    StoreError."""
     if not state.url:
         return open_store(directory, state.durability, clock)
-    address = _address_of(state)
+    address = _address_of(state, node)
     from chatd.postgres_store.store import open_postgres_store
 
     return open_postgres_store(directory, address, clock)
@@ -53,12 +54,12 @@ def require_sqlite(state: StateConfig) -> None:
         raise StartFailedError(ONLY_FILES, EXIT_CONFIG)
 
 
-def _address_of(state: StateConfig) -> "LogAddress":
+def _address_of(state: StateConfig, node: str = "") -> "LogAddress":
     try:
         from chatd.postgres_store.sessions import LogAddress
     except ImportError:
         raise StartFailedError(PSYCOPG_MISSING, EXIT_CONFIG) from None
-    return LogAddress(state.url, state.schema, state.durability == "fsync")
+    return LogAddress(state.url, state.schema, state.durability == "fsync", node)
 
 
 def log_of(

@@ -91,6 +91,16 @@ def _node_has_a_name(config: Config) -> Fault | None:
     return ("bus.url",), problem
 
 
+def _nodes_share_a_log(config: Config) -> Fault | None:
+    if not config.bus.url or config.state.url:
+        return None
+    problem = (
+        "joins nodes that share a log in PostgreSQL: write state.url, the address of its database, "
+        "or leave it out"
+    )
+    return ("bus.url",), problem
+
+
 def _answers_fit(config: Config) -> Fault | None:
     given, backlog = config.answers.max_bytes, config.server.backlog_bytes
     needed = ANSWERS_AT_ONCE * (given + BESIDE_ROWS_BYTES)
@@ -122,6 +132,7 @@ CHECKS: Final = (
     Check(frozenset({"directory.connections", "directory.source"}), _rooms_are_used),
     Check(frozenset({"directory.url", "directory.source"}), _database_is_named),
     Check(frozenset({"bus.url", "cluster.node"}), _node_has_a_name),
+    Check(frozenset({"bus.url", "state.url"}), _nodes_share_a_log),
     Check(
         frozenset({"answers.max_bytes", "server.backlog_bytes", "answers.enabled"}), _answers_fit
     ),

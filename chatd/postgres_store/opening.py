@@ -48,10 +48,8 @@ SESSION: Final = """
     SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()
 """
 _TAKE: Final = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
-_BEGIN_LIFE: Final = """
-    WITH ended AS (DELETE FROM nodes), left_open AS (DELETE FROM stays)
-    INSERT INTO nodes (name, version) VALUES (%s, %s) RETURNING node_id
-"""
+_SHARE: Final = "SELECT pg_try_advisory_lock_shared(%s, hashtext(%s))"
+_BEGIN_LIFE: Final = "INSERT INTO nodes (name, version) VALUES (%s, %s) RETURNING node_id"
 
 
 @attrs.frozen(eq=False)
@@ -67,7 +65,8 @@ class OpenedLog:
 
 
 def open_log(address: LogAddress, now_ms: int) -> OpenedLog:
-    """Open the log, which is made where there is none. Blocks, once, at the start.
+    """Open the log, which is made where there is none. Blocks, once, at the start. Nodes with a
+    name (`LogAddress.node`) share it; one without has it alone.
 
     Raises DatabaseUnfit, and leaves the database as it was.
     """
@@ -93,9 +92,9 @@ def new_epoch() -> str:
     return new_uuid().replace("-", "")[-16:]
 
 
-def take_lock(schema: str) -> tuple[str, tuple[int, str]]:
+def take_lock(address: LogAddress) -> tuple[str, tuple[int, str]]:
     """The statement that takes the lock of a log where it is free, and its parameters."""
-    return _TAKE, (LOCK_CLASS, schema)
+    return _SHARE if address.node else _TAKE, (LOCK_CLASS, address.schema)
 
 
 def _opened(address: LogAddress, connection: "psycopg.Connection[Any]", now_ms: int) -> OpenedLog:
@@ -104,7 +103,7 @@ def _opened(address: LogAddress, connection: "psycopg.Connection[Any]", now_ms: 
     if unfit is not None:
         raise unfit
     version_of(connection, schema)  # before the lock, which a foreign schema has no use for
-    _lock(connection, schema)
+    _lock(connection, address)
     migrate(connection, schema, new_epoch(), now_ms)
     row = connection.execute(_MAY_WRITE, (schema,)).fetchone()
     if row is not None:
@@ -113,7 +112,9 @@ def _opened(address: LogAddress, connection: "psycopg.Connection[Any]", now_ms: 
             f"The user of the database may not read and write the table {row[0]} of the schema "
             f"{schema}; let its owner grant SELECT, INSERT, UPDATE and DELETE on all its tables.",
         )
-    [(node_id,)] = connection.execute(_BEGIN_LIFE, ("", __version__))
+    if not address.node:
+        connection.execute("DELETE FROM nodes")  # none is alive: this one has the log alone
+    [(node_id,)] = connection.execute(_BEGIN_LIFE, (address.node, __version__))
     [session] = connection.execute(SESSION)
     return OpenedLog(address, connection, session, node_id, recover(connection))
 
@@ -132,15 +133,17 @@ def _backend(connection: "psycopg.Connection[Any]") -> int:
     return int(row[0])
 
 
-def _lock(connection: "psycopg.Connection[Any]", schema: str) -> None:
+def _lock(connection: "psycopg.Connection[Any]", address: LogAddress) -> None:
     for _ in range(LOCK_TRIES):
-        if connection.execute(*take_lock(schema)).fetchone() == (True,):
+        if connection.execute(*take_lock(address)).fetchone() == (True,):
             return
         time.sleep(_LOCK_AGAIN_S)
+    schema = address.schema
     raise DatabaseUnfit(
         Unfit.SCHEMA_IN_USE,
         f"Another chatd keeps its log in the schema {schema} of this database; end it, or give "
-        "this one a schema of its own by [state] schema.",
+        "this one a schema of its own by [state] schema. Nodes that share a log have a name each, "
+        "by [cluster] node.",
     )
 
 

@@ -27,11 +27,13 @@ _SET_UP: Final = """
 @attrs.frozen
 class LogAddress:
     """Where the log is: the address of the database, which holds a password, and the schema.
-    `is_synced`: what is committed survives a power cut of the server."""
+    `is_synced`: what is committed survives a power cut of the server. `node` is the name of a node
+    that shares the log with others, empty where it has it alone."""
 
     url: str = attrs.field(repr=False)
     schema: str
     is_synced: bool = True
+    node: str = ""
 
     def settings(self, statement_s: float = STATEMENT_S) -> dict[str, str]:
         """The settings of a session."""

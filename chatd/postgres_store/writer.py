@@ -317,7 +317,7 @@ class LogWriter:
         try:
             # What the lost connection still does on the server ends, and its lock is free.
             await self._asked(connection, _END_SESSION, self._session)
-            [(self._has_lock,)] = await self._asked(connection, *take_lock(address.schema))
+            [(self._has_lock,)] = await self._asked(connection, *take_lock(address))
             await self._count(connection)
             [self._session] = await self._asked(connection, SESSION, ())
         except psycopg.Error as error:

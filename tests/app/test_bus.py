@@ -84,6 +84,16 @@ def test_an_address_that_is_no_bus_is_a_mistake_of_the_file(url: str, tmp_path: 
     assert PASSWORD not in str(raised.value)
 
 
+def test_nodes_on_a_bus_share_a_log(tmp_path: Path) -> None:
+    file = tmp_path / "chatd.toml"
+    bus = f'[cluster]\nnode = "a"\n[bus]\nurl = "{REDIS}"\n'
+    file.write_text(bus)
+    with pytest.raises(ConfigError, match=r"state\.url"):
+        load(file, {}, {}, tmp_path)
+    file.write_text(f'{bus}[state]\nurl = "postgresql://host/db"\n')
+    assert load(file, {}, {}, tmp_path).config.bus.url == REDIS
+
+
 def test_a_node_without_a_name_has_no_bus(tmp_path: Path) -> None:
     file = tmp_path / "chatd.toml"
     file.write_text(f'[bus]\nurl = "{REDIS}"\n')

@@ -79,7 +79,10 @@ def test_the_secrets_of_a_database_are_in_files(tmp_path: Path) -> None:
     assert "hunter2" not in text
 
 
-BESIDE = {"bus.url": '[cluster]\nnode = "a"', "directory.url": "source = 'sql'\n"}
+BESIDE = {
+    "bus.url": '[cluster]\nnode = "a"\n[state]\nurl = "postgresql://host/db"',
+    "directory.url": "source = 'sql'\n",
+}
 """What has to stand beside a key for it to be allowed."""
 
 
