@@ -20,7 +20,14 @@ from typing import Final, Protocol
 import attrs
 
 from chatd.actors.ledger import Ledger
-from chatd.chat.commits import Behind, CommitFailed, CommitOutcome, Committed, StoreClosed
+from chatd.chat.commits import (
+    Behind,
+    CommitFailed,
+    CommitOutcome,
+    Committed,
+    EndedBefore,
+    StoreClosed,
+)
 from chatd.chat.message_machine import Decision, MessageMachine
 from chatd.chat.messages import (
     ClearOverflow,
@@ -102,6 +109,8 @@ class MachineLedger(Ledger):
                 for room, last_seq in outcome.last_seqs.items():
                     if last_seq != machine.last_seq(room):
                         machine.skip_to(room, last_seq)
+            elif isinstance(outcome, EndedBefore):
+                machine.remember_ends(outcome.question_ids)
             else:
                 machine.remember(outcome.existing.values())
             decision = machine.decide(batch, now_ms)

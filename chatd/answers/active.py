@@ -35,6 +35,9 @@ class Display(Protocol):
 
     def end(self, answer: OpenAnswer, result: AnswerResult) -> None: ...
 
+    def drop(self, answer: OpenAnswer) -> None:
+        """It goes on no more, and its end is another node's, or nobody's."""
+
     def hint(self, answer: OpenAnswer, code: HintCode, sentence: str | None) -> None:
         """The message of the answer is talk, which its sender alone is told."""
 
@@ -59,6 +62,7 @@ class ActiveAnswer:
         self.news = trio.Event()  # it is to end, or nothing more comes
         self.waiting: trio.CancelScope | None = None  # what a cancel or the deadline ends at once
         self.is_confirmed: bool | None = None
+        self.is_overtaken = False  # another node has ended it
         self.talk: Talk | None = None  # what it turned out to be, where it is no question
         self.began_s = trio.current_time()
         self.deadline_s = self.began_s + bounds.timeout_s

@@ -67,7 +67,7 @@ LEFT_OVER = f"{RESERVED_USER_PREFIX}left over"  # the user in whose turn leftove
 Conclude = Callable[[OpenAnswer, str, Reply, Callable[[], None]], Awaitable[Refusal | None]]
 """Stores the message that ends an answer, by the messages actor: the answer, the message's content,
 the reply, and what is called once it is in the log, before clients get it. Returns when it is
-stored, or why it is not."""
+stored, or why it is not; without the call where the answer has its end already, by another node."""
 
 
 class MarkRead(Protocol):
@@ -415,7 +415,11 @@ class AnswerLife:
             _audit(one, ending, elapsed_ms),
         )
 
+        is_stored = False
+
         def stored() -> None:
+            nonlocal is_stored
+            is_stored = True
             self._display.end(one.of, content.result(elapsed_ms))
 
         backoff = Backoff(*RETRY_BACKOFF_S)
@@ -426,6 +430,10 @@ class AnswerLife:
                 one.of = attrs.evolve(one.of, answer_id=new_uuid())
                 continue
             await trio.sleep(backoff.failed())
+        if refusal is None and not is_stored:
+            one.is_overtaken = True
+            self._display.drop(one.of)
+            return
         self._event_log.record(
             AnswerEnded(
                 one.of.answer_id,

@@ -41,7 +41,15 @@ class Behind:
     last_seqs: Mapping[str, int]
 
 
-CommitOutcome: TypeAlias = Committed | Conflict | Behind
+@attrs.frozen
+class EndedBefore:
+    """Nothing of the request was written: it ends answers that have ended already, by another node,
+    or that were erased. These are their questions."""
+
+    question_ids: frozenset[str]
+
+
+CommitOutcome: TypeAlias = Committed | Conflict | Behind | EndedBefore
 
 
 class CommitFailed(Exception):

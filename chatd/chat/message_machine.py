@@ -6,6 +6,7 @@ decided is applied only after the log has it (`chatd.actors.machine_ledger`):
     decide(batch, now) -> Decision      records to commit, effects that wait for the commit
     apply(decision)                     the state catches up with the log; the effects may go out
     remember(messages)                  the log knew these ids; decide the batch again
+    remember_ends(question_ids)         answers that have ended; likewise
 
 A decision that is never applied leaves no trace: a failed commit simply drops it. The state holds
 no history: the newest seq of each room, the queue of each member (`chatd.chat.queue`), and a
@@ -51,6 +52,7 @@ from chatd.chat.messages import (
     DeleteMessage,
     EditMessage,
     Effect,
+    EndedAlready,
     Erased,
     EraseMessages,
     ForgetMessages,
@@ -122,6 +124,7 @@ class _Overlay:
         self.delivered: set[tuple[str, int]] = set()
         self.frontiers: dict[str, Frontier] = {}
         self.promised: dict[str, str] = {}
+        self.ended: set[str] = set()
         self.revs: dict[str, int] = {}
         self.changed: dict[tuple[str, int], Message] = {}
         self.kept_from: dict[str, int] = {}
@@ -182,6 +185,7 @@ class MessageMachine:
             for room, queues in members.items()
         }
         self._names = {room: dict(called) for room, called in names.items()}
+        self._ended: set[str] = set()  # questions of the batch that is decided again
         self._directories: dict[str, Names] = {}  # the one that was looked into last at the end
         self._tails = Tails()
         self._recent = KnownMessages(*self._bounds)
@@ -368,7 +372,11 @@ class MessageMachine:
         return Decision(over.records, [])
 
     def _send(self, command: SendMessage, over: _Overlay) -> Effect:
-        message_id = command.message_id
+        message_id, reply = command.message_id, command.reply
+        if reply is not None and (
+            reply.question_id in self._ended or reply.question_id in over.ended
+        ):
+            return EndedAlready(command)
         if self._recent.has_scoped or over.has_scoped:
             there = scoped_id(message_id, command.connection_id)
             own = over.fresh.get(there) or self._recent.by_id.get(there)
@@ -397,7 +405,6 @@ class MessageMachine:
             over.now_ms,
             mentions=command.mentions,
         )
-        reply = command.reply
         if reply is not None:
             message = attrs.evolve(message, reply_to=reply.question_id, answer=reply.answer)
         over.seqs[room] = seq
@@ -406,6 +413,7 @@ class MessageMachine:
         if reply is not None:
             closed = AnswerClosed(room, reply.question_id, message.message_id, reply.state)
             over.records.append(closed)
+            over.ended.add(reply.question_id)
             if reply.audit is not None:
                 over.records.append(Audited(reply.audit))
         if command.asks is not None:
@@ -708,6 +716,11 @@ class MessageMachine:
         for message in messages:
             self._recent.add(message)
 
+    def remember_ends(self, question_ids: Iterable[str]) -> None:
+        """Learn that these answers have ended, so that the next decision ends none of them again;
+        forgotten with it."""
+        self._ended.update(question_ids)
+
     def skip_to(self, connection_id: str, last_seq: int) -> None:
         """Learn that others have stored messages in a room, up to this one, which are not known
         here: what is said of older ones has a hole."""
@@ -716,8 +729,10 @@ class MessageMachine:
         self._recent.forget_receipts(connection_id)
 
     def forget_surplus(self) -> None:
-        """Forget the oldest messages beyond the bounds, but never the newest one."""
+        """Forget the oldest messages beyond the bounds, but never the newest one; and what was
+        learnt for the batch that was decided again."""
         self._recent.forget_surplus()
+        self._ended.clear()
 
 
 def _sent_again(command: SendMessage, known: Message) -> Repeated | Conflicted:

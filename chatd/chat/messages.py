@@ -330,6 +330,14 @@ class Erased:
 
 
 @attrs.define
+class EndedAlready:
+    """The command was to end an answer that has its end, stored by another node, or by an earlier
+    command; nothing is stored."""
+
+    command: SendMessage
+
+
+@attrs.define
 class Settled:
     """The command is carried out, with nothing to say but that."""
 
@@ -355,6 +363,7 @@ Effect: TypeAlias = (
     | ChangeRepeated
     | ChangeRefused
     | Erased
+    | EndedAlready
     | Settled
     | NotStored
 )

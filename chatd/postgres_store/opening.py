@@ -50,6 +50,7 @@ SESSION: Final = """
 _TAKE: Final = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
 _SHARE: Final = "SELECT pg_try_advisory_lock_shared(%s, hashtext(%s))"
 _BEGIN_LIFE: Final = "INSERT INTO nodes (name, version) VALUES (%s, %s) RETURNING node_id"
+_CLAIM_ANSWERS: Final = "SELECT claim_answers(%s)"
 
 
 @attrs.frozen(eq=False)
@@ -115,8 +116,9 @@ def _opened(address: LogAddress, connection: "psycopg.Connection[Any]", now_ms: 
     if not address.node:
         connection.execute("DELETE FROM nodes")  # none is alive: this one has the log alone
     [(node_id,)] = connection.execute(_BEGIN_LIFE, (address.node, __version__))
+    connection.execute(_CLAIM_ANSWERS, (node_id,))
     [session] = connection.execute(SESSION)
-    return OpenedLog(address, connection, session, node_id, recover(connection))
+    return OpenedLog(address, connection, session, node_id, recover(connection, node_id))
 
 
 def _facts(address: LogAddress, connection: "psycopg.Connection[Any]") -> ServerFacts:

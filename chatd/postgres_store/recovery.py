@@ -25,7 +25,9 @@ _MEMBERS: Final = """
 _OPEN_ANSWERS: Final = """
     SELECT a.question_id, a.answer_id, r.connection_id, a.user_id, a.thread_id, a.opened_ms,
            a.is_to_read, a.address
-    FROM answers a JOIN rooms r USING (room_id) WHERE a.state IS NULL ORDER BY a.opened_ms
+    FROM answers a JOIN rooms r USING (room_id)
+    WHERE a.state IS NULL AND a.node_id IS NOT DISTINCT FROM coalesce(%s, a.node_id)
+    ORDER BY a.opened_ms
 """
 _NEWEST: Final = "SELECT position, timestamp_ms FROM messages ORDER BY position DESC LIMIT 1"
 
@@ -40,17 +42,18 @@ class RecoveredLog:
     has_scoped: bool
 
 
-def recover(connection: "psycopg.Connection[Any]") -> RecoveredLog:
-    """Read the summary, in one view of the log. Raises `psycopg.Error`."""
+def recover(connection: "psycopg.Connection[Any]", answers_of: int | None = None) -> RecoveredLog:
+    """Read the summary, in one view of the log: of the open answers those whose end this life of a
+    node owes, None for those of all nodes. Raises `psycopg.Error`."""
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     try:
-        return _recovered(connection)
+        return _recovered(connection, answers_of)
     finally:
         if not connection.broken:
             connection.execute("ROLLBACK")
 
 
-def _recovered(connection: "psycopg.Connection[Any]") -> RecoveredLog:
+def _recovered(connection: "psycopg.Connection[Any]", answers_of: int | None) -> RecoveredLog:
     [(epoch, has_scoped)] = connection.execute(_META)
     rooms: dict[str, int] = {}
     room_ids: dict[str, int] = {}
@@ -69,7 +72,7 @@ def _recovered(connection: "psycopg.Connection[Any]") -> RecoveredLog:
         position,
         message_count,
         members.queues,
-        tuple(_open_answer(*row) for row in connection.execute(_OPEN_ANSWERS)),
+        tuple(_open_answer(*row) for row in connection.execute(_OPEN_ANSWERS, (answers_of,))),
         tuple(damaged),
         newest_ms,
         revs,

@@ -109,7 +109,7 @@ class PostgresStore(OpenedStore):
         for left in reversed(range(REREAD_TRIES)):
             try:
                 with connect(self._opened.address) as connection:
-                    return recover(connection).recovered
+                    return recover(connection, self._opened.node_id).recovered
             except psycopg.Error as error:
                 if not left:
                     raise StoreUnavailable(

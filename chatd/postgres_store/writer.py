@@ -31,10 +31,11 @@ from chatd.chat.commits import (
     CommitOutcome,
     Committed,
     Conflict,
+    EndedBefore,
     RecordRefused,
 )
 from chatd.chat.ids import scoped_id
-from chatd.chat.records import Message, MessageStored, Record
+from chatd.chat.records import AnswerClosed, Message, MessageStored, Record
 from chatd.postgres_client import TrioConnection, why_unreached
 from chatd.postgres_store.batch import COMMIT, Batch, Heads, rooms_of
 from chatd.postgres_store.errors import CommitsLost, NodeReplaced
@@ -58,6 +59,7 @@ _BEHIND: Final = "CHD02"
 _SCOPED: Final = "CHD03"
 _NO_SUCCESSOR: Final = "CHD04"
 _TWIN: Final = "CHD05"
+_ENDED: Final = "CHD07"
 _AGAIN: Final = frozenset({"40001", "40P01", "55P03", "57014"})
 """Serialization, deadlock, a lock that is held, a statement that took too long: nothing was
 written."""
@@ -72,6 +74,7 @@ _COMMITS: Final = "SELECT commits FROM nodes WHERE node_id = %s"
 _NUMBER_ROOMS: Final = "SELECT name, id FROM number_rooms(%s)"
 _LAST_SEQS: Final = "SELECT connection_id, last_seq FROM rooms WHERE connection_id = ANY (%s)"
 _SEQS: Final = "SELECT message_id, seq FROM messages WHERE message_id = ANY (%s)"
+_OPEN: Final = "SELECT question_id FROM answers WHERE question_id = ANY (%s) AND state IS NULL"
 _END_SESSION: Final = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s
 """
@@ -174,6 +177,9 @@ class LogWriter:
                     await trio.sleep(backoff.failed())
                 elif state == _BEHIND:
                     return await self._behind(connection, records)
+                elif state == _ENDED:
+                    with contextlib.suppress(_Lost):  # and then again
+                        return await self._ended_before(connection, records)
                 else:
                     return await self._refused(connection, records, error)
             else:
@@ -263,6 +269,18 @@ class LogWriter:
     async def _behind(self, connection: TrioConnection, records: Sequence[Record]) -> Behind:
         rows = await self._asked(connection, _LAST_SEQS, (sorted(rooms_of(records)),))
         return Behind(dict(rows))
+
+    async def _ended_before(
+        self, connection: TrioConnection, records: Sequence[Record]
+    ) -> EndedBefore:
+        closing = {
+            uuid_bytes(one.question_id): one.question_id
+            for one in records
+            if isinstance(one, AnswerClosed)
+        }
+        rows = await self._asked(connection, _OPEN, (list(closing),))
+        still_open = {bytes(key) for (key,) in rows}
+        return EndedBefore(frozenset(closing[key] for key in closing.keys() - still_open))
 
     async def _refused(
         self, connection: TrioConnection, records: Sequence[Record], error: psycopg.Error

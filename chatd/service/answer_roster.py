@@ -89,14 +89,18 @@ class AnswerRoster:
 
     def end(self, answer: OpenAnswer, result: AnswerResult) -> None:
         """It has ended, and its message is in the log. An error may hold words of the database."""
-        room = self._rooms.get(answer.connection_id, {})
-        room.pop(answer.question_id, None)
-        if not room:
-            self._rooms.pop(answer.connection_id, None)
+        self.drop(answer)
         if result.error is not None:
             error = attrs.evolve(result.error, message=self._markup(result.error.message))
             result = attrs.evolve(result, error=error)
         self._broadcast(answer, event_packet(AnswerEnd(**_ids(answer), result=result)))
+
+    def drop(self, answer: OpenAnswer) -> None:
+        """Nothing more is to be told of it: its end is another node's."""
+        room = self._rooms.get(answer.connection_id, {})
+        room.pop(answer.question_id, None)
+        if not room:
+            self._rooms.pop(answer.connection_id, None)
 
     def hint(self, answer: OpenAnswer, code: HintCode, sentence: str | None) -> None:
         """The message is no question: its sender is told, on each device, and nobody else."""

@@ -20,6 +20,7 @@ from chatd.chat.messages import (
     DeleteMessage,
     EditMessage,
     Effect,
+    EndedAlready,
     Erased,
     Joined,
     JoinRooms,
@@ -109,6 +110,8 @@ class ChatEffects:
             case Erased(command, changes):
                 for change in changes:
                     self._publisher.publish_change(change)
+                command.origin.settle()
+            case EndedAlready(command):
                 command.origin.settle()
             case Settled(command):
                 if command.origin is not None:

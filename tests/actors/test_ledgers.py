@@ -90,7 +90,7 @@ async def test_messages_are_numbered_in_each_room_in_the_order_in_which_they_cam
 
 async def test_all_of_a_message_is_kept_as_it_came(kept: Kept) -> None:
     content = "\U0001f600 \\u0000 \u2028 e\u0301 \t\r\n {} %s $1 ' \" \\"
-    thread = await stored(kept, 1)
+    thread = await stored(kept, 1, asks=Asked(message_id(9)))
     message = await stored(
         kept,
         2,

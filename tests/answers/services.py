@@ -145,6 +145,9 @@ class Watcher:
     def end(self, answer: OpenAnswer, result: AnswerResult) -> None:
         self._note(answer, "end", orjson.loads(encode(result)))
 
+    def drop(self, answer: OpenAnswer) -> None:
+        self._note(answer, "drop", None)
+
     def hint(self, answer: OpenAnswer, code: HintCode, sentence: str | None) -> None:
         self.hinted.append((answer.user_id, answer.question_id, code, sentence))
 
@@ -161,6 +164,7 @@ class Shelf:
         self.first: dict[str, Message] = {}  # those that were changed, as they were first written
         self.read: dict[str, bool] = {}  # whether it was a question
         self.is_readable = True
+        self.ended_elsewhere: set[str] = set()  # questions whose end another node has stored
         self.stored: dict[str, tuple[str, dict[str, Any]]] = {}
         self.shown_before: dict[str, list[str]] = {}
         self.news = trio.Event()
@@ -172,6 +176,8 @@ class Shelf:
         await trio.lowlevel.checkpoint()
         if self.refusals:
             return self.refusals.pop(0)
+        if answer.question_id in self.ended_elsewhere:
+            return None
         assert answer.question_id not in self.stored, "an answer has one end"
         assert reply.question_id == answer.question_id
         self.stored[answer.question_id] = (content, orjson.loads(reply.answer))

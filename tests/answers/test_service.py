@@ -1142,3 +1142,19 @@ async def test_who_waited_for_a_session_joins_what_was_begun_meanwhile(
         await service.settled()
         rows = [end["rows"] for _, end in service.shelf.stored.values() if end["rows"]]
         assert rows == [[[7]], [[7]]]
+
+
+async def test_an_end_that_another_node_was_faster_with_is_dropped_quietly(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service(per_user=1) as service:
+        question = await service.ask()
+        service.shelf.ended_elsewhere.add(question)
+        service.database.calls[0].end()
+        await service.settled()
+        assert [what for what, _ in service.watcher.shown[question]][-1] == "drop"
+        assert service.told(question, "end") == []
+        assert service.answers.count == 0
+        assert service.recorder.of(AnswerEnded) == []
+        await service.ask()  # and its place is free
+        assert len(service.database.calls) == 2

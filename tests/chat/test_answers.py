@@ -11,6 +11,7 @@ from chatd.chat.messages import (
     Accepted,
     Asked,
     Conflicted,
+    EndedAlready,
     NoteRead,
     Repeated,
     Reply,
@@ -145,3 +146,22 @@ def test_an_answer_is_on_the_wire_as_it_is_stored(machine: MessageMachine) -> No
 
 def test_an_answer_that_failed_says_so_beside_it(machine: MessageMachine) -> None:
     assert shown(machine, reply(FAILED))["error"] == "No such table."
+
+
+def test_an_answer_that_another_node_has_ended_gets_no_second_end(machine: MessageMachine) -> None:
+    mine, other = reply(), send(2)
+    machine.remember_ends([message_id(1)])
+    decision = machine.decide([mine, other], 8)
+    assert decision.effects[0] == EndedAlready(mine)
+    [stored] = decision.records
+    assert isinstance(stored, MessageStored)
+    assert stored.message.seq == 1
+    machine.apply(decision)
+    assert isinstance(machine.decide([mine], 9).effects[0], Accepted)  # the log has the last word
+
+
+def test_of_two_ends_in_one_batch_the_first_is_kept(machine: MessageMachine) -> None:
+    first, second = reply(), reply(FAILED, 10)
+    decision = machine.decide([first, second], 8)
+    assert isinstance(decision.effects[0], Accepted)
+    assert decision.effects[1] == EndedAlready(second)

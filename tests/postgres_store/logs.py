@@ -35,7 +35,7 @@ def another_node(opened: OpenedLog) -> OpenedLog:
         "INSERT INTO nodes (name, version) VALUES ('b', '1') RETURNING node_id"
     )
     [session] = connection.execute(SESSION)
-    return OpenedLog(opened.address, connection, session, node_id, recover(connection))
+    return OpenedLog(opened.address, connection, session, node_id, recover(connection, node_id))
 
 
 def rows_of(address: LogAddress, query: str) -> list[tuple[Any, ...]]:
