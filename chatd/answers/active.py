@@ -63,6 +63,7 @@ class ActiveAnswer:
         self.waiting: trio.CancelScope | None = None  # what a cancel or the deadline ends at once
         self.is_confirmed: bool | None = None
         self.is_overtaken = False  # another node has ended it
+        self.cancelled_as: str | None = None  # the question's id as another node's client has it
         self.talk: Talk | None = None  # what it turned out to be, where it is no question
         self.began_s = trio.current_time()
         self.deadline_s = self.began_s + bounds.timeout_s

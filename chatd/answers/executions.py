@@ -130,9 +130,11 @@ class Execution:
 
 
 class Executions:
-    """The executions that further answers may join, and the results that are kept."""
+    """The executions that further answers may join, and the results that are kept. `tell_written`
+    is called once a room may have been written to."""
 
     def __init__(self, cache: Cache, event_log: EventLog) -> None:
+        self.tell_written: Callable[[str], None] = lambda _connection_id: None
         self._cache = cache
         self._event_log = event_log
         self._joinable: dict[Key, Execution] = {}
@@ -184,6 +186,7 @@ class Executions:
                 del self._joinable[key]
         if not execution.terms.read_only:
             self.forget(connection_id)
+            self.tell_written(connection_id)
             return
         is_fresh = self._writes[connection_id] == writes
         outcome, columns = execution.outcome, execution.came_columns

@@ -7,7 +7,7 @@ open, there and here, so that a start closes what a crash has interrupted.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 
 import attrs
@@ -15,8 +15,9 @@ import trio
 
 from chatd.actors.pulse import Pulse
 from chatd.answers.active import ActiveAnswer
-from chatd.answers.answer import AnswerState
+from chatd.answers.answer import ENDS, AnswerState
 from chatd.answers.life import AnswerLife, AnswerLog
+from chatd.answers.other_nodes import OtherNodes
 from chatd.answers.sql.questions import is_like_question, may_be_question
 from chatd.answers.sql.talk import Talk
 from chatd.auth import Grant
@@ -28,6 +29,10 @@ from chatd.wire.codes import Code, Refusal
 
 HINTED_MAX = 1_000  # hints that are remembered for messages sent again; older ones lose sentences
 REPEATED_MAX = 1_000  # messages sent again that the log is asked about; more get no hint again
+CANCEL_AGAIN_S = 1.0  # between two times that the other nodes are told of a cancel
+CANCEL_TIMES = 10  # then who cancels is refused; its node may be dead, and another one ends it
+
+NOT_REACHED = "The node that answers did not say that it has ended; try again shortly."
 
 
 @attrs.frozen
@@ -41,12 +46,25 @@ class CancelOutcome:
     is_confirmed: bool | None = None
 
 
-class AnswerService:
-    """All open answers."""
+@attrs.define(eq=False)
+class _Wait:
+    """Clients that wait for the end of an answer of another node."""
 
-    def __init__(self, life: AnswerLife, log: AnswerLog) -> None:
+    count: int = 0
+    ended: trio.Event = attrs.field(factory=trio.Event)
+    outcome: CancelOutcome | None = None
+
+
+class AnswerService:
+    """All open answers of this node. `others` are the nodes that share its log."""
+
+    def __init__(self, life: AnswerLife, log: AnswerLog, others: OtherNodes | None = None) -> None:
         self._life = life
         self._log = log
+        self._others = others
+        if others is not None:
+            life.executions.tell_written = others.written
+        self._waits: dict[str, _Wait] = {}  # by the id of the question, as its clients know it
         self._hinted: OrderedDict[str, Talk] = OrderedDict()  # by the id of the message
         self._repeated: list[OpenAnswer] = []
         self._open: OrderedDict[str, ActiveAnswer] = OrderedDict()  # by the id of the question
@@ -88,7 +106,8 @@ class AnswerService:
             self._arrival.set()
 
     def adopt(self, open_answers: Sequence[OpenAnswer]) -> None:
-        """The log holds these as open; those that are not open here were interrupted."""
+        """The log holds these as open, and nobody else owes their ends: those that are not open
+        here were interrupted, by a crash, or since their node is dead."""
         for one in open_answers:
             if one.question_id not in self._open:
                 self._arrive(one, None)
@@ -112,13 +131,16 @@ class AnswerService:
         one = self._open_in(question_id, rooms)
         if one is None:
             known = await self._log.answer_to(question_id, rooms)
-            if known is None or known.state is None:
+            if known is None or (known.state is None and self._others is None):
                 return Refusal(Code.NOT_FOUND, path="messageId")
-            return CancelOutcome(known.state)
-        may_cancel = self._life.rules.anybody_cancels and rooms[one.of.connection_id].may_write
-        if user_id != one.of.user_id and not may_cancel:
-            sentence = "Only who asked may cancel this answer."
-            return Refusal(Code.FORBIDDEN, sentence, path="messageId")
+            if known.state is not None:
+                return CancelOutcome(known.state)
+            room = known.connection_id
+            refusal = self._why_not(user_id, known.user_id, rooms[room])
+            return refusal or await self._cancel_elsewhere(question_id, room)
+        refusal = self._why_not(user_id, one.of.user_id, rooms[one.of.connection_id])
+        if refusal is not None:
+            return refusal
         one.want_end(AnswerState.CANCELLED)
         await one.ended.wait()
         if one.content.ending is None:  # it was plain talk, or is left to the next start
@@ -126,23 +148,106 @@ class AnswerService:
             return Refusal(code, path="messageId")
         return CancelOutcome(one.content.state, one.is_confirmed)
 
-    def withdraw(self, question_id: str) -> None:
-        """A message was deleted. Where it is read for a question, or being answered, that ends as
-        if who asked had cancelled it; never waits."""
+    def _why_not(self, user_id: str, asker: str, grant: Grant) -> Refusal | None:
+        """Why a user may not cancel an answer of `asker` in a room."""
+        if user_id == asker or (self._life.rules.anybody_cancels and grant.may_write):
+            return None
+        sentence = "Only who asked may cancel this answer."
+        return Refusal(Code.FORBIDDEN, sentence, path="messageId")
+
+    async def _cancel_elsewhere(
+        self, question_id: str, connection_id: str
+    ) -> CancelOutcome | Refusal:
+        """Have another node stop its answer: it is told again and again until the end is in the
+        log, as what it is told, and what it says, may get lost."""
+        assert self._others is not None
+        wait = self._waits.setdefault(question_id, _Wait())
+        wait.count += 1
+        try:
+            for _ in range(CANCEL_TIMES):
+                if not self.end_for_others(question_id, connection_id):
+                    self._others.want_end(question_id, connection_id)
+                with trio.move_on_after(CANCEL_AGAIN_S):
+                    await wait.ended.wait()
+                if wait.outcome is not None:
+                    return wait.outcome
+                known = await self._log.answer_to(question_id, (connection_id,))
+                if known is None:  # it was plain talk
+                    return Refusal(Code.NOT_FOUND, path="messageId")
+                if known.state is not None:
+                    return CancelOutcome(known.state)
+        finally:
+            wait.count -= 1
+            if not wait.count:
+                del self._waits[question_id]
+        return Refusal(Code.OVERLOADED, NOT_REACHED, path="messageId")
+
+    def withdraw(self, question_id: str, connection_id: str) -> None:
+        """A message was deleted. Where it is read for a question, or being answered, on whichever
+        node, that ends as if who asked had cancelled it; never waits."""
         one = self._open.get(question_id)
         if one is not None:
             one.want_end(AnswerState.CANCELLED)
+        elif self._others is not None and connection_id in self._life.databases:
+            self._others.want_end(written_id(question_id), connection_id)
 
-    async def end_those(self, is_meant: Callable[[OpenAnswer], bool]) -> None:
-        """Have answers stopped, as if who asked had cancelled them, and return when each has
-        ended; nothing that the daemon remembers of any is kept."""
-        meant = [one for one in self._open.values() if is_meant(one.of)]
-        for one in meant:
-            one.want_end(AnswerState.CANCELLED)
-        for one in meant:
+    async def end_those(
+        self, *, user_id: str | None = None, connection_id: str | None = None
+    ) -> None:
+        """Have the answers of a user, or of a room, stopped, as if who asked had cancelled them,
+        and return when each of this node has ended; nothing that is remembered of any is kept."""
+        if self._others is not None:
+            self._others.end_those(user_id, connection_id)
+        for one in self.end_for_erasure(user_id=user_id, connection_id=connection_id):
             await one.ended.wait()
         self._hinted.clear()
         self._life.executions.forget_results()
+
+    # What other nodes tell
+
+    def end_for_others(self, question_id: str, connection_id: str) -> bool:
+        """Somebody on another node has cancelled an answer, or deleted its question; whether it is
+        open here."""
+        one = self._open_in(question_id, (connection_id,))
+        if one is None:
+            return False
+        one.cancelled_as = question_id
+        one.want_end(AnswerState.CANCELLED)
+        return True
+
+    def ended_elsewhere(self, question_id: str, state: str, *, is_confirmed: bool | None) -> None:
+        """An answer of another node has ended."""
+        wait = self._waits.get(question_id)
+        if wait is not None and state in ENDS:
+            wait.outcome = CancelOutcome(state, is_confirmed)
+            wait.ended.set()
+
+    def overtaken(self, question_id: str) -> None:
+        """The message that ends an answer was published: where it is still open here, another node
+        has ended it, and it goes on no more."""
+        one = self._open.get(question_id)
+        if one is not None and one.content.ending is None:
+            one.want_end(AnswerState.INTERRUPTED)
+
+    def written_elsewhere(self, connection_id: str) -> None:
+        """The database of a room was written to through another node."""
+        self._life.executions.forget(connection_id)
+
+    def end_for_erasure(
+        self, *, user_id: str | None, connection_id: str | None
+    ) -> Sequence[ActiveAnswer]:
+        """A user, or a room, is erased: their answers, which are to end, and nothing that is
+        remembered of any is kept."""
+        self._hinted.clear()
+        self._life.executions.forget_results()
+        meant = [
+            one
+            for one in self._open.values()
+            if user_id == one.of.user_id or connection_id == one.of.connection_id
+        ]
+        for one in meant:
+            one.want_end(AnswerState.CANCELLED)
+        return meant
 
     def _open_in(self, question_id: str, rooms: Container[str]) -> ActiveAnswer | None:
         """The open answer to the question that is known by this id in these rooms. One in another
@@ -212,5 +317,15 @@ class AnswerService:
             if len(self._hinted) > HINTED_MAX:
                 self._hinted.popitem(last=False)
         one.ended.set()
+        self._tell_end(one)
         if not self._open:
             self._none_open.set()
+
+    def _tell_end(self, one: ActiveAnswer) -> None:
+        """Tell the end to who waits for it on another node, and where an answer was adopted, on
+        this one."""
+        question_id, ending = one.cancelled_as, one.content.ending
+        if question_id is None or ending is None or one.is_overtaken or self._others is None:
+            return
+        self.ended_elsewhere(question_id, ending.state, is_confirmed=one.is_confirmed)
+        self._others.ended(question_id, ending.state, is_confirmed=one.is_confirmed)

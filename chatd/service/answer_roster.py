@@ -3,21 +3,23 @@
 A client that enters a room gets the packets of its open answers that the room got before.
 """
 
+import math
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Final, TypedDict
 
 import attrs
+import orjson
 import trio
 
 from chatd.answers.table import Column, Row
 from chatd.chat.ids import written_id
 from chatd.chat.markup import Markup
 from chatd.chat.records import OpenAnswer
-from chatd.chat.rendering import shown_user
+from chatd.chat.rendering import error_fields, shown_user
 from chatd.engine.outgoing import Outgoing
 from chatd.service.client import Client
 from chatd.sockets.adapter import NAMESPACE, Adapter
-from chatd.sockets.emitter import event_packet
+from chatd.sockets.emitter import event_packet, rendered_packet
 from chatd.wire.codes import HintCode
 from chatd.wire.events import (
     AnswerColumn,
@@ -30,13 +32,17 @@ from chatd.wire.events import (
 )
 from chatd.wire.names import AnswerPhase
 
+_TABLE: Final = ("statement", "columns", "rows")  # of a stored answer, beside how it has ended
+
 
 @attrs.define
 class _Sent:
-    """What the room got of an open answer: how far it is, and when it began, on Trio's clock."""
+    """What the room got of an open answer: how far it is, and when it began, on Trio's clock.
+    After `until_s` nothing of it is shown any more."""
 
     ids: "_Ids"
     start: Outgoing
+    until_s: float
     phase: AnswerPhase | None = None
     began_s: float = 0.0
     rows: list[Outgoing] = attrs.field(factory=list)
@@ -51,9 +57,16 @@ class AnswerRoster:
     _rooms: dict[str, dict[str, _Sent]] = attrs.field(init=False, factory=dict)
 
     def start(
-        self, answer: OpenAnswer, *, read_only: bool, dry_run: bool, deadline_ms: int
+        self,
+        answer: OpenAnswer,
+        *,
+        read_only: bool,
+        dry_run: bool,
+        deadline_ms: int,
+        until_s: float = math.inf,
     ) -> None:
-        """A question is being answered, until `deadline_ms` at the latest."""
+        """A question is being answered, until `deadline_ms` at the latest; who comes after
+        `until_s` is told nothing of it."""
         packet = event_packet(
             AnswerStart(
                 **_ids(answer),
@@ -65,7 +78,7 @@ class AnswerRoster:
             )
         )
         self._rooms.setdefault(answer.connection_id, {})[answer.question_id] = _Sent(
-            _ids(answer), packet
+            _ids(answer), packet, until_s
         )
         self._broadcast(answer, packet)
 
@@ -95,6 +108,26 @@ class AnswerRoster:
             result = attrs.evolve(result, error=error)
         self._broadcast(answer, event_packet(AnswerEnd(**_ids(answer), result=result)))
 
+    def end_as_stored(self, answer: OpenAnswer, stored: bytes) -> None:
+        """The same, of an answer that another node has ended, and that is stored as this JSON; of
+        damaged JSON nothing is told."""
+        self.drop(answer)
+        try:
+            fields = orjson.loads(stored)
+            result = {name: field for name, field in fields.items() if name not in _TABLE}
+            if isinstance(result.get("error"), dict):
+                result["error"] = error_fields(result["error"], self._markup)
+        except (ValueError, AttributeError):
+            return
+        ids = _ids(answer)
+        body = {
+            "messageId": ids["message_id"],
+            "replyTo": ids["reply_to"],
+            "connectionId": ids["connection_id"],
+            **result,
+        }
+        self._broadcast(answer, rendered_packet(AnswerEnd.event, orjson.dumps(body)))
+
     def drop(self, answer: OpenAnswer) -> None:
         """Nothing more is to be told of it: its end is another node's."""
         room = self._rooms.get(answer.connection_id, {})
@@ -116,6 +149,8 @@ class AnswerRoster:
         """Send a client that enters a room what the room got of its open answers, with the time
         that they have taken by now."""
         for sent in self._rooms.get(connection_id, {}).values():
+            if sent.until_s <= trio.current_time():
+                continue
             client.send_catch_up(sent.start)
             if sent.phase is not None:
                 elapsed_ms = round((trio.current_time() - sent.began_s) * 1000)

@@ -148,7 +148,7 @@ class ChatEffects:
         self._acknowledge_change(command, change.message, is_duplicate=False)
         self._publisher.publish_change(change)
         if isinstance(change, MessageDeleted):
-            self._answers.withdraw(change.message.message_id)
+            self._answers.withdraw(change.message.message_id, change.message.connection_id)
 
     def _acknowledge_change(
         self, command: ChangeCommand, message: Message, *, is_duplicate: bool

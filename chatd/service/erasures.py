@@ -160,7 +160,7 @@ class Erasures:
         except RevocationNotKept as error:
             raise ErasureFailedError(str(error)) from error
         self._tickets.void(user_id)
-        await self._end_answers(lambda connection_id, asker: asker == user_id)
+        await self._end_answers(user_id=user_id)
         rooms = tuple(self._machine.rooms_of(user_id))
         reactions = await self._take_reactions_off(user_id)
         messages = await self._erase_answers(user_id, name)
@@ -238,7 +238,7 @@ class Erasures:
             if connection_id in client.grants:
                 self._rooms.leave(client, [connection_id])
                 client.send(RoomRevoked(connection_id, Code.ROOM_DELETED))
-        await self._end_answers(lambda room, asker: room == connection_id)
+        await self._end_answers(connection_id=connection_id)
         members = list(self._machine.members_of(connection_id))
         removed = await self._remove_messages(connection_id)
         await self._remove_members([(connection_id, user_id) for user_id in members])
@@ -267,9 +267,11 @@ class Erasures:
 
     # Both
 
-    async def _end_answers(self, is_meant: Callable[[str, str], bool]) -> None:
+    async def _end_answers(
+        self, *, user_id: str | None = None, connection_id: str | None = None
+    ) -> None:
         with trio.move_on_after(ANSWERS_S):
-            await self._answers.end_those(lambda one: is_meant(one.connection_id, one.user_id))
+            await self._answers.end_those(user_id=user_id, connection_id=connection_id)
             return
         raise ErasureFailedError("An answer has not ended yet; repeat the command.")
 

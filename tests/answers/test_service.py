@@ -1002,7 +1002,7 @@ async def test_a_question_that_is_withdrawn_ends_as_if_it_was_cancelled(
         elif when == "ended":
             service.database.calls[0].end()
             await service.settled()
-        service.answers.withdraw(message_id(999) if when == "never asked" else question)
+        service.answers.withdraw(message_id(999) if when == "never asked" else question, ROOM)
         service.reader.release()
         await service.settled()
         if when == "never asked":

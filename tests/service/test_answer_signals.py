@@ -1,0 +1,315 @@
+"""Answers on several nodes: each shows how they grow, and their one end."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import pytest
+import trio
+import trio.testing
+
+from chatd.bus.frames import VERSION
+from chatd.chat.records import Message
+from chatd.observe import AnswerEnded
+from chatd.service import answer_signals, heard_answers
+from chatd.wire.codes import Code
+from tests.answers.services import COLUMNS, failed
+from tests.bus import memory_bus
+from tests.chat.commands import message_id
+from tests.rows import rows
+from tests.service.answer_nodes import NOW_MS, ROOM, nodes
+from tests.store.logs import deleted
+
+GROWS = ["start", "status", "status", "status", "rows", "rows", "end", "message"]
+
+
+async def settled() -> None:
+    await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_every_node_shows_the_same_answer_grow_and_end(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with nodes() as (_, [a, b]):
+        await a.ask()
+        [call] = a.database.calls
+        call.rows(1, 2)
+        call.rows(3)
+        call.end()
+        await settled()
+        assert a.room.names() == GROWS
+        assert b.room.sent == a.room.sent
+        assert b.database.calls == []
+        assert b.entered() == []
+
+
+async def test_an_error_ends_with_the_same_words_everywhere(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with nodes() as (_, [a, b]):
+        await a.ask()
+        a.database.calls[0].end(failed(Code.DB_ERROR, "no <b>such</b> table"))
+        await settled()
+        [end] = b.room.of("end")
+        assert end == a.room.of("end")[0]
+        assert end["error"]["message"] == "no < b>such< /b> table"
+
+
+async def test_who_comes_late_on_another_node_is_told_what_there_is_so_far(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with nodes(holding=[0]) as (_, [a, b]):
+        await a.ask()
+        a.database.calls[0].rows(*range(450))
+        mock_clock.jump(2)
+        await settled()
+        assert b.room.sent == []
+        await b.signals.hold(ROOM)
+        assert b.room.names() == ["start", "status", "rows", "rows", "rows"]
+        assert b.entered() == a.entered()
+        assert b.room.of("status")[0]["elapsedMs"] == 2_000
+        a.database.calls[0].rows(450)
+        assert b.room.of("rows")[-1] == a.room.of("rows")[-1]
+
+
+async def test_an_owner_that_is_not_in_the_room_tells_all_the_same(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    """The client that asked went to another node."""
+    async with nodes(holding=[0]) as (_, [a, b]):
+        await a.ask()
+        a.signals.release(ROOM)
+        await b.signals.hold(ROOM)
+        assert b.room.names() == ["start", "status"]
+        a.database.calls[0].rows(1)
+        a.database.calls[0].end()
+        await settled()
+        assert b.room.names()[-3:] == ["rows", "end", "message"]
+
+
+@rows(
+    "lost", [["answer:rows"], ["answer:start"], ["answer:status"], ["answer:start", "answer:rows"]]
+)
+async def test_what_got_lost_is_told_again_and_nothing_twice(
+    mock_clock: trio.testing.MockClock, lost: list[str]
+) -> None:
+    async with nodes() as (wire, [a, b]):
+        mock_clock.jump(2)
+        waiting = list(lost)
+
+        def lose(_topic: str, payload: bytes) -> bool:
+            kind = orjson.loads(payload)[3]
+            if kind in waiting:
+                waiting.remove(kind)
+                return True
+            return False
+
+        wire.lose = lose
+        await a.ask()
+        [call] = a.database.calls
+        for number in range(4):
+            call.rows(number)
+            mock_clock.jump(2)
+            await settled()
+        assert [row for event in b.room.of("rows") for row in event["rows"]] == [
+            [0],
+            [1],
+            [2],
+            [3],
+        ]
+        assert [event["index"] for event in b.room.of("rows")] == list(
+            range(len(b.room.of("rows")))
+        )
+        assert len(b.room.of("start")) == 1
+        call.end()
+        await settled()
+        assert b.room.names()[-2:] == ["end", "message"]
+
+
+async def test_a_bus_that_was_away_is_made_up_for(mock_clock: trio.testing.MockClock) -> None:
+    async with nodes() as (wire, [a, b]):
+        wire.cut()
+        await a.ask()
+        a.database.calls[0].rows(1)
+        assert b.room.sent == []
+        wire.mend()
+        assert b.entered() == a.entered()
+        assert b.room.names() == ["start", "status", "rows"]
+
+
+async def test_rows_that_the_bus_does_not_take_at_once_travel_in_pieces(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with nodes() as (_, [a, b]):
+        await a.ask()
+        call = a.database.calls[0]
+        call.sink.columns(COLUMNS)
+        call.sink.rows([["x" * 900] for _ in range(30)])
+        shown = [row for event in b.room.of("rows") for row in event["rows"]]
+        assert len(shown) == 30
+        assert len(b.room.of("rows")) > 1
+        call.sink.rows([["y" * memory_bus.PAYLOAD_BYTES_MAX], ["z"]])
+        call.sink.rows([["z"]])
+        assert len([row for event in b.room.of("rows") for row in event["rows"]]) == 30
+        mock_clock.jump(2)
+        call.end()
+        await settled()
+        assert b.room.names()[-2:] == ["end", "message"]
+        assert b.room.of("end")[0]["rowCount"] == 33
+
+
+async def test_rows_of_one_answer_are_told_in_so_many_pieces_at_most(
+    mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer_signals, "PIECES_MAX", 3)
+    async with nodes() as (_, [a, b]):
+        await a.ask()
+        for number in range(5):
+            a.database.calls[0].rows(number)
+        assert len(b.room.of("rows")) == 3
+        a.database.calls[0].end()
+        await settled()
+        assert b.room.of("end")[0]["rowCount"] == 5
+
+
+async def test_the_end_is_shown_before_its_message_however_late_that_comes(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with nodes() as (_, [a, b]):
+        b.is_behind = True
+        await a.ask()
+        a.database.calls[0].rows(1)
+        a.database.calls[0].end()
+        await settled()
+        assert b.room.names() == ["start", "status", "status", "status", "rows"]
+        assert b.entered()
+        b.catch_up()
+        assert b.room.names()[-2:] == ["end", "message"]
+        assert b.entered() == []
+
+
+async def test_an_answer_whose_node_is_dead_ends_as_interrupted_by_who_takes_it_over(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with nodes(3, [0, 1, 2]) as (wire, [a, b, c]):
+        question = await a.ask()
+        a.database.calls[0].rows(1)
+        assert c.room.names()[-1] == "rows"
+        wire.lose = lambda _topic, payload: orjson.loads(payload)[2] == "a"
+        a.log.nodes.remove(a)
+        b.answers.adopt([a.log.taken(question)])
+        await settled()
+        for node in (b, c):
+            assert node.room.names()[-2:] == ["end", "message"]
+            assert node.room.of("end")[0]["state"] == "interrupted"
+            assert node.entered() == []
+        assert b.room.names().count("start") == 1
+
+
+async def test_a_node_that_was_taken_for_dead_stops_when_it_sees_the_end(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with nodes() as (_, [a, b]):
+        question = await a.ask()
+        [call] = a.database.calls
+        call.rows(1)
+        b.answers.adopt([a.log.taken(question)])
+        await settled()
+        assert a.log.ended == {question: "interrupted"}
+        assert call.stop.is_set()
+        assert a.room.names()[-2:] == ["end", "message"]
+        assert a.room.of("end") == b.room.of("end")
+        assert a.answers.count == 0
+        assert a.recorder.of(AnswerEnded) == []
+
+
+async def test_an_answer_that_nobody_ends_is_forgotten_after_its_deadline(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with nodes(3, [0, 1]) as (_, [a, b, c]):
+        b.is_behind = True
+        await a.ask("SELECT 1")
+        assert b.entered()
+        mock_clock.jump(30 + heard_answers.GRACE_S + 1)
+        assert b.entered() == []
+        await c.ask("SELECT 2")
+        assert b.display._heard._count == 1
+
+
+async def test_so_many_answers_of_others_are_shown_and_no_more(
+    mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heard_answers, "HEARD_MAX", 2)
+    async with nodes() as (_, [a, b]):
+        for number in range(3):
+            await a.ask(f"SELECT {number}")
+        assert b.room.names().count("start") == 2
+        a.database.calls[0].end()
+        await settled()
+        await a.ask("SELECT 4")
+        assert b.room.names().count("start") == 3
+
+
+async def test_a_room_that_is_left_is_forgotten(mock_clock: trio.testing.MockClock) -> None:
+    async with nodes() as (_, [a, b]):
+        await a.ask()
+        b.signals.release(ROOM)
+        assert b.entered() == []
+        assert b.display._heard._count == 0
+
+
+async def test_a_hint_reaches_its_user_on_the_other_nodes(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with nodes() as (_, [a, b]):
+        await a.ask("selct 1 from t")
+        assert a.room.sent == b.room.sent
+        assert a.room.names() == ["chat:hint"]
+
+
+@rows(
+    "signal",
+    [
+        ("answer:start", []),
+        ("answer:start", [1, 2, 3, 4, 5, 6, 7, 8]),
+        ("answer:start", ["q", "a", "u", 1, 1, True, 1, 1]),
+        ("answer:status", ["q"]),
+        ("answer:status", [message_id(1), "flying", 1]),
+        ("answer:rows", []),
+        ("answer:rows", [message_id(1), 0, None]),
+        ("answer:rows", [message_id(1), 0, None, [1]]),
+        ("answer:rows", [message_id(1), 0, [["n"]], [[1]]]),
+        ("answer:rows", [message_id(1), 0, [[1, "t"]], [[1]]]),
+        ("answer:rows", [message_id(1), "0", [["n", None]], [[1]]]),
+        ("answer:hint", ["q", "u", "no code", None]),
+        ("answer:hint", ["q", "u", "talk"]),
+        ("answer:hello", [[], {}]),
+        ("answer:cancel", []),
+        ("answer:cancel", [1, 2]),
+        ("answer:ended", ["q", "done", 1]),
+        ("answer:written", [7]),
+        ("answer:erase", []),
+    ],
+)
+async def test_signals_that_are_none_are_passed_over(
+    mock_clock: trio.testing.MockClock, signal: tuple[str, Sequence[Any]]
+) -> None:
+    async with nodes() as (_, [a, b]):
+        await a.ask()
+        before = list(b.room.sent)
+        kind, fields = signal
+        b.signals.heard(f"v:{ROOM}", orjson.dumps([VERSION, VERSION, "a", kind, fields]))
+        await settled()
+        assert b.room.sent == before
+
+
+async def test_a_question_that_another_node_shows_as_deleted_is_answered_no_more(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with nodes() as (_, [a, b]):
+        question = await a.ask()
+        message = Message(question, ROOM, 1, "ann", None, "SELECT 1", None, None, NOW_MS)
+        a.publisher.publish_change(deleted(message, 1))
+        await settled()
+        assert a.log.ended == {question: "cancelled"}
+        assert b.room.of("end")[0]["state"] == "cancelled"
