@@ -264,7 +264,9 @@ class Parts:
             age_ms=self._ages.now_ms,
             epoch=self.store.epoch,
         )
-        self.tickets = tickets = DownloadTickets(is_revoked=revocations.is_revoked)
+        self.tickets = tickets = DownloadTickets(
+            is_revoked=revocations.is_revoked, node=config.cluster.node
+        )
         self.directory = RunningDirectory(config, self.clients, rooms, self._event_log)
         self.revoking = Revoking(revocations, self.clients, self.clock, self._event_log)
         keys, place = make_keys(config, secret), key_set_place(config)

@@ -4,7 +4,7 @@ Bad tokens back off per address (docs/protocol, "Tokens").
 """
 
 import math
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import attrs
 import trio
@@ -55,7 +55,7 @@ class TokenAuthenticator:
     _revocations: Revocations
     _directory: Directory
     _backoff: FailureBackoff
-    _on_admitted: Callable[[Identity, Container[str]], None]
+    _on_admitted: Callable[[Identity, Collection[str]], None]
     _query_token: bool = attrs.field(kw_only=True)
     _clock: Clock = attrs.field(kw_only=True)
     _event_log: EventLog = attrs.field(kw_only=True)

@@ -4,10 +4,15 @@ A ticket is as good as the token that it was given for, for a minute and for one
 user may still use the room is checked when it is used. It is void before that where another token
 of its user, no older than that one, does not give the room: a directory of claims would go by the
 old token. Held in memory: a restart forgets them.
+
+Where several nodes share a log, a ticket is its node's, and begins with its name, as the id of a
+session does: the proxy brings it there (docs/cluster). So it is good once over all nodes. What
+makes it void, the nodes tell each other.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection
+from typing import Protocol
 
 import attrs
 
@@ -29,13 +34,32 @@ class DownloadTicket:
     until_s: float
 
 
+class OtherTickets(Protocol):
+    """The tickets of other nodes. No method waits."""
+
+    def given(self, user_id: str) -> None:
+        """This node has given a ticket to a user, which others may have to withdraw."""
+        ...
+
+    def withdraw(self, user_id: str, issued_at_s: float, rooms: Collection[str]) -> None:
+        """As `DownloadTickets.withdraw_of`, on the other nodes."""
+        ...
+
+    def void(self, user_id: str) -> None:
+        """All tickets of a user are void, on the other nodes."""
+        ...
+
+
 @attrs.define(eq=False)
 class DownloadTickets:
     """The tickets that were given out and not used, `tickets_max` at most. `is_revoked` says
-    whether the token that a ticket was given for is taken no more."""
+    whether the token that a ticket was given for is taken no more; `node` is the name of this node,
+    empty where it is alone."""
 
     _tickets_max: int = TICKETS_MAX
     _is_revoked: Callable[[Identity], bool] = lambda _identity: False
+    _node: str = ""
+    _others: OtherTickets | None = None
     _tickets: OrderedDict[str, DownloadTicket] = attrs.field(init=False, factory=OrderedDict)
     _of_user: dict[str, OrderedDict[str, None]] = attrs.field(init=False, factory=dict)
 
@@ -44,7 +68,7 @@ class DownloadTickets:
 
     def give(self, message_id: str, connection_id: str, identity: Identity, now_s: float) -> str:
         """A new ticket for the answer in a message of this room."""
-        name = unguessable_id()
+        name = f"{self._node}.{unguessable_id()}" if self._node else unguessable_id()
         own = self._of_user.setdefault(identity.user_id, OrderedDict())
         self._tickets[name] = DownloadTicket(message_id, connection_id, identity, now_s + TICKET_S)
         own[name] = None
@@ -55,21 +79,32 @@ class DownloadTickets:
             or next(iter(self._tickets.values())).until_s <= now_s
         ):
             self._remove(next(iter(self._tickets)))
+        if self._others is not None:
+            self._others.given(identity.user_id)
         return name
 
-    def withdraw(self, identity: Identity, rooms: Container[str]) -> None:
+    def withdraw(self, identity: Identity, rooms: Collection[str]) -> None:
         """A token was accepted that gives its user these rooms: tickets for others, given for
-        tokens that are no newer, are void."""
-        for name in list(self._of_user.get(identity.user_id, ())):
+        tokens that are no newer, are void, whichever node has them."""
+        if self._others is not None:
+            self._others.withdraw(identity.user_id, identity.issued_at_s, rooms)
+        self.withdraw_of(identity.user_id, identity.issued_at_s, rooms)
+
+    def withdraw_of(self, user_id: str, issued_at_s: float, rooms: Collection[str]) -> None:
+        """The same, of the tickets of this node."""
+        for name in list(self._of_user.get(user_id, ())):
             ticket = self._tickets[name]
-            if (
-                ticket.connection_id not in rooms
-                and ticket.identity.issued_at_s <= identity.issued_at_s
-            ):
+            if ticket.connection_id not in rooms and ticket.identity.issued_at_s <= issued_at_s:
                 self._remove(name)
 
     def void(self, user_id: str) -> None:
-        """All tickets of a user are void."""
+        """All tickets of a user are void, whichever node has them."""
+        if self._others is not None:
+            self._others.void(user_id)
+        self.void_of(user_id)
+
+    def void_of(self, user_id: str) -> None:
+        """All tickets of a user on this node are void."""
         for name in list(self._of_user.get(user_id, ())):
             self._remove(name)
 

@@ -30,6 +30,7 @@ NODES: Final = ("a", "b", "c")
 TRUSTING: Final = '\n[server]\ntrusted_proxies = ["127.0.0.1"]\n'
 CLIENTS: Final = 3  # for each transport
 ROOM: Final = "room"
+DEMO: Final = "demo"  # of the sample database
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,18 @@ def says_and_hears(client: Client) -> None:
         pass  # of others on its node
 
 
+def answered(client: Client) -> str:
+    """The id of an answer that is stored, in the room of the sample database."""
+    client.connected(auth={"token": token("ann", DEMO)})
+    question = {"messageId": str(uuid.uuid4()), "content": "SELECT 1 AS n", "connectionId": DEMO}
+    assert client.call("chat:message", question)[0]["ok"]
+    while (message := client.expect("chat:message")[0]).get("replyTo") != question["messageId"]:
+        pass
+    client.close()
+    assert message["answer"]["state"] == "done"
+    return str(message["messageId"])
+
+
 def users_of(node: Server, clients: dict[str, Client]) -> set[str]:
     """Whose sessions a node has, each by an id that names the node."""
     return {line["user_id"] for line in node.said("socket.connected", "")} & clients.keys()
@@ -131,6 +144,22 @@ def test_every_node_gets_sessions_and_another_sid_is_refused(
     known = sids[0][2:]
     for sid in ("a.nobody", "d.nobody", "a", "..", "a.%00", known, f"A.{known}", f"a.{known}x"):
         assert not comes_in(web, proxy, sid)
+
+
+def test_a_download_by_ticket_reaches_the_node_that_gave_it(
+    nodes: dict[str, Server], proxy: Proxy, web: requests.Session, drivers: dict[str, Driver]
+) -> None:
+    driver = drivers.setdefault("npm-4.8", Driver("npm-4.8"))
+    for name, node in nodes.items():
+        answer = answered(driver.client(node.url, "websocket"))
+        bearer = {"Authorization": f"Bearer {token('ann', DEMO)}"}
+        given = web.post(f"{node.url}/api/answers/{answer}/ticket", headers=bearer)
+        ticket = given.json()["ticket"]
+        assert ticket.startswith(f"{name}.")
+        link = f"{proxy.url}/api/answers/{answer}.csv?ticket={ticket}"
+        found = web.get(link)
+        assert (found.status_code, found.text) == (200, "n\r\n1\r\n")
+        assert web.get(link).status_code == 401
 
 
 def test_without_the_names_requests_go_astray(
