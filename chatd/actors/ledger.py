@@ -1,9 +1,12 @@
-"""The port through which the messages actor carries batches out, whatever keeps them."""
+"""The port through which the messages actor carries batches out, whatever keeps them; and the port
+of those who keep them in a log."""
 
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from chatd.chat.commits import CommitOutcome
 from chatd.chat.messages import Command, Effect
+from chatd.chat.records import Record
 
 
 class Ledger(Protocol):
@@ -22,4 +25,13 @@ class Ledger(Protocol):
 
         Each command is in one of them, in `NotStored` where it had no effect.
         """
+        ...
+
+
+class RecordLog(Protocol):
+    """Makes records durable."""
+
+    async def commit(self, records: Sequence[Record]) -> CommitOutcome:
+        """Write all of them or none; raises CommitFailed where the disk does not take them, and
+        StoreClosed at the end."""
         ...

@@ -2,8 +2,7 @@
 
 Memory never runs ahead of the disk: the machine changes only after the log has the records. A
 failed commit drops the decision; a messageId that the log knows, and the machine does not, makes
-the machine decide once more. So does a log of several nodes whose rooms have messages that the
-machine does not know, where the decision depends on them; else it numbers the new ones itself.
+the machine decide once more. No other node writes this log (`chatd.actors.shared_ledger`).
 
 Commands about members alone (`_MEMBERSHIP`) are the exception: a user cannot leave later, and does
 not wait for a disk in order to read. Where the disk does not take them, memory goes ahead, and the
@@ -14,20 +13,13 @@ members that the log has in a room, and that have no socket there, have left it
 """
 
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Collection, Sequence
+from typing import Final
 
 import attrs
 
-from chatd.actors.ledger import Ledger
-from chatd.chat.commits import (
-    Behind,
-    CommitFailed,
-    CommitOutcome,
-    Committed,
-    EndedBefore,
-    StoreClosed,
-)
+from chatd.actors.ledger import Ledger, RecordLog
+from chatd.chat.commits import CommitFailed, Committed, Conflict, StoreClosed
 from chatd.chat.message_machine import Decision, MessageMachine
 from chatd.chat.messages import (
     ClearOverflow,
@@ -40,20 +32,10 @@ from chatd.chat.messages import (
     TrimQueues,
 )
 from chatd.chat.records import MemberKept, MemberRemoved, Record
-from chatd.chat.renumbering import renumbered
 from chatd.wire.codes import Code
 
 _MEMBERSHIP: Final = (JoinRooms, LeaveRooms, RemoveMember, TrimQueues, ClearOverflow)
 """Commands whose records are about members, and nothing else."""
-
-
-class RecordLog(Protocol):
-    """Makes records durable."""
-
-    async def commit(self, records: Sequence[Record]) -> CommitOutcome:
-        """Write all of them or none; raises CommitFailed where the disk does not take them, and
-        StoreClosed at the end."""
-        ...
 
 
 @attrs.define(eq=False)
@@ -102,25 +84,11 @@ class MachineLedger(Ledger):
             outcome = await self._log.commit(records)
             if isinstance(outcome, Committed):
                 unsaved.clear()
-                if outcome.moved:
-                    decision = self._moved(decision, outcome.moved)
                 return decision, outcome.position
-            if isinstance(outcome, Behind):
-                for room, last_seq in outcome.last_seqs.items():
-                    if last_seq != machine.last_seq(room):
-                        machine.skip_to(room, last_seq)
-            elif isinstance(outcome, EndedBefore):
-                machine.remember_ends(outcome.question_ids)
-            else:
-                machine.remember(outcome.existing.values())
+            assert isinstance(outcome, Conflict)
+            machine.remember(outcome.existing.values())
             decision = machine.decide(batch, now_ms)
         return decision, machine.position
-
-    def _moved(self, decision: Decision, moved: Mapping[str, int]) -> Decision:
-        """What was committed behind messages of other nodes, which are not known here."""
-        for room, by in moved.items():
-            self._machine.skip_to(room, self._machine.last_seq(room) + by)
-        return renumbered(decision, moved)
 
     def _go_ahead(self, decision: Decision) -> None:
         """Let memory know of members what the log does not have yet."""

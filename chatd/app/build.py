@@ -17,7 +17,7 @@ from chatd.app.ages import Ages, evidence_of
 from chatd.app.answering import build_answering, configured_databases
 from chatd.app.damage import DamageFound
 from chatd.app.disk_space import DiskSpace
-from chatd.app.logs import traces_in
+from chatd.app.logs import ledger_of, traces_in
 from chatd.app.running_directory import RunningDirectory
 from chatd.app.secret import key_set_place, make_keys, make_verifier
 from chatd.app.status import (
@@ -193,7 +193,10 @@ class Parts:
             recovered.revs,
             recovered.read_seqs,
             recovered.names,
+            recovered.shares,
+            recovered.node,
         )
+        self.ledger = ledger_of(store, self.machine, self.log)
         self.readings = MachineReadings(self.machine, store.readers)
         self.mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
         self._commands = Commands(self.mailbox)

@@ -5,11 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from chatd.actors.ledger import Ledger
 from chatd.actors.log_keeper import LogKeeper
 from chatd.actors.log_service import LogService
 from chatd.actors.log_traces import LogTraces
+from chatd.actors.machine_ledger import MachineLedger
+from chatd.actors.shared_ledger import SharedLedger
 from chatd.app.errors import EXIT_CONFIG, StartFailedError
 from chatd.chat.audit import AuditEntry
+from chatd.chat.message_machine import MessageMachine
 from chatd.config import StateConfig
 from chatd.observe.clock import Clock
 from chatd.store import AuditQuery, Store, look_at_audit, open_store
@@ -74,6 +78,16 @@ def log_of(
 
     assert isinstance(store, PostgresStore)
     return store.start_log(committed)
+
+
+def ledger_of(store: OpenedStore, machine: MessageMachine, log: LogKeeper) -> Ledger:
+    """Carries out what the machine decides: a log in SQLite is this node's alone."""
+    if isinstance(store, Store):
+        return MachineLedger(machine, log)
+    from chatd.postgres_store.log import PostgresLog
+
+    assert isinstance(log, PostgresLog)
+    return SharedLedger(machine, log)
 
 
 def traces_in(store: OpenedStore, log: LogKeeper) -> Traces:

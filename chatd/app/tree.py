@@ -24,7 +24,6 @@ import trio
 
 from chatd.actors.group_commit import WINDOW_S
 from chatd.actors.loop import run_machine, run_messages
-from chatd.actors.machine_ledger import MachineLedger
 from chatd.actors.supervisor import Child, Restart, Strategy, Supervisor
 from chatd.app.build import Parts
 from chatd.app.condition_watch import ConditionWatch
@@ -140,7 +139,7 @@ class _Messages:
         self._parts = parts
         self._window_s = window_s
         self._acknowledged = acknowledged
-        self._ledger = MachineLedger(parts.machine, parts.log)
+        self._ledger = parts.ledger
         self._is_first = True
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -173,6 +172,8 @@ class _Messages:
             recovered.revs,
             recovered.read_seqs,
             recovered.names,
+            recovered.shares,
+            recovered.node,
         )
         parts.answering.service.adopt(recovered.open_answers)
         for room, last_seq in recovered.rooms.items():

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import attrs
 
 from chatd.chat.records import Message
+from chatd.chat.shares import SharedMember
 from chatd.wire.codes import Code
 
 
@@ -17,12 +18,16 @@ from chatd.wire.codes import Code
 class Committed:
     """All records of the request are durable; `position` is that of the last one.
 
-    `moved`: by how much the messages of a room have higher seqs than the records say, where other
-    nodes have stored messages there that were not known.
+    Where several nodes share the log: `moved` says by how much the messages of a room have higher
+    seqs than the records say, as other nodes have stored messages there that were not known;
+    `version` is that of all members that were written; `repeated` are receipts that others have
+    written before, as (connectionId, seq).
     """
 
     position: int
     moved: Mapping[str, int] = attrs.field(factory=dict)
+    version: int = 0
+    repeated: frozenset[tuple[str, int]] = frozenset()
 
 
 @attrs.frozen
@@ -35,10 +40,15 @@ class Conflict:
 
 @attrs.frozen
 class Behind:
-    """Nothing of the request was written: it goes by the seqs of rooms in which other nodes have
-    stored messages meanwhile. These are the last seqs of its rooms now."""
+    """Nothing of the request was written: it rests on what other nodes have changed meanwhile.
 
-    last_seqs: Mapping[str, int]
+    What it rests on, as it is now: how far its rooms are, as (seq, rev); the messages that it
+    changes, by connectionId and seq; its members, by connectionId and userId, None for who is none.
+    """
+
+    heads: Mapping[str, tuple[int, int]]
+    messages: Mapping[tuple[str, int], Message]
+    members: Mapping[tuple[str, str], SharedMember | None]
 
 
 @attrs.frozen

@@ -51,16 +51,25 @@ class KnownChanges:
     def keep(self, message: Message) -> None:
         """A message was changed, by the newest change of its room."""
         self._last_revs[message.connection_id] = message.rev
+        self.learn(message)
+        while len(self._changed) > self._changed_max or self._chars > self._chars_max:
+            _, oldest = self._changed.popitem(last=False)
+            self._chars -= _weight(oldest)
+            self._all_since[oldest.connection_id] = oldest.rev
+
+    def learn(self, message: Message) -> None:
+        """This is what a message is now, by no newer change than is known of its room."""
         place = message.connection_id, message.seq
         before = self._changed.pop(place, None)
         if before is not None:
             self._chars -= _weight(before)
         self._changed[place] = message
         self._chars += _weight(message)
-        while len(self._changed) > self._changed_max or self._chars > self._chars_max:
-            _, oldest = self._changed.popitem(last=False)
-            self._chars -= _weight(oldest)
-            self._all_since[oldest.connection_id] = oldest.rev
+
+    def skip_to(self, connection_id: str, rev: int) -> None:
+        """Others have changed messages of a room, up to this rev, which are not known here."""
+        self._last_revs[connection_id] = rev
+        self.forget_room(connection_id)
 
     def forget_room(self, connection_id: str) -> None:
         """All that was said in a room until now is gone from the log."""

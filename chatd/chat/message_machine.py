@@ -21,7 +21,9 @@ not move it. Who becomes a member has read what is there. What lies behind the m
 `chatd.chat.reading`. Members are known by name too, the newest that a socket of theirs had.
 
 A member is in a room from the `JoinRooms` of its first socket to the `LeaveRooms` of its last one.
-The caller counts the sockets, and says what the last of them had seen.
+The caller counts the sockets, and says what the last of them had seen. Where several nodes share
+the log, that is so on each of them, and a member is away once it has left on all
+(`chatd.chat.shares`). What other nodes did is learnt: `hear`, `learn_head`, `learn_member`.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -93,6 +95,7 @@ from chatd.chat.records import (
     ReadMarked,
     Record,
 )
+from chatd.chat.shares import NOBODY, Share, SharedMember
 from chatd.wire.codes import Code
 
 NAMES_MAX = 100_000  # names in memory as mentions are looked up; beyond: rooms are folded anew
@@ -121,6 +124,7 @@ class _Overlay:
         self.queues: dict[tuple[str, str], Queue | None] = {}
         self.read_seqs: dict[tuple[str, str], int] = {}
         self.names: dict[tuple[str, str], str] = {}
+        self.stays: dict[tuple[str, str], frozenset[int]] = {}
         self.delivered: set[tuple[str, int]] = set()
         self.frontiers: dict[str, Frontier] = {}
         self.promised: dict[str, str] = {}
@@ -142,6 +146,8 @@ class MessageMachine:
         last_revs: Mapping[str, int] = MappingProxyType({}),
         read_seqs: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
         names: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+        shares: Mapping[tuple[str, str], Share] = MappingProxyType({}),
+        node: int = 0,
         *,
         recent_max: int = RECENT_MESSAGES_MAX,
         recent_chars_max: int = RECENT_CHARS_MAX,
@@ -152,7 +158,9 @@ class MessageMachine:
         self._changed_max = changed_max
         # What retention has removed since the process began is removed for every life of the actor.
         self._kept_from: dict[str, int] = {}
-        self.restore(last_seqs, members, position, open_answers, last_revs, read_seqs, names)
+        self.restore(
+            last_seqs, members, position, open_answers, last_revs, read_seqs, names, shares, node
+        )
 
     def restore(
         self,
@@ -163,11 +171,16 @@ class MessageMachine:
         last_revs: Mapping[str, int] = MappingProxyType({}),
         read_seqs: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
         names: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+        shares: Mapping[tuple[str, str], Share] = MappingProxyType({}),
+        node: int = 0,
     ) -> None:
         """Begin with what the log holds up to `position`: the newest seqs by connectionId, the
         queues of members by connectionId, then by userId, the answers that are open, and the
         newest revs by connectionId; of the members in the same way their markers, and the names
-        that are known."""
+        that are known. Where several nodes share the log, `node` is the number of this one's life,
+        and `shares` has all members, by connectionId and userId; else it is 0."""
+        self._node = node
+        self._shares = dict(shares)
         self.position = position
         self._last_seqs = dict(last_seqs)
         # Ids of messages that are to come: those of open answers, which clients know.
@@ -363,13 +376,34 @@ class MessageMachine:
         for room, queues in self._queues.items():
             for user_id, queue in queues.items():
                 if not queue.is_away and (room, user_id) not in in_rooms:
-                    left = queue.left(self.last_seq(room), now_ms)
-                    self._keep_member(room, user_id, queue, left, over)
+                    elsewhere = self._elsewhere(room, user_id, over)
+                    left = queue if elsewhere else queue.left(self.last_seq(room), now_ms)
+                    self._keep_member(room, user_id, queue, left, over, stays=elsewhere)
         for room, user_id in in_rooms:
-            before = self._queue(room, user_id, over)
-            there = PRESENT if before is None else before.returned(self.last_seq(room))
-            self._keep_member(room, user_id, before, there, over)
+            self._come(room, user_id, None, over)
         return Decision(over.records, [])
+
+    def _come(self, room: str, user_id: str, name: str | None, over: _Overlay) -> Queue:
+        """A socket of the user is in the room; what it is owed there then."""
+        before = self._queue(room, user_id, over)
+        queue = PRESENT if before is None else before.returned(self._last_seq(room, over))
+        here = frozenset((self._node,)) if self._node else frozenset()
+        stays = self._elsewhere(room, user_id, over) | here
+        self._keep_member(room, user_id, before, queue, over, name, stays=stays)
+        return queue
+
+    def _elsewhere(self, room: str, user_id: str, over: _Overlay) -> frozenset[int]:
+        """The other nodes on which the user has a socket in the room."""
+        if not self._node:
+            return frozenset()
+        return self._stays(room, user_id, over) - {self._node}
+
+    def _stays(self, room: str, user_id: str, over: _Overlay) -> frozenset[int]:
+        """The nodes on which the user has a socket in the room, as decided so far."""
+        decided = over.stays.get((room, user_id)) if over.stays else None
+        if decided is not None:
+            return decided
+        return self._shares.get((room, user_id), NOBODY).stays
 
     def _send(self, command: SendMessage, over: _Overlay) -> Effect:
         message_id, reply = command.message_id, command.reply
@@ -439,8 +473,7 @@ class MessageMachine:
         for room in command.connection_ids:
             last_seq = self._last_seq(room, over)
             queue = self._queue(room, command.user_id, over)
-            joined = PRESENT if queue is None else queue.returned(last_seq)
-            self._keep_member(room, command.user_id, queue, joined, over, command.name)
+            joined = self._come(room, command.user_id, command.name, over)
             last_seqs.append(last_seq)
             owed.append(joined.owed(last_seq))
             fallen.append(None if queue is None else queue.fallen)
@@ -463,7 +496,10 @@ class MessageMachine:
                     if self._queue(room, command.user_id, over) is not None:
                         over.queues[room, command.user_id] = None
                         over.names.pop((room, command.user_id), None)
-                        over.records.append(MemberRemoved(room, command.user_id))
+                        if self._node:
+                            over.stays[room, command.user_id] = frozenset()
+                        version = self._version(room, command.user_id)
+                        over.records.append(MemberRemoved(room, command.user_id, version))
             case NoteRead(answer, is_question):
                 ids = answer.connection_id, answer.question_id, answer.answer_id
                 over.records.append(MessageRead(*ids, is_question))
@@ -484,11 +520,14 @@ class MessageMachine:
             queue = self._queue(room, user_id, over)
             if queue is None:
                 continue
+            if elsewhere := self._elsewhere(room, user_id, over):
+                self._keep_member(room, user_id, queue, queue, over, stays=elsewhere)
+                continue
             seen_seq = max(seen_seq, queue.gaps[-1].last if queue.gaps else 0)
             left = queue.left(seen_seq, over.now_ms)
             for seq in self._unseen_of(user_id, room, seen_seq, over):
                 left = left.without(seq)
-            self._keep_member(room, user_id, queue, left, over)
+            self._keep_member(room, user_id, queue, left, over, stays=frozenset())
 
     def _unseen_of(self, user_id: str, room: str, seen_seq: int, over: _Overlay) -> list[int]:
         """The user's own messages that no socket of the room was given when the user left."""
@@ -526,7 +565,7 @@ class MessageMachine:
         has_moved = is_member and seq > self._read_seq(room, user_id, over)
         if has_moved:
             over.read_seqs[room, user_id] = seq
-            over.records.append(ReadMarked(room, user_id, seq))
+            over.records.append(ReadMarked(room, user_id, seq, self._version(room, user_id)))
         return Marked(command, has_moved)
 
     def _change(self, command: ChangeCommand, over: _Overlay) -> Effect:
@@ -596,21 +635,32 @@ class MessageMachine:
         queue: Queue,
         over: _Overlay,
         name: str | None = None,
+        *,
+        stays: frozenset[int] | None = None,
     ) -> None:
         """What a member is owed is `queue` now, and `before` was; where it was no member, it has
-        read what is there. `name` is a newer name of it."""
+        read what is there. `name` is a newer name of it, `stays` are the nodes where it is now."""
         known = self._name(room, user_id, over) if before is not None else None
         name = known if name is None else name
-        if queue is before and name == known:
+        stayed = self._stays(room, user_id, over) if self._node else NOBODY.stays
+        stays = stayed if stays is None else stays
+        if queue is before and name == known and stays == stayed:
             return
         key = (room, user_id)
+        if stays != stayed:
+            over.stays[key] = stays
         if before is None:
             over.read_seqs[key] = self._last_seq(room, over)
         if name is not None:
             over.names[key] = name
         over.queues[key] = queue
         read_seq = self._read_seq(room, user_id, over)
-        over.records.append(MemberKept(room, user_id, queue, over.now_ms, read_seq, name))
+        share = Share(stays, self._version(room, user_id)) if self._node else NOBODY
+        over.records.append(MemberKept(room, user_id, queue, over.now_ms, read_seq, name, share))
+
+    def _version(self, room: str, user_id: str) -> int:
+        """The version of a member that is known; 0 for who is none."""
+        return self._shares.get((room, user_id), NOBODY).version if self._node else 0
 
     def _read_seq(self, room: str, user_id: str, over: _Overlay) -> int:
         """Up to where a member has read the room."""
@@ -627,22 +677,25 @@ class MessageMachine:
         names = self._names.get(room)
         return None if names is None else names.get(user_id)
 
-    def apply(self, decision: Decision) -> None:
-        """Bring the state up to records that the log now holds."""
+    def apply(self, decision: Decision, version: int = 0) -> None:
+        """Bring the state up to records that the log now holds; `version` is that of the members
+        among them."""
         for record in decision.records:
             match record:
                 case MessageStored(message):
-                    self._last_seqs[message.connection_id] = message.seq
-                    self._recent.add_stored(message)
-                    self._tails.add(
-                        message.connection_id, message.seq, message.user_id, message.mentions
-                    )
-                case MemberKept():
-                    self._apply_kept(record)
+                    self._apply_stored(message)
+                case MemberKept(connection_id, user_id, queue, _, read_seq, name, share):
+                    share = attrs.evolve(share, version=version) if self._node else NOBODY
+                    member = SharedMember(queue, read_seq, name, share)
+                    self._apply_member(connection_id, user_id, member)
                 case MemberRemoved(connection_id, user_id):
                     self._apply_removed(connection_id, user_id)
                 case ReadMarked(connection_id, user_id, read_seq):
                     self._read_seqs[connection_id][user_id] = read_seq
+                    if self._node:
+                        share = self._shares.get((connection_id, user_id), NOBODY)
+                        share = attrs.evolve(share, version=version)
+                        self._shares[connection_id, user_id] = share
                 case Delivered(connection_id, seq):
                     self._recent.confirm(connection_id, seq)
                 case AnswerOpened(answer):
@@ -652,13 +705,8 @@ class MessageMachine:
                         self._promised.pop(answer_id, None)
                 case AnswerClosed(answer_id=answer_id):
                     self._promised.pop(answer_id, None)
-                case MessageErased(message):
-                    self._changes.keep(message)
-                    self._recent.erase(message.message_id)
-                    self._tails.drop(message.connection_id)
                 case MessageEdited() | MessageDeleted() | ReactionChanged():
-                    self._changes.keep(record.message)
-                    self._count_anew(record)
+                    self._apply_change(record)
                 case Audited():
                     pass
                 case _:
@@ -669,10 +717,19 @@ class MessageMachine:
             self._tails.forget(room, first_seq)
         self.forget_surplus()
 
-    def _count_anew(self, changed: Change) -> None:
+    def _apply_stored(self, message: Message) -> None:
+        self._last_seqs[message.connection_id] = message.seq
+        self._recent.add_stored(message)
+        self._tails.add(message.connection_id, message.seq, message.user_id, message.mentions)
+
+    def _apply_change(self, changed: Change) -> None:
         """What was deleted is unread no more, and what was edited mentions whom it says now."""
         message = changed.message
+        self._changes.keep(message)
         match changed:
+            case MessageErased():
+                self._recent.erase(message.message_id)
+                self._tails.drop(message.connection_id)
             case MessageDeleted():
                 self._tails.delete(message.connection_id, message.seq, message.user_id)
             case MessageEdited():
@@ -684,20 +741,22 @@ class MessageMachine:
             case _:
                 assert_never(changed)
 
-    def _apply_kept(self, kept: MemberKept) -> None:
-        room, user_id = kept.connection_id, kept.user_id
-        self._queues.setdefault(room, {})[user_id] = kept.queue
-        self._read_seqs.setdefault(room, {})[user_id] = kept.read_seq
+    def _apply_member(self, room: str, user_id: str, member: SharedMember) -> None:
+        self._queues.setdefault(room, {})[user_id] = member.queue
+        self._read_seqs.setdefault(room, {})[user_id] = member.read_seq
         self._rooms_of.setdefault(user_id, set()).add(room)
-        if kept.name is not None:
-            self._names.setdefault(room, {})[user_id] = kept.name
+        if self._node:
+            self._shares[room, user_id] = member.share
+        if member.name is not None:
+            self._names.setdefault(room, {})[user_id] = member.name
         directory = self._directories.get(room)
         if directory is not None:
-            directory.put(user_id, kept.name)
+            directory.put(user_id, member.name)
 
     def _apply_removed(self, room: str, user_id: str) -> None:
         del self._queues[room][user_id]
         del self._read_seqs[room][user_id]
+        self._shares.pop((room, user_id), None)
         self._names.get(room, {}).pop(user_id, None)
         rooms = self._rooms_of[user_id]
         rooms.discard(room)
@@ -716,17 +775,67 @@ class MessageMachine:
         for message in messages:
             self._recent.add(message)
 
-    def remember_ends(self, question_ids: Iterable[str]) -> None:
-        """Learn that these answers have ended, so that the next decision ends none of them again;
-        forgotten with it."""
-        self._ended.update(question_ids)
+    # What other nodes have committed, to be called between two batches
 
-    def skip_to(self, connection_id: str, last_seq: int) -> None:
-        """Learn that others have stored messages in a room, up to this one, which are not known
-        here: what is said of older ones has a hole."""
-        self._last_seqs[connection_id] = last_seq
-        self._tails.drop(connection_id)
-        self._recent.forget_receipts(connection_id)
+    def hear(self, message: Message) -> None:
+        """Another node has stored a message. Those of a room are heard in the order of their
+        seqs."""
+        room, last_seq = message.connection_id, self.last_seq(message.connection_id)
+        if message.seq <= last_seq:
+            return
+        self.learn_head(room, message.seq - 1, 0)
+        self._apply_stored(message)
+        self.forget_surplus()
+
+    def hear_change(self, changed: Change) -> None:
+        """Another node has changed a message. Changes of a room are heard in the order of their
+        revs."""
+        room = changed.message.connection_id
+        if changed.rev <= self.last_rev(room):
+            return
+        self.learn_head(room, 0, changed.rev - 1)
+        self._apply_change(changed)
+
+    def learn_head(self, connection_id: str, last_seq: int, last_rev: int) -> None:
+        """Others have stored messages and changed some, up to these, which are not known here: what
+        is said of older ones has a hole."""
+        if last_seq > self.last_seq(connection_id):
+            self._last_seqs[connection_id] = last_seq
+            self._tails.drop(connection_id)
+            self._recent.forget_receipts(connection_id)
+        if last_rev > self.last_rev(connection_id):
+            self._changes.skip_to(connection_id, last_rev)
+            self._tails.drop(connection_id)
+
+    def lacking_messages(self, batch: Sequence[Command]) -> set[tuple[str, int]]:
+        """Which messages have to be learnt for the commands that change them to be decided, by
+        connectionId and seq."""
+        return {
+            (room, seq)
+            for one in batch
+            if isinstance(one, EditMessage | DeleteMessage | PutReaction)
+            for room, seq in [(one.message.connection_id, one.message.seq)]
+            if self._changes.newest(room, seq) is None
+            and not self._changes.has_all_since(room, one.as_of_rev)
+        }
+
+    def learn_message(self, message: Message) -> None:
+        """This is what the log has of a message now."""
+        self._changes.learn(message)
+
+    def learn_member(
+        self, connection_id: str, user_id: str, member: SharedMember | None, *, is_certain: bool
+    ) -> None:
+        """This is what the log has of a member, None for who is none. Where that is not certainly
+        newer than what is known, the higher version counts."""
+        known = self._shares.get((connection_id, user_id))
+        if member is None:
+            if known is not None:
+                self._apply_removed(connection_id, user_id)
+        elif is_certain or known is None or member.share.version > known.version:
+            self._apply_member(connection_id, user_id, member)
+            if member.name is None:
+                self._names.get(connection_id, {}).pop(user_id, None)
 
     def forget_surplus(self) -> None:
         """Forget the oldest messages beyond the bounds, but never the newest one; and what was

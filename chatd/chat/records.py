@@ -12,6 +12,7 @@ import attrs
 
 from chatd.chat.audit import AuditEnd, AuditEntry
 from chatd.chat.queue import Queue
+from chatd.chat.shares import NOBODY, Share
 
 
 @attrs.frozen
@@ -156,7 +157,8 @@ class ReactionChanged(MessageChange):
 @attrs.frozen
 class MemberKept:
     """A user is a member of a room, and this is what it is owed there from now on; up to where it
-    has read the room, and its name, None where none is known."""
+    has read the room, and its name, None where none is known. `share`: on which nodes it has
+    sockets in the room from now on, and the version of the member that this rests on."""
 
     connection_id: str
     user_id: str
@@ -164,23 +166,28 @@ class MemberKept:
     at_ms: int
     read_seq: int = 0
     name: str | None = None
+    share: Share = NOBODY
 
 
 @attrs.frozen
 class ReadMarked:
-    """A member has read its room up to a seq, further than before."""
+    """A member has read its room up to a seq, further than before. `version` is that of the member
+    that this rests on, where several nodes share the log (`chatd.chat.shares`)."""
 
     connection_id: str
     user_id: str
     read_seq: int
+    version: int = 0
 
 
 @attrs.frozen
 class MemberRemoved:
-    """A user is no member of the room any more: the directory says so."""
+    """A user is no member of the room any more: the directory says so. `version`: as of
+    `ReadMarked`."""
 
     connection_id: str
     user_id: str
+    version: int = 0
 
 
 @attrs.frozen

@@ -1,9 +1,10 @@
-"""Records as what `commit_batch` of the schema takes (schema/002_commit.sql).
+"""Records as what `commit_batch` of the schema takes (schema/002_commit.sql, 004_nodes.sql).
 
 What becomes of a member in one batch is written once, as its last record has it, and so is what the
 changes of a message come to. Messages are numbered by the server, in each room from its last seq
-on. Where nothing else in the batch depends on their seqs it takes any last seq that the room has
-(`is_free`); else the room is to be as the machine knew it.
+on. Where nothing else in the batch says anything of their seqs it takes any last seq that the room
+has; else the room is to be as the machine knew it. Members and changes are to be as it knew them in
+any case.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,9 +40,6 @@ from chatd.store.rows import queue_fields, uuid_bytes
 Row: TypeAlias = dict[str, Any]
 Parameters: TypeAlias = tuple[object, ...]
 
-INDEPENDENT: Final = (MessageStored, AnswerOpened, AnswerClosed, MessageRead, Audited)
-"""Records that are the same whatever seqs the messages of their batch get."""
-
 
 @attrs.frozen
 class Heads:
@@ -59,17 +57,27 @@ class _Room:
     last_seq: int | None = None
     changes: int = 0
     last_rev: int | None = None
+    newest_told: int = 0  # the highest seq that another record says something of
+
+    @property
+    def required_seq(self) -> int | None:
+        """The last seq that the room is to have; None where any will do."""
+        if self.last_seq is None or self.newest_told <= self.last_seq:
+            return None
+        return self.last_seq
 
 
 @attrs.frozen
 class Batch:
     """A batch, ready to be sent. `rooms` are those whose messages or changes are numbered, and
-    `last_seqs` what the machine took for the last seq of each; `message_ids` are those of its
-    messages, as rows have them."""
+    `last_seqs` what the machine took for the last seq of each that gets messages. It writes
+    `members`, and changes the messages at `changed`, as (connectionId, seq)."""
 
     rooms: tuple[str, ...]
     last_seqs: Mapping[str, int]
     messages: tuple[Message, ...]
+    members: tuple[tuple[str, str], ...]
+    changed: tuple[tuple[str, int], ...]
     has_scoped: bool
     _rest: Parameters
 
@@ -87,8 +95,10 @@ class Batch:
 
 
 COMMIT: Final = """
-    SELECT commit_batch(%s::int, %s::bigint, %s::int[], %s::bigint[], %s::bigint[], %s::bigint[],
-                        %s::bigint[], %s::boolean, %s::text[], %s::json, %s::json, %s::json)
+    SELECT last_seqs, version, repeated
+    FROM commit_batch(%s::int, %s::bigint, %s::int[], %s::bigint[], %s::bigint[], %s::bigint[],
+                      %s::bigint[], %s::boolean, %s::text[], %s::json, %s::json, %s::json, %s::json,
+                      %s::json)
 """
 
 
@@ -115,37 +125,39 @@ class _Made:
 
     def __init__(self, heads: Heads) -> None:
         self._heads = heads
-        self._is_free = True
         self._rooms: dict[str, _Room] = {}
         self._messages: list[Message] = []
         self._has_scoped = False
         self._twins: list[str] = []
+        self._required: dict[tuple[str, str], Row] = {}
         self._members: dict[tuple[str, str], Row] = {}
         self._removed: dict[tuple[str, str], Row] = {}
         self._read: dict[tuple[str, str], Row] = {}
         self._changed: dict[tuple[str, int], Row] = {}
         self._mentions: dict[tuple[str, int], Row] = {}
         self._erased: dict[tuple[str, int], Row] = {}
+        self._receipts: list[Row] = []
         self._lists: dict[str, list[Any]] = {}
 
     def add(self, record: Record) -> None:
-        if not isinstance(record, INDEPENDENT):
-            self._is_free = False
         match record:
             case MessageStored(message):
                 self._add_message(message)
             case MemberKept():
                 self._keep_member(record)
-            case MemberRemoved(connection_id, user_id):
+            case MemberRemoved(connection_id, user_id, version):
                 key = (connection_id, user_id)
+                self._require(key, version)
                 self._removed[key] = {"r": self._room_id(connection_id), "u": user_id}
                 self._members.pop(key, None)
                 self._read.pop(key, None)
-            case ReadMarked(connection_id, user_id, read_seq):
+            case ReadMarked(connection_id, user_id, read_seq, version):
+                self._require((connection_id, user_id), version)
                 self._mark_read((connection_id, user_id), read_seq)
             case Delivered(connection_id, seq, by, at_ms):
                 room_id = self._room_id(connection_id)
-                self._put("delivered", {"r": room_id, "s": seq, "u": by, "ms": at_ms})
+                self._tell_of(connection_id, seq)
+                self._receipts.append({"r": room_id, "s": seq, "u": by, "ms": at_ms})
             case AnswerOpened(answer):
                 self._put(
                     "opened",
@@ -199,17 +211,21 @@ class _Made:
             tuple(rooms),
             {room: seq or 0 for room, seq in last_seqs.items()},
             tuple(self._messages),
+            tuple(self._required),
+            tuple(self._changed),
             self._has_scoped,
             (
                 [room_ids[room] for room in rooms],
                 [one.messages for one in numbered],
                 [one.changes for one in numbered],
-                None if self._is_free else [one.last_seq for one in numbered],
+                [one.required_seq for one in numbered],
                 [one.last_rev for one in numbered],
                 self._has_scoped,
                 self._twins if knows_scoped else None,
                 _json(rows),
                 _json(mentioning),
+                _json(list(self._required.values())),
+                _json(self._receipts),
                 _json(others),
             ),
         )
@@ -282,10 +298,13 @@ class _Made:
     def _keep_member(self, kept: MemberKept) -> None:
         key = (kept.connection_id, kept.user_id)
         room_id = self._room_id(kept.connection_id)
+        self._require(key, kept.share.version)
         self._read.pop(key, None)
         known = self._members.get(key)
         joined_ms = kept.at_ms if known is None else known["j"]
         away_seq, away_ms, gaps, fallen = queue_fields(kept.queue)
+        told = (kept.read_seq, away_seq or 0, *(gap.last for gap in kept.queue.gaps[-1:]))
+        self._tell_of(kept.connection_id, max(told))
         self._members[key] = {
             "r": room_id,
             "u": kept.user_id,
@@ -296,9 +315,23 @@ class _Made:
             "f": fallen,
             "s": kept.read_seq,
             "n": kept.name,
+            "st": f"{{{','.join(map(str, sorted(kept.share.stays)))}}}",
         }
 
+    def _require(self, key: tuple[str, str], version: int) -> None:
+        """A member that the batch writes is to have this version; none, where it is 0."""
+        room, user = key
+        row = {"r": self._room_id(room), "u": user, "v": version or None}
+        self._required.setdefault(key, row)
+
+    def _tell_of(self, room: str, seq: int) -> None:
+        """Something is said of this seq, which may be that of a message of the batch."""
+        numbered = self._rooms.get(room)
+        if numbered is not None:
+            numbered.newest_told = max(numbered.newest_told, seq)
+
     def _mark_read(self, key: tuple[str, str], read_seq: int) -> None:
+        self._tell_of(key[0], read_seq)
         known = self._members.get(key)
         if known is not None:
             known["s"] = read_seq

@@ -7,18 +7,19 @@ written, and who sends gets `storage_error` at once.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import trio
 
 from chatd.chat.commits import CommitFailed, CommitOutcome, StoreClosed
-from chatd.chat.records import Record
+from chatd.chat.records import Message, Record
 from chatd.postgres_store.errors import CommitsLost, NodeReplaced
 from chatd.postgres_store.opening import OpenedLog
 from chatd.postgres_store.retention import FIND, REMOVE, REMOVE_OLD_AUDIT
+from chatd.postgres_store.rows import message
 from chatd.postgres_store.search_index import SearchIndex
-from chatd.postgres_store.writer import LogWriter
+from chatd.postgres_store.writer import HEADS, MESSAGES, LogWriter
 from chatd.store.asked import Asked
 from chatd.store.errors import FailedCommitFound, StoreError
 from chatd.store.retention import Keep, Surplus, finding_surplus
@@ -85,6 +86,17 @@ class PostgresLog:
         self.is_failing = False
         self._committed(trio.current_time() - began_s)
         return outcome
+
+    async def heads(self, rooms: Collection[str]) -> Mapping[str, tuple[int, int]]:
+        """How far each of these rooms is now, as (seq, rev). Raises CommitFailed, StoreClosed."""
+        rows = await self.ask(HEADS, (sorted(rooms),))
+        return {room: (last_seq, last_rev) for room, last_seq, last_rev in rows}
+
+    async def messages(self, places: Collection[tuple[str, int]]) -> Sequence[Message]:
+        """The messages at these places, by connectionId and seq, as they are now. Raises
+        CommitFailed, StoreClosed."""
+        asked = [room for room, _ in places], [seq for _, seq in places]
+        return [message(row) for row in await self.ask(MESSAGES, asked)]
 
     async def surplus(self, keep: Keep, most: int) -> Sequence[Surplus]:
         """What may go now, `most` messages in all. Raises CommitFailed, StoreClosed."""

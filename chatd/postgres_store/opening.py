@@ -49,6 +49,12 @@ SESSION: Final = """
 """
 _TAKE: Final = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
 _SHARE: Final = "SELECT pg_try_advisory_lock_shared(%s, hashtext(%s))"
+# None is alive: this node has the log alone. Its ledger says where members have left then.
+_END_LIVES: Final = """
+    WITH ended AS (DELETE FROM nodes)
+    UPDATE members SET stays = '{}', version = pg_current_xact_id()::text::bigint
+    WHERE stays <> '{}'
+"""
 _BEGIN_LIFE: Final = "INSERT INTO nodes (name, version) VALUES (%s, %s) RETURNING node_id"
 _CLAIM_ANSWERS: Final = "SELECT claim_answers(%s)"
 
@@ -114,7 +120,7 @@ def _opened(address: LogAddress, connection: "psycopg.Connection[Any]", now_ms: 
             f"{schema}; let its owner grant SELECT, INSERT, UPDATE and DELETE on all its tables.",
         )
     if not address.node:
-        connection.execute("DELETE FROM nodes")  # none is alive: this one has the log alone
+        connection.execute(_END_LIVES)
     [(node_id,)] = connection.execute(_BEGIN_LIFE, (address.node, __version__))
     connection.execute(_CLAIM_ANSWERS, (node_id,))
     [session] = connection.execute(SESSION)

@@ -10,17 +10,19 @@ from typing import Any, Final
 import attrs
 import psycopg
 
-from chatd.chat.queue import Queue
 from chatd.chat.records import OpenAnswer
+from chatd.chat.shares import Share
+from chatd.postgres_store.members import MEMBER_COLUMNS, member_from
 from chatd.store.damage import Damaged
-from chatd.store.recovery import Recovered, RecoveredMembers, fallen_out
-from chatd.store.rows import queue_from_fields, uuid_text
+from chatd.store.recovery import Recovered, RecoveredMembers
+from chatd.store.rows import uuid_text
 
-_META: Final = "SELECT epoch, has_scoped_ids FROM meta"
+_META: Final = """
+    SELECT epoch, has_scoped_ids, pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM meta
+"""
 _ROOMS: Final = "SELECT connection_id, room_id, last_seq, forgotten_seq, last_rev FROM rooms"
-_MEMBERS: Final = """
-    SELECT r.connection_id, m.user_id, m.read_seq, m.name, m.away_seq, m.away_ms, m.gaps, m.fallen
-    FROM members m JOIN rooms r USING (room_id)
+_MEMBERS: Final = f"""
+    SELECT r.connection_id, m.user_id, {MEMBER_COLUMNS} FROM members m JOIN rooms r USING (room_id)
 """
 _OPEN_ANSWERS: Final = """
     SELECT a.question_id, a.answer_id, r.connection_id, a.user_id, a.thread_id, a.opened_ms,
@@ -34,27 +36,29 @@ _NEWEST: Final = "SELECT position, timestamp_ms FROM messages ORDER BY position 
 
 @attrs.frozen
 class RecoveredLog:
-    """What the log holds, its name, and what its writer has to know of it."""
+    """What the log holds, its name, and what its writer has to know of it. `member_mark` is from
+    where on members that are written are to be looked for (`chatd.postgres_store.members`)."""
 
     recovered: Recovered
     epoch: str
     room_ids: dict[str, int]
     has_scoped: bool
+    member_mark: int
 
 
-def recover(connection: "psycopg.Connection[Any]", answers_of: int | None = None) -> RecoveredLog:
-    """Read the summary, in one view of the log: of the open answers those whose end this life of a
-    node owes, None for those of all nodes. Raises `psycopg.Error`."""
+def recover(connection: "psycopg.Connection[Any]", node: int) -> RecoveredLog:
+    """Read the summary, in one view of the log, for the node with this number. Raises
+    `psycopg.Error`."""
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     try:
-        return _recovered(connection, answers_of)
+        return _recovered(connection, node)
     finally:
         if not connection.broken:
             connection.execute("ROLLBACK")
 
 
-def _recovered(connection: "psycopg.Connection[Any]", answers_of: int | None) -> RecoveredLog:
-    [(epoch, has_scoped)] = connection.execute(_META)
+def _recovered(connection: "psycopg.Connection[Any]", node: int) -> RecoveredLog:
+    [(epoch, has_scoped, mark)] = connection.execute(_META)
     rooms: dict[str, int] = {}
     room_ids: dict[str, int] = {}
     revs: dict[str, int] = {}
@@ -65,7 +69,7 @@ def _recovered(connection: "psycopg.Connection[Any]", answers_of: int | None) ->
         if last_rev:
             revs[room] = last_rev
     damaged: list[Damaged] = []
-    members = _members(connection, rooms, damaged)
+    members, shares = _members(connection, rooms, damaged)
     position, newest_ms = connection.execute(_NEWEST).fetchone() or (0, None)
     recovered = Recovered(
         rooms,
@@ -78,26 +82,25 @@ def _recovered(connection: "psycopg.Connection[Any]", answers_of: int | None) ->
         revs,
         members.read_seqs,
         members.names,
+        shares,
+        node,
     )
-    return RecoveredLog(recovered, epoch, room_ids, has_scoped)
+    return RecoveredLog(recovered, epoch, room_ids, has_scoped, mark)
 
 
 def _members(
     connection: "psycopg.Connection[Any]", last_seqs: Mapping[str, int], damaged: list[Damaged]
-) -> RecoveredMembers:
-    members = RecoveredMembers()
+) -> tuple[RecoveredMembers, dict[tuple[str, str], Share]]:
+    members, shares = RecoveredMembers(), {}
     called: dict[str, str] = {}  # one text for the name of a user in all rooms
-    for room, user, read_seq, name, *columns in connection.execute(_MEMBERS):
-        last_seq = last_seqs[room]
-        queue: Queue
-        try:
-            queue = queue_from_fields(*columns)
-        except (ValueError, TypeError):  # somebody has written into it
+    for room, user, *columns in connection.execute(_MEMBERS):
+        member, is_whole = member_from(columns)
+        if not is_whole:
             damaged.append(Damaged("members", room))
-            queue = fallen_out(columns[0], last_seq)
-        name = None if name is None else called.setdefault(name, name)
-        members.keep(room, user, queue, min(max(read_seq, 0), last_seq), name)
-    return members
+        name = None if member.name is None else called.setdefault(member.name, member.name)
+        members.keep(room, user, member.queue, member.read_seq, name)
+        shares[room, user] = member.share
+    return members, shares
 
 
 def _open_answer(

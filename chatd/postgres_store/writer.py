@@ -39,7 +39,10 @@ from chatd.chat.records import AnswerClosed, Message, MessageStored, Record
 from chatd.postgres_client import TrioConnection, why_unreached
 from chatd.postgres_store.batch import COMMIT, Batch, Heads, rooms_of
 from chatd.postgres_store.errors import CommitsLost, NodeReplaced
+from chatd.postgres_store.members import OF_BATCH, seen
 from chatd.postgres_store.opening import SESSION, OpenedLog, new_epoch, take_lock
+from chatd.postgres_store.rows import CHANGED, MENTIONED, MESSAGE_COLUMNS
+from chatd.postgres_store.rows import message as message_in
 from chatd.postgres_store.sessions import STATEMENT_S, connect_on_trio
 from chatd.postgres_store.written import SELECT_WRITTEN, written_from_row
 from chatd.store.errors import FailedCommitFound
@@ -55,9 +58,8 @@ LONGEST_WAIT_S: Final = 0.5
 """Before the connection is tried again, doubled from the first to the longest."""
 
 _NOT_NEXT: Final = "CHD01"
-_BEHIND: Final = "CHD02"
+_BEHIND: Final = "CHD06"
 _SCOPED: Final = "CHD03"
-_NO_SUCCESSOR: Final = "CHD04"
 _TWIN: Final = "CHD05"
 _ENDED: Final = "CHD07"
 _AGAIN: Final = frozenset({"40001", "40P01", "55P03", "57014"})
@@ -67,12 +69,19 @@ _ELSEWHERE: Final = frozenset({"25006", "57P03"})
 """A server that only reads, or does not serve yet, is not the one to be asked: another connection
 may lead to it."""
 _FULL: Final = "53100"
-_OF_RECORDS: Final = ("22", "23", _NO_SUCCESSOR, _TWIN)  # classes of errors: the caller erred
+_OF_RECORDS: Final = ("22", "23", _TWIN)  # classes of errors: the caller erred
 _ENDS_IT: Final = ("FATAL", "PANIC")
 
 _COMMITS: Final = "SELECT commits FROM nodes WHERE node_id = %s"
 _NUMBER_ROOMS: Final = "SELECT name, id FROM number_rooms(%s)"
-_LAST_SEQS: Final = "SELECT connection_id, last_seq FROM rooms WHERE connection_id = ANY (%s)"
+HEADS: Final = """
+    SELECT connection_id, last_seq, last_rev FROM rooms WHERE connection_id = ANY (%s)
+"""
+MESSAGES: Final = f"""
+    SELECT {MESSAGE_COLUMNS} FROM unnest(%s::text[], %s::bigint[]) AS i(n, s)
+    JOIN rooms r ON r.connection_id = i.n JOIN messages m ON m.room_id = r.room_id AND m.seq = i.s
+    {CHANGED} {MENTIONED}
+"""
 _SEQS: Final = "SELECT message_id, seq FROM messages WHERE message_id = ANY (%s)"
 _OPEN: Final = "SELECT question_id FROM answers WHERE question_id = ANY (%s) AND state IS NULL"
 _END_SESSION: Final = """
@@ -80,7 +89,18 @@ _END_SESSION: Final = """
 """
 _NAME_ANEW: Final = "UPDATE meta SET epoch = %s WHERE epoch = %s RETURNING epoch"
 
+UNKNOWN_VERSION: Final = -1
+"""Of a member: no row has it."""
 _NOTHING: Final = Batch.of((), Heads({}))
+
+
+@attrs.frozen
+class _Answer:
+    """What the server says of a batch that it has carried out."""
+
+    last_seqs: Mapping[str, int]
+    version: int
+    repeated: frozenset[tuple[str, int]]
 
 
 class _Lost(Exception):
@@ -164,7 +184,7 @@ class LogWriter:
                 if batch is None:
                     await self._number_rooms(connection, records)
                     batch = Batch.of(records, self._heads)
-                seqs = await self._sent(connection, batch)
+                answer = await self._sent(connection, batch)
             except _Lost:
                 await trio.sleep(backoff.failed())
             except psycopg.Error as error:
@@ -176,22 +196,19 @@ class LogWriter:
                     self._why = f"the database is busy ({type(error).__name__})"
                     await trio.sleep(backoff.failed())
                 elif state == _BEHIND:
-                    return await self._behind(connection, records)
-                elif state == _ENDED:
-                    with contextlib.suppress(_Lost):  # and then again
-                        return await self._ended_before(connection, records)
+                    assert batch is not None
+                    return await self._behind(connection, batch)
                 else:
                     return await self._refused(connection, records, error)
             else:
-                return self._committed(batch, seqs)
+                return self._committed(batch, answer)
 
-    async def _sent(self, connection: TrioConnection, batch: Batch) -> Mapping[str, int]:
-        """Carry a batch out once, whatever was tried before; the last seq of each of its rooms
-        before it."""
+    async def _sent(self, connection: TrioConnection, batch: Batch) -> _Answer:
+        """Carry a batch out once, whatever was tried before."""
         before, self._pending = self._pending, batch
         number = self._commits + 1
         try:
-            [(seqs,)] = await self._asked(
+            [(seqs, version, repeated)] = await self._asked(
                 connection, COMMIT, batch.parameters(self._opened.node_id, number)
             )
         except psycopg.Error as error:
@@ -199,19 +216,24 @@ class LogWriter:
                 return await self._found(connection, batch)
             self._pending = before  # this statement has written nothing, one that was lost may have
             raise
-        return dict(zip(batch.rooms, seqs, strict=True))
+        last_seqs = dict(zip(batch.rooms, seqs, strict=True))
+        if not repeated:
+            return _Answer(last_seqs, version, frozenset())
+        names = {room_id: room for room, room_id in self._heads.room_ids.items()}
+        again = frozenset((names[room_id], seq) for room_id, seq in repeated)
+        return _Answer(last_seqs, version, again)
 
-    def _committed(self, batch: Batch, seqs: Mapping[str, int]) -> Committed:
+    def _committed(self, batch: Batch, answer: _Answer) -> Committed:
         self._pending = None
         self._commits += 1
         if batch.has_scoped:
             self._heads = attrs.evolve(self._heads, has_scoped=True)
         moved = {
-            room: seqs[room] - known
+            room: answer.last_seqs[room] - known
             for room, known in batch.last_seqs.items()
-            if seqs[room] != known
+            if answer.last_seqs[room] != known
         }
-        return Committed(self._commits, moved)
+        return Committed(self._commits, moved, answer.version, answer.repeated)
 
     async def _settle(self, connection: TrioConnection) -> None:
         """Learn what became of the batch that is in doubt, by taking its number."""
@@ -249,8 +271,9 @@ class LogWriter:
             )
         return int(count)
 
-    async def _found(self, connection: TrioConnection, batch: Batch) -> Mapping[str, int]:
-        """What a batch came to of which the answer was lost."""
+    async def _found(self, connection: TrioConnection, batch: Batch) -> _Answer:
+        """What a batch came to of which the answer was lost. Its members have a version that no row
+        has, so that they are read again before they are written; its receipts are the first."""
         keys = {uuid_bytes(one.message_id): one for one in batch.messages}
         rows = await self._asked(connection, _SEQS, (list(keys),))
         seqs = dict(batch.last_seqs)
@@ -258,7 +281,7 @@ class LogWriter:
             message = keys[bytes(key)]
             room = message.connection_id
             seqs[room] = seq - (message.seq - batch.last_seqs[room])
-        return seqs
+        return _Answer(seqs, UNKNOWN_VERSION, frozenset())
 
     async def _number_rooms(self, connection: TrioConnection, records: Sequence[Record]) -> None:
         unknown = rooms_of(records) - self._heads.room_ids.keys()
@@ -266,9 +289,18 @@ class LogWriter:
             found = await self._asked(connection, _NUMBER_ROOMS, (sorted(unknown),))
             self._heads.room_ids.update(found)
 
-    async def _behind(self, connection: TrioConnection, records: Sequence[Record]) -> Behind:
-        rows = await self._asked(connection, _LAST_SEQS, (sorted(rooms_of(records)),))
-        return Behind(dict(rows))
+    async def _behind(self, connection: TrioConnection, batch: Batch) -> Behind:
+        """What a batch rests on, as it is now."""
+        heads = await self._asked(connection, HEADS, (list(batch.rooms),))
+        changed = [room for room, _ in batch.changed], [seq for _, seq in batch.changed]
+        messages = await self._asked(connection, MESSAGES, changed) if batch.changed else []
+        named = [room for room, _ in batch.members], [user_id for _, user_id in batch.members]
+        members = await self._asked(connection, OF_BATCH, named) if batch.members else []
+        return Behind(
+            {room: (seq, rev) for room, seq, rev in heads},
+            {(one.connection_id, one.seq): one for one in map(message_in, messages)},
+            {(room, user_id): one for room, user_id, one in map(seen, members)},
+        )
 
     async def _ended_before(
         self, connection: TrioConnection, records: Sequence[Record]

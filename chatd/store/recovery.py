@@ -14,6 +14,7 @@ import attrs
 
 from chatd.chat.queue import Queue
 from chatd.chat.records import OpenAnswer
+from chatd.chat.shares import Share
 from chatd.store.damage import BROKEN, Damaged
 from chatd.store.mark import Reached
 from chatd.store.rows import (
@@ -67,7 +68,8 @@ class Recovered:
     not ended, and messages that are to be read for one. `damaged`: rows among these that could not
     be read.
     `newest_ms`: the time of the last message. `revs`: the last rev by connection id, of rooms in
-    which something was changed.
+    which something was changed. Where several nodes share the log, `shares` has all members by
+    connection id and user id, and `node` is the number of this one's life.
     """
 
     rooms: dict[str, int]
@@ -80,6 +82,8 @@ class Recovered:
     revs: dict[str, int] = attrs.field(factory=dict)
     read_seqs: dict[str, dict[str, int]] = attrs.field(factory=dict)
     names: dict[str, dict[str, str]] = attrs.field(factory=dict)
+    shares: dict[tuple[str, str], Share] = attrs.field(factory=dict)
+    node: int = 0
 
     def reached(self, epoch: str) -> Reached:
         """How far the log `epoch` has come."""

@@ -10,8 +10,9 @@ from typing import Any, Final
 import orjson
 import trio
 
-from chatd.actors.ledger import Ledger
-from chatd.actors.machine_ledger import MachineLedger, RecordLog
+from chatd.actors.ledger import Ledger, RecordLog
+from chatd.actors.machine_ledger import MachineLedger
+from chatd.actors.shared_ledger import SharedLedger
 from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import Command, Effect
 from chatd.postgres_store.log import PostgresLog
@@ -62,9 +63,14 @@ class Kept(abc.ABC):
             recovered.revs,
             recovered.read_seqs,
             recovered.names,
+            recovered.shares,
+            recovered.node,
         )
-        self.ledger = MachineLedger(self.machine, log)
+        self.ledger = self.ledger_of(log)
         await self.ledger.begin((), NOW_MS)
+
+    def ledger_of(self, log: RecordLog) -> Ledger:
+        return MachineLedger(self.machine, log)
 
     async def carry_out(self, *batch: Command, now_ms: int = NOW_MS) -> Sequence[Effect]:
         return await self.ledger.carry_out(batch, now_ms)
@@ -112,6 +118,9 @@ class PostgresKept(Kept):
     def __init__(self, address: LogAddress) -> None:
         self.address = address
 
+    def ledger_of(self, log: RecordLog) -> Ledger:
+        return SharedLedger(self.machine, log)
+
     async def start(self) -> None:
         opened = open_log(self.address, NOW_MS)
         self.log = PostgresLog(opened)
@@ -123,7 +132,7 @@ class PostgresKept(Kept):
 
     def recovered(self) -> Recovered:
         with connect(self.address) as connection:
-            return recover(connection).recovered
+            return recover(connection, 0).recovered
 
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
         with connect(self.address) as connection:

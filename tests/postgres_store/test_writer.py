@@ -10,8 +10,8 @@ import psycopg
 import pytest
 import trio
 
-from chatd.actors.machine_ledger import MachineLedger
-from chatd.chat.commits import CommitFailed, Committed, RecordRefused
+from chatd.actors.shared_ledger import SharedLedger
+from chatd.chat.commits import Behind, CommitFailed, Committed, RecordRefused
 from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import Accepted, Effect, Joined, NotStored, Repeated
 from chatd.chat.records import Record
@@ -344,10 +344,10 @@ async def two_ledgers(opened: OpenedLog, log: PostgresLog) -> list[Effect]:
     """A ledger whose machine does not know what another node has stored; what it says of a batch of
     messages, and of one with a join."""
     machine = MessageMachine({}, {})
-    ledger = MachineLedger(machine, log)
+    ledger = SharedLedger(machine, log)
     await ledger.carry_out([send(1)], NOW_MS)
     async with second_log(opened) as other:
-        elsewhere = MachineLedger(MessageMachine({"demo": 1}, {}), other)
+        elsewhere = SharedLedger(MessageMachine({"demo": 1}, {}), other)
         await elsewhere.carry_out([send(2), send(3)], NOW_MS)
         effects = [*await ledger.carry_out([send(4), send(4), send(5)], NOW_MS)]
         await elsewhere.carry_out([send(6)], NOW_MS)  # it takes 4 and 5 for its own number
@@ -373,7 +373,7 @@ async def test_one_id_that_two_nodes_store_at_once_is_stored_once(
     effects: list[Effect] = []
 
     async def send_all(to: PostgresLog, rooms: Sequence[str]) -> None:
-        ledger = MachineLedger(MessageMachine({}, {}), to)
+        ledger = SharedLedger(MessageMachine({}, {}), to)
         for number in range(20):
             batch = [send(2 * number + at, connection_id=room) for at, room in enumerate(rooms)]
             effects.extend(await ledger.carry_out(batch, NOW_MS))
@@ -388,13 +388,15 @@ async def test_one_id_that_two_nodes_store_at_once_is_stored_once(
         assert seqs(address, room) == list(range(1, len(seqs(address, room)) + 1))
 
 
-async def test_a_change_that_does_not_follow_is_refused_and_so_is_one_of_nothing(
+async def test_a_change_that_does_not_follow_is_not_written_and_one_of_nothing_is_refused(
     log: PostgresLog, address: LogAddress
 ) -> None:
     [one, two] = stored_from(1, 2)
     await log.commit([one])
-    with pytest.raises(RecordRefused):
-        await log.commit([reacted(one.message, 2)])
+    behind = await log.commit([reacted(one.message, 2)])
+    assert isinstance(behind, Behind)
+    assert behind.heads == {"sales": (1, 0)}
+    assert [message.content for message in behind.messages.values()] == [one.message.content]
     with pytest.raises(RecordRefused):
         await log.commit([reacted(two.message, 1)])
     assert rows_of(address, "SELECT * FROM changes") == []

@@ -1,19 +1,31 @@
-"""A decision whose messages got higher seqs than it gave them, since other nodes were faster.
+"""What a decision came to in a log that several nodes share, where they were faster.
 
-Only what says nothing of seqs of these rooms but those of new messages is ever renumbered: that the
-log decides (`chatd.postgres_store.batch`).
+Messages may have got higher seqs than the decision gave them, and some receipts may not have been
+the first. Only what says nothing of seqs of these rooms but those of new messages is ever
+renumbered: that the log decides (`chatd.postgres_store.batch`).
 """
 
 from collections.abc import Mapping
 
 import attrs
 
+from chatd.chat.commits import Committed
 from chatd.chat.message_machine import Decision
-from chatd.chat.messages import Accepted, Effect, Joined, Repeated
+from chatd.chat.messages import Accepted, AcknowledgementKept, Effect, Joined, Repeated
 from chatd.chat.records import Message, MessageStored
 
 
-def renumbered(decision: Decision, moved: Mapping[str, int]) -> Decision:
+def as_committed(decision: Decision, outcome: Committed) -> Decision:
+    """The decision as it was committed."""
+    if outcome.moved:
+        decision = _renumbered(decision, outcome.moved)
+    if outcome.repeated:
+        effects = [_first_receipts(effect, outcome.repeated) for effect in decision.effects]
+        decision = attrs.evolve(decision, effects=effects)
+    return decision
+
+
+def _renumbered(decision: Decision, moved: Mapping[str, int]) -> Decision:
     """The decision, with seqs that are higher by `moved` in these rooms."""
     stored: dict[str, Message] = {}
     records = list(decision.records)
@@ -40,3 +52,11 @@ def renumbered(decision: Decision, moved: Mapping[str, int]) -> Decision:
                 return effect
 
     return attrs.evolve(decision, records=records, effects=list(map(told, decision.effects)))
+
+
+def _first_receipts(effect: Effect, repeated: frozenset[tuple[str, int]]) -> Effect:
+    """An acknowledgement without the messages that somebody else has acknowledged first."""
+    if not isinstance(effect, AcknowledgementKept):
+        return effect
+    first = (one for one in effect.delivered if (one.connection_id, one.seq) not in repeated)
+    return attrs.evolve(effect, delivered=tuple(first))

@@ -1,0 +1,181 @@
+"""A ledger over a log that several nodes share: each has a machine in memory, and none is right by
+itself.
+
+A machine decides with what it knows. The log commits that only where what it rests on is still so;
+else it says what is there now, the machine learns it, and decides again. Messages that rest on
+nothing are committed behind those of other nodes, and get their seqs there. So a machine that is
+out of date costs a way to the log and back, and never a wrong decision.
+
+What the other nodes commit is learnt as it is heard (`hear`, `hear_change`, `learn_head`,
+`learn_member`): between two batches, so that no decision is applied to another state than it was
+made on.
+
+A commit that fails drops the decision. Who leaves, or is removed, cannot do so again: such commands
+are kept, and carried out with the next batch. Nobody joins meanwhile.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final, Protocol
+
+import attrs
+
+from chatd.actors.ledger import Ledger, RecordLog
+from chatd.chat.commits import Behind, CommitFailed, Committed, StoreClosed
+from chatd.chat.committed import as_committed
+from chatd.chat.message_machine import Decision, MessageMachine
+from chatd.chat.messages import (
+    ClearOverflow,
+    Command,
+    Effect,
+    JoinRooms,
+    LeaveRooms,
+    NotStored,
+    RemoveMember,
+    Settled,
+    TrimQueues,
+)
+from chatd.chat.records import Change, Message, MessageStored
+from chatd.chat.shares import SharedMember
+from chatd.wire.codes import Code
+
+
+class SharedLog(RecordLog, Protocol):
+    """A log that other nodes write, too."""
+
+    async def heads(self, rooms: Collection[str]) -> Mapping[str, tuple[int, int]]:
+        """How far each of these rooms is now, as (seq, rev). Raises as `commit`."""
+        ...
+
+    async def messages(self, places: Collection[tuple[str, int]]) -> Sequence[Message]:
+        """The messages at these places, by connectionId and seq, as they are now; those that are
+        gone are not among them. Raises as `commit`."""
+        ...
+
+
+_KEPT: Final = (LeaveRooms, RemoveMember, TrimQueues, ClearOverflow)
+"""Commands that are carried out later where the log takes nothing."""
+
+
+@attrs.define(eq=False)
+class SharedLedger(Ledger):
+    """Decides with `machine`, commits to `log`, and applies what was committed."""
+
+    _machine: MessageMachine
+    _log: SharedLog
+    _in_rooms: Collection[tuple[str, str]] | None = attrs.field(init=False, default=None)
+    _kept: list[Command] = attrs.field(init=False, factory=list)
+    _is_at_work: bool = attrs.field(init=False, default=False)
+    _news: list[Callable[[], None]] = attrs.field(init=False, factory=list)
+
+    async def begin(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> None:
+        self._kept.clear()
+        self._in_rooms = in_rooms
+        await self.carry_out((), now_ms)  # where the log does not take it, the next batch brings it
+
+    async def carry_out(self, batch: Sequence[Command], now_ms: int) -> Sequence[Effect]:
+        self._is_at_work = True
+        try:
+            return await self._carry_out(batch, now_ms)
+        finally:
+            self._is_at_work = False
+            news, self._news = self._news, []
+            for learn in news:
+                learn()
+
+    async def _carry_out(self, batch: Sequence[Command], now_ms: int) -> Sequence[Effect]:
+        kept = len(self._kept)
+        due = [*self._kept, *batch]
+        try:
+            if self._in_rooms is not None:
+                in_rooms = self._in_rooms
+                await self._commit((), lambda: self._machine.reconcile(in_rooms, now_ms))
+                self._in_rooms = None
+            await self._look_at_rooms(due)
+            decision = await self._commit(due, lambda: self._machine.decide(due, now_ms))
+        except StoreClosed:  # the drain's time was up before all was committed
+            self._machine.forget_surplus()
+            return [NotStored(batch, Code.DRAINING)]
+        except CommitFailed as error:
+            self._machine.forget_surplus()
+            later = [one for one in batch if isinstance(one, _KEPT)]
+            self._kept += later
+            others = [one for one in batch if not isinstance(one, _KEPT)]
+            return [NotStored(others, error.code), *map(Settled, later)]
+        self._kept.clear()
+        return decision.effects[kept:]
+
+    async def _look_at_rooms(self, batch: Sequence[Command]) -> None:
+        """Who joins a room is owed what was stored until now, by whichever node."""
+        rooms = {room for one in batch if isinstance(one, JoinRooms) for room in one.connection_ids}
+        if rooms:
+            for room, (last_seq, last_rev) in (await self._log.heads(rooms)).items():
+                self._machine.learn_head(room, last_seq, last_rev)
+
+    async def _look_at_messages(self, batch: Sequence[Command]) -> None:
+        """Who changes a message changes what it is now, whichever node has changed it before."""
+        if places := self._machine.lacking_messages(batch):
+            for message in await self._log.messages(places):
+                self._machine.learn_message(message)
+
+    async def _commit(self, batch: Sequence[Command], decide: Callable[[], Decision]) -> Decision:
+        """Decide, and commit that, until it rests on nothing that is out of date."""
+        machine = self._machine
+        await self._look_at_messages(batch)
+        decision = decide()
+        while decision.records:
+            outcome = await self._log.commit(decision.records)
+            if isinstance(outcome, Committed):
+                decision = as_committed(decision, outcome)
+                self._skip_to(decision)
+                machine.apply(decision, outcome.version)
+                machine.position = outcome.position
+                return decision
+            if isinstance(outcome, Behind):
+                self._learn(outcome)
+            else:
+                machine.remember(outcome.existing.values())
+            await self._look_at_messages(batch)
+            decision = decide()
+        machine.apply(decision)
+        return decision
+
+    def _skip_to(self, decision: Decision) -> None:
+        """Learn of the messages of others that lie before those of a decision."""
+        for record in decision.records:
+            if isinstance(record, MessageStored):
+                message = record.message
+                self._machine.learn_head(message.connection_id, message.seq - 1, 0)
+
+    def _learn(self, behind: Behind) -> None:
+        for room, (last_seq, last_rev) in behind.heads.items():
+            self._machine.learn_head(room, last_seq, last_rev)
+        for message in behind.messages.values():
+            self._machine.learn_message(message)
+        for (room, user_id), member in behind.members.items():
+            self._machine.learn_member(room, user_id, member, is_certain=True)
+
+    # What other nodes have committed
+
+    def hear(self, message: Message) -> None:
+        """As `MessageMachine.hear`."""
+        self._note(lambda: self._machine.hear(message))
+
+    def hear_change(self, changed: Change) -> None:
+        """As `MessageMachine.hear_change`."""
+        self._note(lambda: self._machine.hear_change(changed))
+
+    def learn_head(self, connection_id: str, last_seq: int, last_rev: int) -> None:
+        """As `MessageMachine.learn_head`."""
+        self._note(lambda: self._machine.learn_head(connection_id, last_seq, last_rev))
+
+    def learn_member(self, connection_id: str, user_id: str, member: SharedMember | None) -> None:
+        """As `MessageMachine.learn_member`, of what may be out of date already."""
+        self._note(
+            lambda: self._machine.learn_member(connection_id, user_id, member, is_certain=False)
+        )
+
+    def _note(self, learn: Callable[[], None]) -> None:
+        if self._is_at_work:
+            self._news.append(learn)
+        else:
+            learn()

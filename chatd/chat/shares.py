@@ -1,0 +1,35 @@
+"""What several nodes know together of a member of a room.
+
+A user may have sockets in a room on several nodes: it is away once it has none on any of them. Each
+node keeps members in memory, and what it knows may be out of date. So a member carries the version
+of its row in the log; who changes it names the version that the change rests on, and where the log
+has another one nothing is written (`chatd.chat.commits.Behind`). One node that has its log alone
+needs none of this: no member has a share there.
+"""
+
+import attrs
+
+from chatd.chat.queue import Queue
+
+
+@attrs.frozen
+class Share:
+    """`stays`: the nodes on which the user has a socket in the room, by the number of their life.
+    `version`: that of the row; 0 where there is none."""
+
+    stays: frozenset[int] = frozenset()
+    version: int = 0
+
+
+NOBODY = Share()
+
+
+@attrs.frozen
+class SharedMember:
+    """A member of a room as the log has it: what it is owed, up to where it has read the room, and
+    its name, None where none is known."""
+
+    queue: Queue
+    read_seq: int
+    name: str | None
+    share: Share
