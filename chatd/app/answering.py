@@ -24,8 +24,11 @@ from chatd.chat.markup import Markup
 from chatd.config import DEMO_ROOM, Config
 from chatd.observe import EventLog, StoreFailed
 from chatd.observe.clock import Clock
+from chatd.service.answer_relay import AnswerRelay
 from chatd.service.answer_roster import AnswerRoster
+from chatd.service.answer_signals import AnswerSignals
 from chatd.service.commands import Commands
+from chatd.service.signals import Signals
 from chatd.sockets.adapter import Adapter
 from chatd.store.opened_store import OpenedStore
 from chatd.wire.codes import Code
@@ -35,7 +38,8 @@ SAMPLE_NAME = "sample.sqlite3"  # in the state directory
 
 @attrs.frozen
 class Answering:
-    """The parts that answer."""
+    """The parts that answer. `elsewhere` shows answers on the other nodes, and theirs here; None
+    for a node that is alone."""
 
     databases: RunningDatabases
     roster: AnswerRoster
@@ -44,6 +48,7 @@ class Answering:
     service: AnswerService
     reruns: Reruns
     schemas: Schemas
+    elsewhere: AnswerSignals | None
     is_over: trio.Event = attrs.field(factory=trio.Event, init=False)
     """No database is asked any more: the sessions with db-mcps end."""
 
@@ -69,9 +74,10 @@ def build_answering(
     markup: Markup,
     clock: Clock,
     event_log: EventLog,
+    signals: Signals | None = None,
 ) -> Answering:
     """Build the parts; the sample database is made where a room uses it and it is not there, or
-    is of an earlier form."""
+    is of an earlier form. `signals` are those of a node that shares its log."""
     configured = configured_databases(config)
     sample = store.path.parent / SAMPLE_NAME
     if any(one.sample for one in configured.values()):
@@ -90,9 +96,13 @@ def build_answering(
         child_command(sorted({one.dialect for one in configured.values()})), event_log
     )
     answers = config.answers
+    elsewhere, relay = None, None
+    if signals is not None:
+        elsewhere = AnswerSignals(roster, signals, clock.wall_ms, databases)
+        relay = AnswerRelay(signals)
     life = AnswerLife(
         databases.answering,
-        roster,
+        elsewhere or roster,
         commands.conclude,
         commands.note_read,
         store.readers,
@@ -109,9 +119,11 @@ def build_answering(
         clock.wall_ms,
         event_log,
     )
-    service = AnswerService(life, store.readers)
+    service = AnswerService(life, store.readers, relay)
+    if relay is not None:
+        relay.serve(service)
     service.adopt(store.recovered.open_answers)
     export_bounds = Bounds(answers.export_rows, answers.export_bytes, answers.export_timeout_s)
     reruns = Reruns(life, export_bounds, clock.wall_ms)
     schemas = Schemas(life, event_log)
-    return Answering(databases, roster, reader, life, service, reruns, schemas)
+    return Answering(databases, roster, reader, life, service, reruns, schemas, elsewhere)

@@ -12,20 +12,24 @@ from chatd.service.publisher import Publisher
 
 @attrs.define(eq=False, slots=False)
 class EndingPublisher:
-    """A `Publisher` that shows by another one."""
+    """A `Publisher` that shows by another one; `tell` says whom it tells."""
 
     _shown: Publisher
-    _signals: AnswerSignals
-    _answers: AnswerService
+    _told: tuple[AnswerSignals, AnswerService] | None = attrs.field(init=False, default=None)
+
+    def tell(self, signals: AnswerSignals, answers: AnswerService) -> None:
+        """Tell these, which need this publisher to be built, of what is shown."""
+        self._told = signals, answers
 
     def publish(self, message: Message) -> None:
-        if message.answer is not None and message.reply_to is not None:
-            self._signals.published(message)
-            self._answers.overtaken(message.reply_to)
+        if self._told is not None and message.answer is not None and message.reply_to is not None:
+            signals, answers = self._told
+            signals.published(message)
+            answers.overtaken(message.reply_to)
         self._shown.publish(message)
 
     def publish_change(self, change: Change) -> None:
         self._shown.publish_change(change)
-        if isinstance(change, MessageDeleted):
-            message = change.message
-            self._answers.end_for_others(written_id(message.message_id), message.connection_id)
+        if self._told is not None and isinstance(change, MessageDeleted):
+            message, (_, answers) = change.message, self._told
+            answers.end_for_others(written_id(message.message_id), message.connection_id)

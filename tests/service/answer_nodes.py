@@ -128,7 +128,8 @@ class Node:
         relay = AnswerRelay(self.signals)
         self.answers = AnswerService(life, self.log, relay)
         relay.serve(self.answers)
-        self.publisher = EndingPublisher(self.room, self.display, self.answers)
+        self.publisher = EndingPublisher(self.room)
+        self.publisher.tell(self.display, self.answers)
 
     def note_read(self, answer: OpenAnswer, *, is_question: bool) -> None:
         if not is_question:
