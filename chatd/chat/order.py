@@ -165,6 +165,17 @@ class Order(Generic[Item]):
         """When the next hole is due; infinite where there is none."""
         return min(self._due_s.values(), default=math.inf)
 
+    @property
+    def holes(self) -> int:
+        """The rooms with a hole."""
+        return len(self._due_s)
+
+    @property
+    def behind_seq(self) -> int:
+        """How many messages of a room are known, and not published; the most of any room."""
+        tracks = (held.messages for held in self._rooms.values() if held.has_begun)
+        return max((track.known - track.published for track in tracks), default=0)
+
     def known(self, room: str) -> Place:
         """How far a room is known to be that was begun. A read that begins now reaches so far."""
         held = self._rooms[room]

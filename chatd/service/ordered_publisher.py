@@ -9,10 +9,11 @@ A room is held while somebody of this node is in it. Commits in other rooms are 
 nodes, and shown to nobody here.
 """
 
+import enum
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from typing import Final, Protocol, TypeAlias
+from collections.abc import Callable, Collection
+from typing import Final, TypeAlias
 
 import attrs
 import trio
@@ -24,6 +25,7 @@ from chatd.chat.order import Numbered, Order, Place
 from chatd.chat.records import Change, Message
 from chatd.service.publisher import Publisher
 from chatd.store import StoreReadFailed
+from chatd.store.room_log import NO_MESSAGES, EpochChanged, RoomLog
 
 POLL_S: Final = 1.0
 """Between two looks at the heads of all rooms that are held: so late comes what no bus told."""
@@ -37,30 +39,27 @@ _TOPIC: Final = "r:"
 Item: TypeAlias = Message | Change
 
 
+class Healed(enum.StrEnum):
+    """How a node found that it lacked what it then read from the log."""
+
+    HOLE = "hole"
+    """It had heard of something behind it."""
+    POLL = "poll"
+    """It looked how far its rooms are."""
+    AHEAD = "ahead"
+    """A client came from a node that was further."""
+
+
 @attrs.frozen
-class Stretch:
-    """What the log has of a room behind a place, as of one moment.
+class _Offered:
+    """What is to be shown; `is_own` where this node has committed it just now."""
 
-    It has no other messages and changes up to `up_to`. Where `is_to_the_end`, it has none behind
-    either; where not, it holds one message or change at least.
-    """
-
-    messages: tuple[Message, ...]
-    changes: tuple[Change, ...]
-    up_to: Place
-    is_to_the_end: bool
+    item: Item
+    is_own: bool
 
 
-class RoomLog(Protocol):
-    """What is committed in the rooms, by whichever node. Reads raise StoreReadFailed."""
-
-    async def heads(self, rooms: Collection[str]) -> Mapping[str, Place]:
-        """How far each of these rooms is; none for a room without a message."""
-        ...
-
-    async def read_after(self, room: str, place: Place) -> Stretch:
-        """What was committed behind `place`: a page of it, at least."""
-        ...
+def _nothing(*_: object) -> None:
+    """Where nobody asks for it."""
 
 
 @attrs.define(eq=False, slots=False)
@@ -68,32 +67,45 @@ class OrderedPublisher:
     """A `Publisher`, and the `Listener` of the bus.
 
     `shown` publishes to the clients of this node. `begun` is told from where on that will be, when
-    a room is held; `behind`, that the log has less of a room than was published here: it was
-    restored, or another server has taken over without its end.
+    a room is held; `forgot`, from which seq on a room that is held has messages, where retention
+    has removed some. `learnt` is told each message that this node has heard of, or read, right
+    before it is shown; now and then that is one of its own. `over` is called when the log has
+    another epoch, and this node is not to go on.
     """
 
     _bus: Bus
     _log: RoomLog
     _shown: Publisher
     _begun: Callable[[str, Place], None]
-    _behind: Callable[[str], None] = lambda _room: None
-    _order: Order[Item] = attrs.field(init=False, factory=Order)
+    _forgot: Callable[[str, int], None] = attrs.field(default=_nothing, kw_only=True)
+    _over: Callable[[], None] = attrs.field(default=_nothing, kw_only=True)
+    learnt: Callable[[Message], None] = attrs.field(default=_nothing, kw_only=True)
+    told: int = attrs.field(init=False, default=0)
+    """Hints that the bus took."""
+    heard_of: int = attrs.field(init=False, default=0)
+    """Hints that the bus brought."""
+    healed: Counter[Healed] = attrs.field(init=False, factory=Counter)
+    """Messages and changes that had to be read from the log."""
+    _order: Order[_Offered] = attrs.field(init=False, factory=Order)
     _holders: Counter[str] = attrs.field(init=False, factory=Counter)
     _beginning: dict[str, trio.Lock] = attrs.field(init=False, factory=dict)
+    _forgotten: dict[str, int] = attrs.field(init=False, factory=dict)
     _news: trio.Event = attrs.field(init=False, factory=trio.Event)
     _polled_s: float = attrs.field(init=False, default=-math.inf)
 
     def publish(self, message: Message) -> None:
-        self._tell(message.connection_id, message, Place(seq=message.seq), "seq")
-        self._offer(message.connection_id, message, _size(message))
+        room = message.connection_id
+        self._offer(room, _Offered(message, is_own=True), _size(message))
+        self._tell(room, message, Place(seq=message.seq), "seq")
 
     def publish_change(self, change: Change) -> None:
         room = change.message.connection_id
+        self._offer(room, _Offered(change, is_own=True), _size(change.message))
         self._tell(room, change, Place(rev=change.rev), "rev")
-        self._offer(room, change, _size(change.message))
 
     def heard(self, topic: str, payload: bytes) -> None:
         room = topic.removeprefix(_TOPIC)
+        self.heard_of += 1
         try:
             frame = decode(payload, room)
         except UnreadableFrame:
@@ -105,7 +117,7 @@ class OrderedPublisher:
             self._order.know(room, frame, trio.current_time())
             self._look_at_holes()
         elif frame is not None:
-            self._offer(room, frame, len(payload))
+            self._offer(room, _Offered(frame, is_own=False), len(payload))
 
     def came_up(self) -> None:
         self.look()
@@ -133,15 +145,31 @@ class OrderedPublisher:
         self._holders[room] -= 1
         if self._holders[room] == 0:
             del self._holders[room], self._beginning[room]
+            self._forgotten.pop(room, None)
             self._order.end(room)
             self._bus.unsubscribe(_TOPIC + room)
 
-    async def reach(self, room: str, seq: int) -> bool:
-        """For a client that has all up to `seq` already, from a node that was further: read what is
-        missing of a room that is held. False where the log itself does not have it."""
-        if not self._has(room, seq):
-            await self._heal(room)
-        return self._has(room, seq)
+    def is_held(self, room: str) -> bool:
+        """Whether somebody holds the room."""
+        return room in self._holders
+
+    async def reach(self, room: str, seq: int) -> None:
+        """For a client that has all up to `seq` already, from a node that was further: publish what
+        is missing of a room that is held, as far as the log has it. Raises StoreReadFailed."""
+        if not self._has(room, seq) and room in self._beginning:
+            async with self._beginning[room]:  # many may come together: one of them reads
+                if not self._has(room, seq):
+                    await self._heal(room, Healed.AHEAD)
+
+    @property
+    def holes(self) -> int:
+        """Rooms of which something is known, and not here yet."""
+        return self._order.holes
+
+    @property
+    def behind_seq(self) -> int:
+        """By how many messages the room is behind that is furthest from what is known of it."""
+        return self._order.behind_seq
 
     async def run(self) -> None:
         """Read what is missing, until cancelled."""
@@ -152,51 +180,60 @@ class OrderedPublisher:
             self._news = trio.Event()
             try:
                 await self._read_what_is_missing()
-            except StoreReadFailed:
+            except StoreReadFailed as failure:
+                if isinstance(failure, EpochChanged):
+                    self._over()
                 await trio.sleep(backoff.failed())
             else:
                 backoff.succeeded()
 
     @property
     def _poll_due_s(self) -> float:
-        return self._polled_s + (POLL_S if self._bus.is_up else POLL_ALONE_S)
+        is_alone = self._holders and not self._bus.is_up
+        return self._polled_s + (POLL_ALONE_S if is_alone else POLL_S)
 
     async def _read_what_is_missing(self) -> None:
+        holes = self._order.due(trio.current_time())
         if trio.current_time() >= self._poll_due_s:
             await self._poll()
         for room in self._order.due(trio.current_time()):
-            await self._heal(room)
+            await self._heal(room, Healed.HOLE if room in holes else Healed.POLL)
 
     async def _poll(self) -> None:
-        """Look how far all rooms are that are held."""
+        """Look how far all rooms are that are held, and whether the log is still the same."""
         before = {room: self._order.place(room) for room in self._order.rooms()}
         self._polled_s = trio.current_time()
-        if not before:
-            return
         heads = await self._log.heads(before.keys())
         now_s = trio.current_time()
         for room, published in before.items():
-            head = heads.get(room, Place())
-            if published is not None and (head.seq < published.seq or head.rev < published.rev):
-                self._behind(room)
-            self._order.know(room, head, now_s)
+            head = heads.get(room, NO_MESSAGES)
+            place = head.place
+            if published is not None and (place.seq < published.seq or place.rev < published.rev):
+                await self._log.require(room, published)
+            self._order.know(room, place, now_s)
+            if head.forgotten_seq > self._forgotten.get(room, head.forgotten_seq):
+                self._forgotten[room] = head.forgotten_seq
+                self._forgot(room, head.forgotten_seq + 1)
 
-    async def _heal(self, room: str) -> None:
+    async def _heal(self, room: str, why: Healed) -> None:
         """Read all that is behind what was published of a room."""
         order = self._order
         while (place := order.place(room)) is not None:
             known = order.known(room)
             read = await self._log.read_after(room, place)
             now_s = trio.current_time()
-            self._show(
-                order.healed(
-                    room,
-                    [_numbered(one, _size(one)) for one in read.messages],
-                    [_numbered(one, _size(one.message)) for one in read.changes],
-                    read.up_to,
-                    now_s,
-                )
+            healed = order.healed(
+                room,
+                [_numbered(_Offered(one, is_own=False), _size(one)) for one in read.messages],
+                [
+                    _numbered(_Offered(one, is_own=False), _size(one.message))
+                    for one in read.changes
+                ],
+                read.up_to,
+                now_s,
             )
+            self.healed[why] += len(healed)
+            self._show(healed)
             if read.is_to_the_end:
                 self._show(order.looked(room, known, now_s))
                 return
@@ -205,7 +242,9 @@ class OrderedPublisher:
         """First listen, then look how far the room is: nothing lies between."""
         self._order.expect(room)
         await self._bus.subscribe(_TOPIC + room)
-        place = (await self._log.heads([room])).get(room, Place())
+        head = (await self._log.heads([room])).get(room, NO_MESSAGES)
+        place = head.place
+        self._forgotten[room] = head.forgotten_seq
         self._begun(room, place)
         self._show(self._order.begin(room, place, trio.current_time()))
         self._look_at_holes()
@@ -222,31 +261,36 @@ class OrderedPublisher:
         if bus.carries_messages:
             payload = encode(item)
             if len(payload) <= bus.payload_bytes_max:
-                bus.publish(_TOPIC + room, payload)
+                self.told += bus.publish(_TOPIC + room, payload)
                 return
-        bus.publish(_TOPIC + room, encode(head), latest_of=of)
+        self.told += bus.publish(_TOPIC + room, encode(head), latest_of=of)
 
-    def _offer(self, room: str, item: Item, size: int) -> None:
-        offer = self._order.message if isinstance(item, Message) else self._order.change
-        self._show(offer(room, _numbered(item, size), trio.current_time()))
+    def _offer(self, room: str, offered: _Offered, size: int) -> None:
+        is_message = isinstance(offered.item, Message)
+        offer = self._order.message if is_message else self._order.change
+        self._show(offer(room, _numbered(offered, size), trio.current_time()))
         self._look_at_holes()
 
     def _look_at_holes(self) -> None:
         if self._order.next_due_s < math.inf:
             self._news.set()
 
-    def _show(self, items: Collection[Item]) -> None:
-        for item in items:
+    def _show(self, offered: Collection[_Offered]) -> None:
+        for one in offered:
+            item = one.item
             if isinstance(item, Message):
+                if not one.is_own:
+                    self.learnt(item)
                 self._shown.publish(item)
             else:
                 self._shown.publish_change(item)
 
 
-def _numbered(item: Item, size: int) -> Numbered[Item]:
+def _numbered(offered: _Offered, size: int) -> Numbered[_Offered]:
+    item = offered.item
     if isinstance(item, Message):
-        return Numbered(item.seq, item, size)
-    return Numbered(item.rev, item, size, item.message.seq)
+        return Numbered(item.seq, offered, size)
+    return Numbered(item.rev, offered, size, item.message.seq)
 
 
 def _size(message: Message) -> int:

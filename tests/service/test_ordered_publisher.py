@@ -13,8 +13,9 @@ from chatd.bus.frames import encode
 from chatd.chat.order import Place
 from chatd.chat.records import Change, Message, MessageEdited
 from chatd.service import ordered_publisher
-from chatd.service.ordered_publisher import OrderedPublisher, Stretch
+from chatd.service.ordered_publisher import Healed, OrderedPublisher
 from chatd.store import StoreReadFailed
+from chatd.store.room_log import EpochChanged, Head, Stretch
 from tests.bus.memory_bus import PAYLOAD_BYTES_MAX, MemoryBus, Wire
 
 ROOM, TOPIC = "sales", "r:sales"
@@ -29,6 +30,8 @@ class SharedLog:
     changes: list[Change] = attrs.field(factory=list)
     reads: list[str] = attrs.field(factory=list)
     is_failing: bool = False
+    forgotten_seq: int = 0
+    has_other_epoch: bool = False
     on_read: Callable[[], None] = lambda: None
 
     @property
@@ -47,9 +50,19 @@ class SharedLog:
         self.changes.append(change)
         return change
 
-    async def heads(self, rooms: Collection[str]) -> Mapping[str, Place]:
+    async def heads(self, rooms: Collection[str]) -> Mapping[str, Head]:
         await self._read("heads")
-        return {room: self.head for room in rooms if room == ROOM and self.messages}
+        if self.has_other_epoch:
+            raise EpochChanged
+        head = Head(self.head, self.forgotten_seq)
+        return {room: head for room in rooms if room == ROOM and self.messages}
+
+    async def require(self, room: str, place: Place) -> None:
+        await self._read("require")
+        if self.head.seq < place.seq or self.head.rev < place.rev:
+            self.has_other_epoch = True
+        if self.has_other_epoch:
+            raise EpochChanged
 
     async def read_after(self, room: str, place: Place) -> Stretch:
         assert room == ROOM
@@ -75,7 +88,9 @@ class Screen:
 
     def __init__(self) -> None:
         self.begun: list[Place] = []
-        self.behind: list[str] = []
+        self.forgot: list[int] = []
+        self.learnt: list[int] = []
+        self.is_over = False
         self.shown: list[str] = []
         self._news = trio.lowlevel.ParkingLot()
 
@@ -85,6 +100,14 @@ class Screen:
 
     def publish_change(self, change: Change) -> None:
         self.shown.append(f"c{change.rev}")
+        self._news.unpark_all()
+
+    def ends(self) -> None:
+        self.is_over = True
+        self._news.unpark_all()
+
+    def forget(self, _room: str, first_seq: int) -> None:
+        self.forgot.append(first_seq)
         self._news.unpark_all()
 
     async def until(self, is_so: Callable[[], bool]) -> None:
@@ -124,7 +147,9 @@ async def cluster(
                 log,
                 screen,
                 lambda _room, place, screen=screen: screen.begun.append(place),  # type: ignore[misc]
-                screen.behind.append,
+                forgot=screen.forget,
+                over=screen.ends,
+                learnt=lambda message, screen=screen: screen.learnt.append(message.seq),  # type: ignore[misc]
             )
             nodes.append(Node(bus, screen, publisher))
             nursery.start_soon(bus.run, publisher)
@@ -150,6 +175,8 @@ async def test_what_one_node_commits_all_of_them_show(
             await node.screen.shows("m1", "m2", "c1")
         if carries_messages:
             assert "page" not in made.log.reads
+            assert (one.publisher.told, other.publisher.heard_of) == (2, 3)
+            assert [node.screen.learnt for node in made.nodes] == [[2], [1], [1, 2]]
 
 
 async def test_a_hole_is_read_after_its_time(autojump_clock: trio.testing.MockClock) -> None:
@@ -163,6 +190,7 @@ async def test_a_hole_is_read_after_its_time(autojump_clock: trio.testing.MockCl
         await other.screen.shows("m1", "m2")
         assert trio.current_time() - began_s < 0.1
         assert made.log.reads.count("page") == 1
+        assert other.publisher.healed == {Healed.HOLE: 2}
 
 
 async def test_a_tail_that_no_bus_told_comes_with_the_next_look(
@@ -175,6 +203,7 @@ async def test_a_tail_that_no_bus_told_comes_with_the_next_look(
         began_s = trio.current_time()
         await made.nodes[1].screen.shows("m1", "m2", "m3", "m4", "m5")
         assert trio.current_time() - began_s <= ordered_publisher.POLL_S + 0.1
+        assert made.nodes[1].publisher.healed == {Healed.POLL: 5}
 
 
 async def test_without_a_bus_nodes_look_more_often_and_at_once_when_it_is_back(
@@ -261,25 +290,66 @@ async def test_a_client_from_a_node_that_is_further_is_waited_for(
         one, other = made.nodes
         for _ in range(2):
             one.publisher.publish(made.log.commit())
-        assert await one.publisher.reach(ROOM, 2)
+        await one.publisher.reach(ROOM, 2)
         assert other.screen.shown == []
-        assert await other.publisher.reach(ROOM, 2)
+        reads = made.log.reads.count("page")
+        async with trio.open_nursery() as nursery:
+            for _ in range(5):  # all clients of a node that died come at once
+                nursery.start_soon(other.publisher.reach, ROOM, 2)
         assert other.screen.shown == ["m1", "m2"]
-        assert not await other.publisher.reach(ROOM, 3)  # of a log that has lost its end
+        assert made.log.reads.count("page") == reads + 1
+        assert other.publisher.healed == {Healed.AHEAD: 2}
+        await other.publisher.reach(ROOM, 3)  # of a log that has lost its end
+        await other.publisher.reach("a room that is not held", 3)
+        assert other.screen.shown == ["m1", "m2"]
 
 
-async def test_a_log_that_has_less_than_was_published_is_told(
+async def test_a_log_that_has_less_than_was_published_gets_another_epoch_which_all_find(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with cluster(3) as made:
+        one, other, away = made.nodes
+        away.publisher.release(ROOM)
+        one.publisher.publish(made.log.commit())
+        one.publisher.publish(made.log.commit())
+        await trio.sleep(5)
+        assert "require" not in made.log.reads
+        del made.log.messages[1:]
+        for node in (one, other, away):
+            await node.screen.until(lambda node=node: node.screen.is_over)  # type: ignore[misc]
+        with pytest.raises(StoreReadFailed):
+            await away.publisher.hold(ROOM)
+
+
+async def test_a_server_that_lags_is_no_reason_to_start_over(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cluster() as made:
+        one, _ = made.nodes
+        one.publisher.publish(made.log.commit())
+        one.publisher.publish(made.log.commit())
+
+        async def lagging(self: SharedLog, rooms: Collection[str]) -> Mapping[str, Head]:
+            await trio.lowlevel.checkpoint()
+            return {room: Head(Place(1)) for room in rooms}
+
+        monkeypatch.setattr(SharedLog, "heads", lagging)
+        await trio.sleep(5)
+        assert made.log.reads.count("require") > 3
+        assert not one.screen.is_over
+
+
+async def test_what_another_node_removes_is_forgotten_here(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with cluster() as made:
         one, other = made.nodes
-        one.publisher.publish(made.log.commit())
-        one.publisher.publish(made.log.commit())
+        for _ in range(3):
+            one.publisher.publish(made.log.commit())
+        made.log.forgotten_seq = 2
+        await other.screen.until(lambda: other.screen.forgot == [3])
         await trio.sleep(5)
-        assert other.screen.behind == []
-        del made.log.messages[1:]
-        await trio.sleep(1.5)
-        assert ROOM in other.screen.behind
+        assert other.screen.forgot == [3]
 
 
 async def test_a_message_that_is_too_long_for_the_bus_is_read(

@@ -1,0 +1,132 @@
+"""What any node has committed in rooms, read from PostgreSQL: heads of many rooms at once, and what
+lies behind a place.
+
+Reads have connections of their own: a node publishes what others wrote, however many clients read
+history.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+import attrs
+
+from chatd.chat.commits import CommitFailed, StoreClosed, StoreReadFailed
+from chatd.chat.order import Place
+from chatd.postgres_client import TrioConnection
+from chatd.postgres_store.errors import CommitsLost
+from chatd.postgres_store.log import PostgresLog
+from chatd.postgres_store.lookups import read_changes
+from chatd.postgres_store.opening import new_epoch
+from chatd.postgres_store.pages import read_page
+from chatd.postgres_store.reader_pool import READ_S, ReaderPool, pool_to_read
+from chatd.postgres_store.rows import as_text
+from chatd.postgres_store.sessions import LogAddress
+from chatd.store.errors import StoreError
+from chatd.store.message_reader import Page
+from chatd.store.reader_pool import Witness
+from chatd.store.room_log import EpochChanged, Head, Stretch
+
+CONNECTIONS: Final = 2
+"""A long page of one room holds no other one up."""
+MESSAGES_MAX: Final = 200
+"""Messages that one read gives; more are read behind them."""
+BYTES_MAX: Final = 1_048_576
+"""Of contents and answers that one read gives, beyond its first message."""
+REVS_MAX: Final = 100
+"""Revs that one read goes through: each change comes with its whole message."""
+
+HEADS: Final = """
+    SELECT m.epoch, r.connection_id, r.last_seq, r.last_rev, r.forgotten_seq
+    FROM meta m LEFT JOIN rooms r ON r.connection_id = ANY (%s)
+"""
+# One statement, on the connection that writes: a reader may have met a server that lags.
+_NAME_ANEW: Final = """
+    UPDATE meta SET epoch = %s WHERE epoch = %s AND NOT EXISTS (
+        SELECT FROM rooms WHERE connection_id = %s AND last_seq >= %s AND last_rev >= %s)
+    RETURNING epoch
+"""
+_EPOCH: Final = "SELECT epoch FROM meta"
+
+
+@attrs.define(eq=False)
+class PostgresRoomLog:
+    """A `RoomLog` over a log that had this `epoch` when it was opened. `writer` asks the server
+    that takes commits."""
+
+    _pool: ReaderPool
+    _writer: PostgresLog
+    _epoch: str
+
+    @classmethod
+    def at(cls, address: LogAddress, writer: PostgresLog, epoch: str) -> "PostgresRoomLog":
+        """The log at `address`; it connects when it is asked."""
+        return cls(ReaderPool(pool_to_read(address, CONNECTIONS, READ_S)), writer, epoch)
+
+    def witnessed_by(self, witness: Witness | None) -> None:
+        """Tell this one of reads that fail."""
+        self._pool.witness = witness
+
+    async def heads(self, rooms: Collection[str]) -> Mapping[str, Head]:
+        epoch, heads = await self._pool.read(_read_heads, rooms)
+        if epoch != self._epoch:
+            raise EpochChanged
+        return heads
+
+    async def read_after(self, room: str, place: Place) -> Stretch:
+        return await self._pool.read(_read_after, room, place)
+
+    async def require(self, room: str, place: Place) -> None:
+        asked = (new_epoch(), self._epoch, as_text(room), place.seq, place.rev)
+        try:
+            await self._writer.ask(_NAME_ANEW, asked)
+            [(epoch,)] = await self._writer.ask(_EPOCH, ())
+        except CommitsLost:  # the writer has found it before
+            raise EpochChanged from None
+        except (CommitFailed, StoreClosed, StoreError) as failure:
+            raise StoreReadFailed(
+                f"The log could not be read ({type(failure).__name__})."
+            ) from None
+        if epoch != self._epoch:
+            raise EpochChanged
+
+    def close(self) -> None:
+        """Close the connections; those in use once they are given back."""
+        self._pool.close()
+
+
+async def _read_heads(
+    connection: TrioConnection, rooms: Collection[str]
+) -> tuple[str, dict[str, Head]]:
+    asked = [name for name in map(as_text, rooms) if name is not None]
+    found = await connection.execute(HEADS, (asked,), binary=True)
+    rows = await found.fetchall()
+    heads = {
+        room: Head(Place(last_seq, last_rev), forgotten_seq)
+        for _, room, last_seq, last_rev, forgotten_seq in rows
+        if room is not None
+    }
+    return rows[0][0], heads
+
+
+async def _read_after(connection: TrioConnection, room: str, place: Place) -> Stretch:
+    """Messages first, and then changes up to the rev that the room had by then: whatever is
+    committed between the two statements lies behind `up_to`."""
+    page = await read_page(
+        connection,
+        room,
+        before=None,
+        after=place.seq,
+        limit=MESSAGES_MAX,
+        thread=None,
+        page_bytes=BYTES_MAX,
+        answer_rows=None,
+    )
+    rev = max(place.rev, min(page.last_rev, place.rev + REVS_MAX))
+    changes = await read_changes(connection, room, place.rev, rev) if rev > place.rev else ()
+    up_to = Place(_last_seq(page, place), rev)
+    return Stretch(page.messages, changes, up_to, not page.has_more and rev >= page.last_rev)
+
+
+def _last_seq(page: Page, place: Place) -> int:
+    """Up to which seq a page has all that is there."""
+    return page.messages[-1].seq if page.has_more else max(place.seq, page.last_seq)

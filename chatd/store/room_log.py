@@ -1,0 +1,62 @@
+"""The port through which a node reads what any of several nodes has committed in rooms."""
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+import attrs
+
+from chatd.chat.commits import StoreReadFailed
+from chatd.chat.order import Place
+from chatd.chat.records import Change, Message
+
+
+class EpochChanged(StoreReadFailed):
+    """The log has another epoch than it had when this node started: all nodes start over."""
+
+    def __init__(self) -> None:
+        super().__init__("The log has another epoch than before.")
+
+
+@attrs.frozen
+class Head:
+    """How far a room is, and up to which seq retention has removed its messages."""
+
+    place: Place = attrs.field(factory=Place)
+    forgotten_seq: int = 0
+
+
+NO_MESSAGES = Head()
+"""The head of a room that has none yet."""
+
+
+@attrs.frozen
+class Stretch:
+    """What the log has of a room behind a place: messages as they are now, and changes.
+
+    It has no other messages and changes up to `up_to`. Where `is_to_the_end`, it has none behind
+    either; where not, `up_to` is further than the place.
+    """
+
+    messages: tuple[Message, ...]
+    changes: tuple[Change, ...]
+    up_to: Place
+    is_to_the_end: bool
+
+
+class RoomLog(Protocol):
+    """What is committed in the rooms, by whichever node. Reads raise StoreReadFailed."""
+
+    async def heads(self, rooms: Collection[str]) -> Mapping[str, Head]:
+        """How far each of these rooms is; nothing of a room without a message. Raises
+        EpochChanged."""
+        ...
+
+    async def read_after(self, room: str, place: Place) -> Stretch:
+        """What was committed behind `place`: a page of it, at least."""
+        ...
+
+    async def require(self, room: str, place: Place) -> None:
+        """This node has published a room up to `place`. Where the log has not so much, it was
+        restored, or another server has taken over without its end: it gets another epoch. Raises
+        EpochChanged then, and wherever another node has found that before."""
+        ...
