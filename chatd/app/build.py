@@ -17,7 +17,8 @@ from chatd.app.ages import Ages, evidence_of
 from chatd.app.answering import build_answering, configured_databases
 from chatd.app.damage import DamageFound
 from chatd.app.disk_space import DiskSpace
-from chatd.app.logs import ledger_of, traces_in
+from chatd.app.fan_out import build_fan_out
+from chatd.app.logs import traces_in
 from chatd.app.running_directory import RunningDirectory
 from chatd.app.secret import key_set_place, make_keys, make_verifier
 from chatd.app.status import (
@@ -112,6 +113,7 @@ from chatd.service.machine_readings import MachineReadings
 from chatd.service.mentions import Mentions
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
+from chatd.service.publisher import Publisher
 from chatd.service.revoking import Revoking
 from chatd.service.room_api import ROOMS_PATH, RoomApi
 from chatd.service.rooms import Rooms
@@ -161,6 +163,7 @@ class Parts:
         store.readers.witness = self._damage
         self._cors = settings.cors_policy(config)
         self.acted = trio.Event()  # the messages actor has ended by itself
+        self.starts_over = trio.Event()  # the log has another epoch: this daemon is to end
         if revocations is None:
             revocations = read_revocations(store.path.parent)
         self._build_state()
@@ -183,7 +186,12 @@ class Parts:
             recent_max=config.messages.history_on_join,
             last_revs=recovered.revs,
         )
-        self.publisher = LocalPublisher(self.timelines, self._adapter)
+        here = LocalPublisher(self.timelines, self._adapter)
+        self.fan_out = build_fan_out(
+            config, store, self.log, self.timelines, here, self.starts_over.set
+        )
+        self.publisher: Publisher = here if self.fan_out is None else self.fan_out.publisher
+        self.signals = None if self.fan_out is None else self.fan_out.signals
         self.occupancy = Occupancy()
         self.machine = MessageMachine(
             recovered.rooms,
@@ -495,6 +503,7 @@ class Parts:
             self.silent_actors,
             OneCondition(conditions.KEYS_UNAVAILABLE, self._why_no_keys),
             OneCondition(conditions.DIRECTORY_UNAVAILABLE, self.directory.why_unavailable),
+            *([] if self.fan_out is None else [self.fan_out.condition()]),
             DatabasesAway(answering),
             DatabasesStarting(answering),
         ):

@@ -18,6 +18,7 @@ from chatd.config import StateConfig
 from chatd.observe.clock import Clock
 from chatd.store import AuditQuery, Store, look_at_audit, open_store
 from chatd.store.opened_store import OpenedStore
+from chatd.store.room_log import RoomLog
 from chatd.store.traces import Traces
 
 if TYPE_CHECKING:  # it needs psycopg, which nobody has who keeps the log in SQLite
@@ -80,14 +81,14 @@ def log_of(
     return store.start_log(committed)
 
 
-def ledger_of(store: OpenedStore, machine: MessageMachine, log: LogKeeper) -> Ledger:
-    """Carries out what the machine decides: a log in SQLite is this node's alone."""
-    if isinstance(store, Store):
-        return MachineLedger(machine, log)
+def cluster_of(store: OpenedStore, log: LogKeeper) -> tuple[RoomLog, str]:
+    """What the nodes that share a log commit, and what tells their bus from that of others."""
     from chatd.postgres_store.log import PostgresLog
+    from chatd.postgres_store.store import PostgresStore
 
+    assert isinstance(store, PostgresStore)
     assert isinstance(log, PostgresLog)
-    return SharedLedger(machine, log)
+    return store.read_rooms(log), store.cluster
 
 
 def traces_in(store: OpenedStore, log: LogKeeper) -> Traces:

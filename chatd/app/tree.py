@@ -4,6 +4,7 @@
       flusher, deadlines, readiness
       log                     one for all: a messages actor goes with the writer that it knows
         writer, messages
+      bus, fan-out            of a node that shares its log: what the others have committed
       keys                    reads the key set of whoever signs tokens
       presence, typing
       databases               the sessions with the db-mcp of each room, under a supervisor for
@@ -78,6 +79,14 @@ def supervise(
             Child("deadlines", partial(_ready, parts.sessions.deadlines.run)),
             Child("readiness", partial(_ready, parts.poller.run)),
             Child("log", log.run),
+            *(
+                []
+                if parts.fan_out is None
+                else [
+                    Child("bus", parts.fan_out.run_bus),
+                    Child("fan-out", partial(_ready, parts.fan_out.publisher.run)),
+                ]
+            ),
             Child("keys", partial(_ready, parts.key_source.run)),
             Child("presence", partial(_ready, partial(_presence, parts))),
             Child("typing", partial(_ready, partial(_typing, parts))),
@@ -176,6 +185,9 @@ class _Messages:
             recovered.node,
         )
         parts.answering.service.adopt(recovered.open_answers)
+        if parts.fan_out is not None:
+            parts.fan_out.publisher.look()  # it reads what this node committed, as if of another
+            return
         for room, last_seq in recovered.rooms.items():
             while (seen := parts.timelines.last_seq(room)) < last_seq:
                 page = await parts.store.readers.page(

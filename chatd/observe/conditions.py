@@ -84,6 +84,12 @@ DIRECTORY_UNAVAILABLE: Final = ConditionKind(
     "the database of `[directory]` did not answer when it was last asked: nobody comes in whose "
     "rooms are not known",
 )
+BUS_DOWN: Final = ConditionKind(
+    "bus_down",
+    Gravity.DEGRADED,
+    "the bus between nodes (`[bus]`) carries nothing: this node looks 5 times a second what others "
+    "have committed, and what no log keeps (who is present, who types) does not come over",
+)
 DB_UNAVAILABLE: Final = ConditionKind(
     "db_unavailable",
     Gravity.DEGRADED,
@@ -107,6 +113,7 @@ KINDS: Final = (
     DISK_LOW,
     KEYS_UNAVAILABLE,
     DIRECTORY_UNAVAILABLE,
+    BUS_DOWN,
     DB_UNAVAILABLE,
     DB_STARTING,
 )

@@ -7,6 +7,7 @@ snapshots of who was present and who typed, of which nothing that was acknowledg
 
 import time
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from chatd.postgres_store.log import PostgresLog
 from chatd.postgres_store.opening import OpenedLog, open_log
 from chatd.postgres_store.readers import PostgresReaders
 from chatd.postgres_store.recovery import recover
+from chatd.postgres_store.room_log import PostgresRoomLog
 from chatd.postgres_store.search_index import SearchIndex, pool_to_index
 from chatd.postgres_store.sessions import LogAddress, connect
 from chatd.store.errors import StoreUnavailable
@@ -62,10 +64,12 @@ class PostgresStore(OpenedStore):
         self.damaged = opened.log.recovered.damaged
         self._lock = lock
         self._opened = opened
+        self._database = opened.connection.info.dbname
         self._index_pool = pool_to_index(opened.address)
         self._index = SearchIndex(self._index_pool)
         self._readers = PostgresReaders.at(opened.address, self._index.index_until)
         self._log: PostgresLog | None = None
+        self._room_log: PostgresRoomLog | None = None
         self._closed = False
 
     @property
@@ -82,6 +86,17 @@ class PostgresStore(OpenedStore):
         """The side of the log that writes; there is one. `committed` as for `PostgresLog`."""
         self._log = PostgresLog(self._opened, committed, self._index)
         return self._log
+
+    def read_rooms(self, log: PostgresLog) -> PostgresRoomLog:
+        """What any node commits; `log` is the side that writes."""
+        self._room_log = PostgresRoomLog.at(self._opened.address, log, self.epoch)
+        return self._room_log
+
+    @property
+    def cluster(self) -> str:
+        """What the nodes on this log have in common, and those on no other log: 32 hex digits."""
+        named = "\0".join((self._database, self._opened.address.schema, self.epoch))
+        return blake2b(named.encode(), digest_size=16).hexdigest()
 
     async def surplus(self, keep: Keep, most: int) -> Sequence[Surplus]:
         if self._log is None:
@@ -121,6 +136,8 @@ class PostgresStore(OpenedStore):
     def close(self) -> bool:
         self._closed = True
         self._readers.close()
+        if self._room_log is not None:
+            self._room_log.close()
         self._index_pool.close()
         self._opened.connection.close()
         self._lock.release()

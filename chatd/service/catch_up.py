@@ -85,7 +85,9 @@ class CatchUp:
         Raises StoreReadFailed. Returns early where the client left or is gone.
         """
         timelines = self._timelines
-        await timelines.load(room)
+        if not _wants(client, room):
+            return
+        await timelines.load(room, _furthest(client, room, stand))
         await client.drained()
         if not _wants(client, room):
             return
@@ -145,6 +147,9 @@ class CatchUp:
                     cursor = timelines.recent_from(room) - 1
                     continue
                 bodies, cursor = await self._render(page, cursor, timelines.last_seq(room))
+                if not bodies:  # what was left of them is removed, and the rest not published yet
+                    cursor = timelines.recent_from(room) - 1
+                    continue
                 if not _wants(client, room):  # it had to leave while the page was read
                     break
             is_last = cursor >= timelines.last_seq(room)
@@ -260,6 +265,12 @@ class CatchUp:
                 client.send_catch_up(self._timelines.render_change(change))
         await _flushed(client)
         return up_to
+
+
+def _furthest(client: Client, room: str, stand: Stand) -> int:
+    """Up to where the client knows the room: by what it has, of this log, and by its join."""
+    since = 0 if stand.since is None or stand.is_other_log else stand.since
+    return max(since, client.wanted[room] or 0)
 
 
 def _send(client: Client, bodies: Iterable[bytes]) -> None:

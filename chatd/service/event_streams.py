@@ -79,6 +79,12 @@ def place_of(last_id: str | None, epoch: str, last_seq: int) -> Place:
     return Place(int(seen[2]), is_resumed=True, is_reset=False)
 
 
+def seq_of(last_id: str | None, epoch: str) -> int:
+    """The seq that a client has seen, in a log of this epoch; 0 where `last_id` names none."""
+    seen = _LAST_ID.fullmatch(last_id or "")
+    return int(seen[2]) if seen is not None and seen[1] == epoch else 0
+
+
 class Unseen:
     """The roster of those whom nobody sees."""
 
@@ -139,7 +145,7 @@ class EventStreams:
         began_s = trio.current_time()
         self._timelines.hold(room)
         try:
-            await self._timelines.load(room)
+            await self._timelines.load(room, seq_of(last_id, self._epoch))
             limited = self._admit(admitted.identity.user_id)
             if limited is not None:
                 return refused(limited)

@@ -62,6 +62,10 @@ class Signals:
         """The rooms that are held."""
         return tuple(self._held)
 
+    def holds(self, room: str) -> bool:
+        """Whether the room is held."""
+        return room in self._held
+
     def on(self, kind: str, handler: Handler) -> None:
         """Signals of this kind are for `handler`."""
         assert kind not in self._handlers

@@ -4,6 +4,10 @@ Joining a room is one step, whatever its history: its recent messages are here, 
 `chat:history` for clients that join is encoded once for all who join between two messages. The
 timeline of a room that no client was in since the start is loaded from the log first; what is
 published meanwhile is merged by seq, so that nothing is missing and nothing is there twice.
+
+Where several nodes commit, a room is published here while somebody of this node holds it (`Feed`):
+its timeline begins where the log stands then, and is gone with the last holder. Of other rooms it
+is only known how far they were when this node last heard of them.
 """
 
 from collections import defaultdict, deque
@@ -17,9 +21,11 @@ import trio
 
 from chatd.chat.answer_rows import message_with_rows
 from chatd.chat.ids import written_id
+from chatd.chat.order import Place
 from chatd.chat.records import Change, Message
 from chatd.chat.rendering import Renderer
 from chatd.engine.outgoing import Outgoing
+from chatd.service.feed import Feed
 from chatd.service.rendering import telling_replies
 from chatd.sockets.emitter import event_packet
 from chatd.store import MessageReader, Page, Replies
@@ -54,6 +60,7 @@ class Timeline:
     changes: deque[tuple[int, int, Outgoing]] = attrs.field(factory=deque)
     changes_size: int = 0
     kept_from: int = 0  # retention removed what is below, and a read may still give it
+    is_fed: bool = False  # its feed is held, where there is one
 
 
 class Timelines:
@@ -84,14 +91,35 @@ class Timelines:
         self._timelines: dict[str, Timeline] = {}
         self._idle: dict[str, Timeline] = {}  # those without holders, the longest idle first
         self._idle_bytes = 0
+        self._feed: Feed | None = None
+
+    def feed_from(self, feed: Feed) -> None:
+        """Rooms are published by this one, while they are held."""
+        self._feed = feed
 
     def last_seq(self, connection_id: str) -> int:
-        """The newest seq that was published in a room; 0 where there is none."""
+        """The newest seq that was published in a room; 0 where there is none. With a feed it may be
+        behind where the room is not held, or not loaded yet."""
         return self._last_seqs.get(connection_id, 0)
 
     def last_rev(self, connection_id: str) -> int:
-        """The newest rev that was published in a room; 0 where there is none."""
+        """The newest rev that was published in a room; 0 where there is none. As `last_seq`."""
         return self._last_revs.get(connection_id, 0)
+
+    def note_heads(self, heads: Mapping[str, Place]) -> None:
+        """Rooms are so far by now, as the log says; those that are held are published in order."""
+        feed = self._feed
+        for room, place in heads.items():
+            if room not in self._timelines and (feed is None or not feed.holds(room)):
+                self._last_seqs[room], self._last_revs[room] = place.seq, place.rev
+
+    def begin(self, connection_id: str, place: Place) -> None:
+        """The feed publishes a room from `place` on: what comes before is read from the log."""
+        self._last_seqs[connection_id] = place.seq
+        self._last_revs[connection_id] = place.rev
+        timeline = self._timelines.get(connection_id)
+        if timeline is not None:
+            timeline.is_loaded = place.seq == 0
 
     def hold(self, connection_id: str) -> None:
         """Keep the room's timeline in memory until `release`; holds are counted.
@@ -114,7 +142,11 @@ class Timelines:
         """One holder is gone. Timelines without holders stay as far as there is room."""
         timeline = self._timelines[connection_id]
         timeline.holders -= 1
-        if timeline.holders == 0:
+        if timeline.holders == 0 and self._feed is not None:
+            del self._timelines[connection_id]  # nothing of the room is heard any more
+            if timeline.is_fed:
+                self._feed.release(connection_id)
+        elif timeline.holders == 0:
             timeline.changes.clear()
             timeline.changes_size = 0
             timeline.history = None  # which is larger than what is counted
@@ -125,9 +157,12 @@ class Timelines:
                 self._idle_bytes -= oldest.size
                 del self._timelines[oldest.connection_id]
 
-    async def load(self, connection_id: str) -> None:
-        """Read the recent messages of a room that is held. Raises StoreReadFailed."""
+    async def load(self, connection_id: str, up_to: int = 0) -> None:
+        """Read the recent messages of a room that is held, which is published up to `up_to` then,
+        where the log has so much. Raises StoreReadFailed."""
         timeline = self._timelines[connection_id]
+        if self._feed is not None:
+            await self._follow(self._feed, timeline, up_to)
         while not timeline.is_loaded:
             if timeline.loading is not None:
                 await timeline.loading.wait()
@@ -146,6 +181,23 @@ class Timelines:
             finally:
                 timeline.loading.set()
                 timeline.loading = None
+
+    async def _follow(self, feed: Feed, timeline: Timeline, up_to: int) -> None:
+        room = timeline.connection_id
+        if not timeline.is_fed:
+            await feed.hold(room)
+            self._take_hold(feed, timeline)
+        if self.last_seq(room) < up_to:
+            await feed.reach(room, up_to)
+
+    @staticmethod
+    def _take_hold(feed: Feed, timeline: Timeline) -> None:
+        """The feed was held for a timeline: for good, or another task was faster, or nobody is left
+        there."""
+        if timeline.is_fed or timeline.holders == 0:
+            feed.release(timeline.connection_id)
+        else:
+            timeline.is_fed = True
 
     def history(self, connection_id: str, answer_rows: int | None = None) -> Outgoing:
         """The recent messages of a room that is held, as `chat:history`, encoded once; their
@@ -261,6 +313,7 @@ class Timelines:
             timeline.changed[seq] = message
         at = seq - self.recent_from(room)
         if 0 <= at < len(timeline.recent):
+            message = _newer(timeline.recent[at][0], message)  # what was read may be as of later
             timeline.by_id[message.message_id] = message
             self._put(timeline, at, message)
             self._drop_surplus(timeline)

@@ -1,0 +1,78 @@
+"""What a node that shares its log does to publish what the others commit, and to tell them."""
+
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from chatd.actors.log_keeper import LogKeeper
+from chatd.app.bus import make_bus
+from chatd.app.logs import cluster_of
+from chatd.bus import Bus
+from chatd.bus.alone import Alone
+from chatd.bus.topics import Topics
+from chatd.config import Config
+from chatd.observe import conditions
+from chatd.observe.conditions import OneCondition
+from chatd.service.held_rooms import HeldRooms
+from chatd.service.ordered_publisher import OrderedPublisher
+from chatd.service.publisher import Publisher
+from chatd.service.signals import Signals
+from chatd.service.timeline import Timelines
+from chatd.store.opened_store import OpenedStore
+
+ROOMS = "r"
+SIGNALS = "v"
+"""The letters of topics: what is committed in rooms, and what no log keeps."""
+
+
+@attrs.frozen(eq=False)
+class FanOut:
+    """The bus of a node, and what comes and goes by it."""
+
+    bus: Bus
+    publisher: OrderedPublisher
+    signals: Signals
+    _topics: Topics
+
+    async def run_bus(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Keep the bus up, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.bus.run, self._topics)
+            await self.signals.start()
+            task_status.started()
+
+    def condition(self) -> OneCondition:
+        """The condition that the bus is down."""
+        return OneCondition(conditions.BUS_DOWN, lambda: self.bus.why_down)
+
+
+def build_fan_out(
+    config: Config,
+    store: OpenedStore,
+    log: LogKeeper,
+    timelines: Timelines,
+    shown: Publisher,
+    over: Callable[[], None],
+) -> FanOut | None:
+    """None for a node that has its log alone. `over` is called when the log has another epoch."""
+    if not (config.cluster.node and config.state.url):
+        return None
+    room_log, cluster = cluster_of(store, log)
+    topics = Topics()
+
+    def turned(_why_down: str | None) -> None:
+        publisher.look()
+
+    url = config.bus.url
+    bus = make_bus(url, cluster, turned) if url else Alone()
+    publisher = OrderedPublisher(
+        bus, room_log, shown, timelines.begin, forgot=timelines.forget, over=over
+    )
+    signals = Signals(bus, config.cluster.node)
+    timelines.feed_from(HeldRooms(publisher, signals))
+    topics.add(ROOMS, publisher)
+    topics.add(SIGNALS, signals)
+    return FanOut(bus, publisher, signals, topics)
