@@ -503,7 +503,7 @@ class Parts:
             self.silent_actors,
             OneCondition(conditions.KEYS_UNAVAILABLE, self._why_no_keys),
             OneCondition(conditions.DIRECTORY_UNAVAILABLE, self.directory.why_unavailable),
-            *([] if self.fan_out is None else [self.fan_out.condition()]),
+            OneCondition(conditions.BUS_DOWN, self._why_bus_down),
             DatabasesAway(answering),
             DatabasesStarting(answering),
         ):
@@ -548,6 +548,10 @@ class Parts:
             self._tap,
             self._cors,
         )
+
+    def _why_bus_down(self) -> str | None:
+        """Why the bus carries nothing; a node that has none misses none."""
+        return None if self.fan_out is None else self.fan_out.bus.why_down
 
     def _why_no_keys(self) -> str | None:
         """What is amiss with the key set; its first reading is no fault."""

@@ -30,6 +30,7 @@ from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.page import PageState
 from chatd.observe import (
     DaemonStopping,
+    EpochFound,
     EventLog,
     InternalError,
     PageMissing,
@@ -44,6 +45,12 @@ ANSWERS_S = 3.0  # of the drain's time, for ending the answers under way
 GOODBYE_S = 2.0  # for polling peers to take their last answer, as long as WebSockets linger
 BACKSTAGE_S = 0.5  # of the drain's time, kept for closing the store
 OVERTIME_S = 5.0  # beyond the drain's time, that a service manager is asked to wait
+EPOCH = "epoch"
+STARTS_OVER = (
+    "The database has lost messages that nodes had published (an older standby took over, or a "
+    "backup was restored): the log has another epoch. This daemon ends with exit code 1; started "
+    "again it serves what the database has, and clients start over."
+)
 HOW_TO_BUILD = (
     "The package was built without its page: the npm registry could not be reached, or CHATD_WEB "
     "was skip. Build it again (pip install --force-reinstall --no-deps . in the sources), with "
@@ -98,7 +105,7 @@ async def serve(
             event_log.record(PageMissing(HOW_TO_BUILD))
         on_ready(parts.page_state)
         notifier.ready(status())
-        event_log.record(DaemonStopping(await _stopped(signals, reload, event_log)))
+        event_log.record(DaemonStopping(await _ended(signals, reload, parts, end, event_log)))
         notifier.stopping(bound_s + OVERTIME_S)
         if opened.is_inherited:
             parts.listener.leave_waiting()  # for the next process
@@ -116,7 +123,7 @@ async def serve(
         internal.sever()
         nursery.cancel_scope.cancel()
     store.close()
-    return clean
+    return clean and not parts.starts_over.is_set()  # else the service manager starts it anew
 
 
 def _watchdog(parts: Parts, notifier: Notifier, status: Callable[[], str]) -> Watchdog:
@@ -135,6 +142,28 @@ def _status(parts: Parts, place: str) -> str:
         dict.fromkeys(reason.kind.code for reason in parts.status.conditions.reasons())
     )
     return f"Serves on {place}" + (f": {reasons}." if reasons else ".")
+
+
+async def _ended(
+    signals: Signals, reload: Reload, parts: Parts, end: BoundedEnd, event_log: EventLog
+) -> str:
+    """Return why the daemon is to end: the name of a signal, or `epoch` where its log is not what
+    it was, and all nodes start over."""
+    why = ""
+
+    async def stopped() -> None:
+        nonlocal why
+        why = await _stopped(signals, reload, event_log)
+        nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stopped)
+        await parts.starts_over.wait()
+        event_log.record(EpochFound(STARTS_OVER))
+        end.begin()
+        why = EPOCH
+        nursery.cancel_scope.cancel()
+    return why
 
 
 async def _stopped(signals: Signals, reload: Reload, event_log: EventLog) -> str:

@@ -12,8 +12,6 @@ from chatd.bus import Bus
 from chatd.bus.alone import Alone
 from chatd.bus.topics import Topics
 from chatd.config import Config
-from chatd.observe import conditions
-from chatd.observe.conditions import OneCondition
 from chatd.service.held_rooms import HeldRooms
 from chatd.service.ordered_publisher import OrderedPublisher
 from chatd.service.publisher import Publisher
@@ -43,10 +41,6 @@ class FanOut:
             nursery.start_soon(self.bus.run, self._topics)
             await self.signals.start()
             task_status.started()
-
-    def condition(self) -> OneCondition:
-        """The condition that the bus is down."""
-        return OneCondition(conditions.BUS_DOWN, lambda: self.bus.why_down)
 
 
 def build_fan_out(

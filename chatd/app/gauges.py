@@ -16,9 +16,11 @@ from chatd import __version__
 from chatd.answers.mcp.pool import McpDatabase
 from chatd.app.build import Parts
 from chatd.app.disk_space import Found
+from chatd.app.fan_out import FanOut
 from chatd.observe.catalogue import Described
 from chatd.observe.conditions import is_ready
 from chatd.observe.metrics import Metrics, Values
+from chatd.service.ordered_publisher import Healed
 
 Read = Callable[[Parts], Values]
 
@@ -47,6 +49,10 @@ def _reader(read: Read, parts: Parts) -> Callable[[], Values]:
 
 def _gauge(name: str, doc: str, read: Read, *labels: str) -> _Gauge:
     return _Gauge(Described(f"chatd_{name}", "gauge", labels, doc), read)
+
+
+def _counter(name: str, doc: str, read: Read, *labels: str) -> _Gauge:
+    return _Gauge(Described(f"chatd_{name}_total", "counter", labels, doc), read)
 
 
 def _one(figure: float) -> Values:
@@ -88,6 +94,11 @@ def _of_databases(read: Callable[[McpDatabase], float]) -> Read:
             yield (room,), read(database)
 
     return rooms
+
+
+def _of_cluster(read: Callable[[FanOut], Values]) -> Read:
+    """No series where this node has its log alone."""
+    return lambda parts: () if parts.fan_out is None else read(parts.fan_out)
 
 
 GAUGES: Final = (
@@ -150,6 +161,48 @@ GAUGES: Final = (
         "Calls that wait for a session with the db-mcp of a room.",
         _of_databases(lambda database: database.waiting),
         "connection_id",
+    ),
+    _gauge(
+        "bus_up",
+        "1 where the bus between nodes carries what it is given; 0 also where there is none.",
+        _of_cluster(lambda cluster: _one(cluster.bus.is_up)),
+    ),
+    _counter(
+        "bus_messages",
+        "Hints of messages and changes that the bus took (out), and brought (in), those of this "
+        "node among them.",
+        _of_cluster(
+            lambda cluster: [
+                (("out",), cluster.publisher.told),
+                (("in",), cluster.publisher.heard_of),
+            ]
+        ),
+        "direction",
+    ),
+    _counter(
+        "healed_messages",
+        "Messages and changes that the bus did not bring, and that were read from the log: "
+        "something behind them had come (hole), the heads of rooms said so (poll), or a client "
+        "that moved here had them (ahead).",
+        _of_cluster(
+            lambda cluster: [((str(why),), cluster.publisher.healed[why]) for why in Healed]
+        ),
+        "found_by",
+    ),
+    _gauge(
+        "order_holes",
+        "Rooms in which something is known that cannot be shown yet, as what is before it lacks.",
+        _of_cluster(lambda cluster: _one(cluster.publisher.holes)),
+    ),
+    _gauge(
+        "order_behind_seq",
+        "By how many messages the room is behind that is furthest from what is known of it.",
+        _of_cluster(lambda cluster: _one(cluster.publisher.behind_seq)),
+    ),
+    _gauge(
+        "rooms_held",
+        "Rooms that this node publishes, as somebody of it is there.",
+        _of_cluster(lambda cluster: _one(cluster.publisher.rooms)),
     ),
     _gauge(
         "store_bytes",

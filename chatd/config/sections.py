@@ -442,7 +442,8 @@ class BusConfig:
         "",
         BusAddress(),
         "Redis, as redis://USER:PASSWORD@HOST:6379, rediss:// for TLS, or unix:///PATH; or a "
-        "PostgreSQL database, as libpq reads it, in session mode. Empty: there is one node.",
+        "PostgreSQL database, as libpq reads it, in session mode. Empty: there is one node, or "
+        "several that look 5 times a second.",
         "What it carries may get lost: messages are never only there.",
         secret=True,
     )

@@ -31,6 +31,7 @@ from chatd.observe.events import (
     DirectoryRecovered as DirectoryRecovered,
     DirectoryRowIgnored as DirectoryRowIgnored,
     DirectoryUnavailable as DirectoryUnavailable,
+    EpochFound as EpochFound,
     EventLog as EventLog,
     ExportEnded as ExportEnded,
     FileRenewed as FileRenewed,

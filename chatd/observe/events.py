@@ -113,7 +113,8 @@ class DaemonStopping(LogEvent, name="daemon.stopping", level=Level.INFO):
 
 @attrs.frozen
 class DaemonStopped(LogEvent, name="daemon.stopped", level=Level.INFO):
-    """The last event; `clean` is false where the deadline cut something off."""
+    """The last event; `clean` is false where the deadline cut something off, or where the daemon is
+    to begin anew (`epoch.changed`)."""
 
     clean: bool
 
@@ -185,6 +186,13 @@ class LogLost(LogEvent, name="store.lost", level=Level.ERROR):
     records: int | None
     messages: int | None
     proof: str
+    detail: str
+
+
+@attrs.frozen
+class EpochFound(LogEvent, name="epoch.changed", level=Level.ERROR):
+    """The log that nodes share has another epoch than at the start: the daemon ends."""
+
     detail: str
 
 

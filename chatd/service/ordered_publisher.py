@@ -162,6 +162,11 @@ class OrderedPublisher:
                     await self._heal(room, Healed.AHEAD)
 
     @property
+    def rooms(self) -> int:
+        """How many rooms are held."""
+        return len(self._holders)
+
+    @property
     def holes(self) -> int:
         """Rooms of which something is known, and not here yet."""
         return self._order.holes

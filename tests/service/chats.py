@@ -27,10 +27,13 @@ from chatd.config.sections import (
     ApiConfig,
     AuditConfig,
     AuthConfig,
+    BusConfig,
+    ClusterConfig,
     DirectoryConfig,
     LimitsConfig,
     MessagesConfig,
     ServerConfig,
+    StateConfig,
 )
 from chatd.engine.admission import Vacancy
 from chatd.engine.session import Handshake, Session
@@ -388,6 +391,9 @@ def config(
     databases: dict[str, object] | None = None,
     directory: dict[str, object] | None = None,
     api: dict[str, object] | None = None,
+    state: dict[str, object] | None = None,
+    cluster: dict[str, object] | None = None,
+    bus: dict[str, object] | None = None,
 ) -> Config:
     """Nobody answers unless `answers` or `databases` are given: that starts processes."""
     return Config(
@@ -400,6 +406,9 @@ def config(
         databases=DATABASES.structure(databases or {}),
         directory=DirectoryConfig(**(directory or {})),  # type: ignore[arg-type]
         api=ApiConfig(**(api or {})),  # type: ignore[arg-type]
+        state=StateConfig(**(state or {})),  # type: ignore[arg-type]
+        cluster=ClusterConfig(**(cluster or {})),  # type: ignore[arg-type]
+        bus=BusConfig(**(bus or {})),  # type: ignore[arg-type]
     )
 
 
