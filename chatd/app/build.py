@@ -90,6 +90,7 @@ from chatd.service.dispatch import Dispatcher
 from chatd.service.download_tickets import DownloadTickets
 from chatd.service.downloads import ANSWERS_PATH, Downloads
 from chatd.service.effects import ChatEffects
+from chatd.service.ending_publisher import EndingPublisher
 from chatd.service.erasures import Erasures
 from chatd.service.event_streams import EventStreams, Unseen
 from chatd.service.events.acks import AckEvents
@@ -117,6 +118,7 @@ from chatd.service.publisher import Publisher
 from chatd.service.revoking import Revoking
 from chatd.service.room_api import ROOMS_PATH, RoomApi
 from chatd.service.rooms import Rooms
+from chatd.service.ticket_signals import TicketSignals
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
@@ -187,8 +189,9 @@ class Parts:
             last_revs=recovered.revs,
         )
         here = LocalPublisher(self.timelines, self._adapter)
+        ending = EndingPublisher(here)
         self.fan_out = build_fan_out(
-            config, store, self.log, self.timelines, here, self.starts_over.set
+            config, store, self.log, self.timelines, ending, self.starts_over.set
         )
         self.publisher: Publisher = here if self.fan_out is None else self.fan_out.publisher
         self.signals = None if self.fan_out is None else self.fan_out.signals
@@ -238,7 +241,10 @@ class Parts:
             self._markup,
             self.clock,
             self._event_log,
+            self.signals,
         )
+        if self.answering.elsewhere is not None:
+            ending.tell(self.answering.elsewhere, self.answering.service)
         self.effects = ChatEffects(
             self.publisher,
             self.timelines,
@@ -275,9 +281,12 @@ class Parts:
             age_ms=self._ages.now_ms,
             epoch=self.store.epoch,
         )
+        others = None if self.signals is None else TicketSignals(self.signals)
         self.tickets = tickets = DownloadTickets(
-            is_revoked=revocations.is_revoked, node=config.cluster.node
+            is_revoked=revocations.is_revoked, node=config.cluster.node, others=others
         )
+        if others is not None:
+            others.serve(tickets)
         self.directory = RunningDirectory(config, self.clients, rooms, self._event_log)
         self.revoking = Revoking(revocations, self.clients, self.clock, self._event_log)
         keys, place = make_keys(config, secret), key_set_place(config)

@@ -66,6 +66,7 @@ class AnswerSignals:
     answered: Collection[str] = ()
     _own: dict[str, dict[str, _Own]] = attrs.field(init=False, factory=dict)  # by room and question
     _heard: HeardAnswers = attrs.field(init=False)
+    _ended: set[str] = attrs.field(init=False, factory=set)  # own ones whose end is shown already
 
     def __attrs_post_init__(self) -> None:
         self._heard = HeardAnswers(self._roster, self._signals, self._is_own)
@@ -103,10 +104,14 @@ class AnswerSignals:
 
     def end(self, answer: OpenAnswer, result: AnswerResult) -> None:
         self._forget(answer)
-        self._roster.end(answer, result)
+        if answer.question_id in self._ended:
+            self._ended.discard(answer.question_id)
+        else:
+            self._roster.end(answer, result)
 
     def drop(self, answer: OpenAnswer) -> None:
         self._forget(answer)
+        self._ended.discard(answer.question_id)
         self._roster.drop(answer)
 
     def hint(self, answer: OpenAnswer, code: HintCode, sentence: str | None) -> None:
@@ -115,14 +120,16 @@ class AnswerSignals:
         self._signals.send(answer.connection_id, HINT, fields)
 
     def published(self, message: Message) -> None:
-        """A message is about to be shown that ends an answer: where another node has stored it, the
-        end is shown before."""
+        """A message is about to be shown that ends an answer. Where its end is not shown yet, it is
+        now: another node has stored it, or the actor of this one crashed once it was stored."""
         question, stored = message.reply_to, message.answer
         if question is None or stored is None:
             return
         room = message.connection_id
         own = self._own.get(room, {}).get(question)
         of = self._heard.answer(room, question) if own is None else own.answer
+        if own is not None:
+            self._ended.add(question)
         if of is not None:
             self._forget(of)
             ended = attrs.evolve(of, answer_id=message.message_id)

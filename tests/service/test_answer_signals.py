@@ -313,3 +313,40 @@ async def test_a_question_that_another_node_shows_as_deleted_is_answered_no_more
         await settled()
         assert a.log.ended == {question: "cancelled"}
         assert b.room.of("end")[0]["state"] == "cancelled"
+
+
+async def test_an_end_that_was_shown_with_its_message_is_not_shown_again(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    """The actor of messages crashed between the commit and its effects."""
+    async with nodes() as (_, [a, _b]):
+        question = await a.ask()
+        [call] = a.database.calls
+        call.rows(1)
+        stored = Message(
+            message_id(500),
+            ROOM,
+            9,
+            f"db:{ROOM}",
+            None,
+            "1",
+            None,
+            None,
+            NOW_MS,
+            reply_to=question,
+            answer=b'{"state":"done","rowCount":1,"columns":[],"rows":[[1]]}',
+        )
+        a.display.published(stored)
+        assert a.room.of("end") == [
+            {
+                "messageId": message_id(500),
+                "replyTo": question,
+                "connectionId": ROOM,
+                "state": "done",
+                "rowCount": 1,
+            }
+        ]
+        call.end()
+        await settled()
+        assert len(a.room.of("end")) == 1
+        assert a.display._ended == set()
