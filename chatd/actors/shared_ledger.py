@@ -35,7 +35,7 @@ from chatd.chat.messages import (
     TrimQueues,
 )
 from chatd.chat.records import Change, Message, MessageStored
-from chatd.chat.shares import SharedMember
+from chatd.chat.shares import Seen
 from chatd.wire.codes import Code
 
 
@@ -152,7 +152,7 @@ class SharedLedger(Ledger):
         for message in behind.messages.values():
             self._machine.learn_message(message)
         for (room, user_id), member in behind.members.items():
-            self._machine.learn_member(room, user_id, member, is_certain=True)
+            self._machine.set_member(room, user_id, member)
 
     # What other nodes have committed
 
@@ -168,11 +168,9 @@ class SharedLedger(Ledger):
         """As `MessageMachine.learn_head`."""
         self._note(lambda: self._machine.learn_head(connection_id, last_seq, last_rev))
 
-    def learn_member(self, connection_id: str, user_id: str, member: SharedMember | None) -> None:
-        """As `MessageMachine.learn_member`, of what may be out of date already."""
-        self._note(
-            lambda: self._machine.learn_member(connection_id, user_id, member, is_certain=False)
-        )
+    def learn_member(self, seen: Seen) -> None:
+        """As `MessageMachine.learn_member`."""
+        self._note(lambda: self._machine.learn_member(seen))
 
     def _note(self, learn: Callable[[], None]) -> None:
         if self._is_at_work:

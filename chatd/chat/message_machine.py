@@ -95,7 +95,7 @@ from chatd.chat.records import (
     ReadMarked,
     Record,
 )
-from chatd.chat.shares import NOBODY, Share, SharedMember
+from chatd.chat.shares import NOBODY, Seen, Share, SharedMember
 from chatd.wire.codes import Code
 
 NAMES_MAX = 100_000  # names in memory as mentions are looked up; beyond: rooms are folded anew
@@ -823,19 +823,21 @@ class MessageMachine:
         """This is what the log has of a message now."""
         self._changes.learn(message)
 
-    def learn_member(
-        self, connection_id: str, user_id: str, member: SharedMember | None, *, is_certain: bool
-    ) -> None:
-        """This is what the log has of a member, None for who is none. Where that is not certainly
-        newer than what is known, the higher version counts."""
-        known = self._shares.get((connection_id, user_id))
-        if member is None:
-            if known is not None:
-                self._apply_removed(connection_id, user_id)
-        elif is_certain or known is None or member.share.version > known.version:
+    def learn_member(self, seen: Seen) -> None:
+        """This was seen of a member in the log, perhaps before what is known here was committed:
+        the higher version counts."""
+        known = self._shares.get((seen.connection_id, seen.user_id), NOBODY)
+        if seen.version > known.version:
+            self.set_member(seen.connection_id, seen.user_id, seen.member)
+
+    def set_member(self, connection_id: str, user_id: str, member: SharedMember | None) -> None:
+        """This is what the log has of a member now, None for who is none."""
+        if member is not None:
             self._apply_member(connection_id, user_id, member)
             if member.name is None:
                 self._names.get(connection_id, {}).pop(user_id, None)
+        elif user_id in self._queues.get(connection_id, ()):
+            self._apply_removed(connection_id, user_id)
 
     def forget_surplus(self) -> None:
         """Forget the oldest messages beyond the bounds, but never the newest one; and what was

@@ -33,3 +33,14 @@ class SharedMember:
     read_seq: int
     name: str | None
     share: Share
+
+
+@attrs.frozen
+class Seen:
+    """What was seen in the log of a user in a room: a member, None where it is none any more; and
+    the version of that."""
+
+    connection_id: str
+    user_id: str
+    member: SharedMember | None
+    version: int

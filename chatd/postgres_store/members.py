@@ -1,62 +1,49 @@
-"""Members of rooms as the log has them now, and what other nodes have made of them since a look."""
+"""Members of rooms as the log has them now, and which of them were written since a look."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import attrs
 
-from chatd.chat.shares import Share, SharedMember
+from chatd.chat.order import Place
+from chatd.chat.shares import Seen, Share, SharedMember
 from chatd.postgres_client import TrioConnection
+from chatd.postgres_store.reader_pool import ReaderPool
+from chatd.store.member_log import Standings, WrittenMembers
 from chatd.store.recovery import fallen_out
 from chatd.store.rows import queue_from_fields
-
-Seen: TypeAlias = tuple[str, str, SharedMember | None]
-"""A member by connectionId and userId; None for who is none any more."""
 
 MEMBER_COLUMNS: Final = """
     m.read_seq, m.name, m.stays, m.version, r.last_seq, m.away_seq, m.away_ms, m.gaps, m.fallen
 """
 OF_BATCH: Final = f"""
-    SELECT r.connection_id, i.u, m.user_id IS NOT NULL, {MEMBER_COLUMNS}
+    SELECT r.connection_id, i.u, coalesce(m.version, 0), m.user_id IS NOT NULL, {MEMBER_COLUMNS}
     FROM unnest(%s::text[], %s::text[]) AS i(n, u) JOIN rooms r ON r.connection_id = i.n
     LEFT JOIN members m ON m.room_id = r.room_id AND m.user_id = i.u
 """
 """Members by their rooms and users."""
 _OF_USER: Final = f"""
-    SELECT r.connection_id, m.user_id, true, {MEMBER_COLUMNS}
+    SELECT r.connection_id, m.user_id, m.version, true, {MEMBER_COLUMNS}
     FROM members m JOIN rooms r USING (room_id) WHERE m.user_id = %s
 """
 _HEADS: Final = """
-    SELECT connection_id, last_seq, last_rev, forgotten_seq FROM rooms
-    WHERE connection_id = ANY (%s)
+    SELECT connection_id, last_seq, last_rev FROM rooms WHERE connection_id = ANY (%s)
 """
 # In one statement, and so in one view: what is under way now has no lower number than the mark.
 _SINCE: Final = f"""
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, x.*
     FROM (SELECT 1) one LEFT JOIN (
-        SELECT r.connection_id, w.user_id, m.user_id IS NOT NULL AS is_member, {MEMBER_COLUMNS}
-        FROM (SELECT room_id, user_id FROM members WHERE version >= %(mark)s
-              UNION SELECT room_id, user_id FROM removals WHERE version >= %(mark)s) w
+        SELECT r.connection_id, w.user_id, coalesce(m.version, w.version) AS seen,
+               m.user_id IS NOT NULL AS is_member, {MEMBER_COLUMNS}
+        FROM (SELECT room_id, user_id, max(version) AS version
+              FROM (SELECT room_id, user_id, version FROM members WHERE version >= %(mark)s
+                    UNION ALL
+                    SELECT room_id, user_id, version FROM removals WHERE version >= %(mark)s) b
+              GROUP BY room_id, user_id) w
         JOIN rooms r USING (room_id)
         LEFT JOIN members m ON m.room_id = w.room_id AND m.user_id = w.user_id
     ) x ON true
 """
-
-
-@attrs.frozen
-class Standings:
-    """Where a user stands: how far rooms are, as (seq, rev, forgotten seq), and all its members."""
-
-    heads: dict[str, tuple[int, int, int]]
-    members: Sequence[Seen]
-
-
-@attrs.frozen
-class Changed:
-    """Members that were written since a mark, and the mark of now."""
-
-    members: Sequence[Seen]
-    mark: int
 
 
 def member_from(columns: Sequence[Any]) -> tuple[SharedMember, bool]:
@@ -72,26 +59,36 @@ def member_from(columns: Sequence[Any]) -> tuple[SharedMember, bool]:
 
 
 def seen(row: Sequence[Any]) -> Seen:
-    """A room, a user, whether it is a member, and then `MEMBER_COLUMNS`."""
-    room, user_id, is_member, *columns = row
-    return room, user_id, member_from(columns)[0] if is_member else None
+    """A room, a user, a version, whether it is a member, and then `MEMBER_COLUMNS`."""
+    room, user_id, version, is_member, *columns = row
+    return Seen(room, user_id, member_from(columns)[0] if is_member else None, version)
 
 
-async def read_standings(
-    connection: TrioConnection, user_id: str, rooms: Collection[str]
-) -> Standings:
-    """Where a user stands in all rooms that it is a member of, and how far these and `rooms`
-    are."""
+@attrs.frozen
+class PostgresMembers:
+    """A `MemberLog` in PostgreSQL."""
+
+    _pool: ReaderPool
+
+    async def standings(self, user_id: str, rooms: Collection[str]) -> Standings:
+        return await self._pool.read(_standings, user_id, rooms)
+
+    async def written_since(self, mark: int) -> WrittenMembers:
+        return await self._pool.read(_written_since, mark)
+
+
+async def _standings(connection: TrioConnection, user_id: str, rooms: Collection[str]) -> Standings:
     cursor = await connection.execute(_OF_USER, (user_id,))
     members = [seen(row) for row in await cursor.fetchall()]
-    names = sorted({*rooms, *(room for room, _, _ in members)})
+    names = sorted({*rooms, *(one.connection_id for one in members)})
     cursor = await connection.execute(_HEADS, (names,))
-    return Standings({room: tuple(head) for room, *head in await cursor.fetchall()}, members)
+    heads = {
+        room: Place(last_seq, last_rev) for room, last_seq, last_rev in await cursor.fetchall()
+    }
+    return Standings(heads, members)
 
 
-async def read_changed(connection: TrioConnection, mark: int) -> Changed:
-    """The members that were written since `mark`, which is that of the last look; some of them
-    again. From 0 on these are all."""
+async def _written_since(connection: TrioConnection, mark: int) -> WrittenMembers:
     cursor = await connection.execute(_SINCE, {"mark": mark})
     rows = await cursor.fetchall()
-    return Changed([seen(row[1:]) for row in rows if row[1] is not None], rows[0][0])
+    return WrittenMembers([seen(row[1:]) for row in rows if row[1] is not None], rows[0][0])

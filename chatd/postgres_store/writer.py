@@ -299,7 +299,7 @@ class LogWriter:
         return Behind(
             {room: (seq, rev) for room, seq, rev in heads},
             {(one.connection_id, one.seq): one for one in map(message_in, messages)},
-            {(room, user_id): one for room, user_id, one in map(seen, members)},
+            {(one.connection_id, one.user_id): one.member for one in map(seen, members)},
         )
 
     async def _ended_before(

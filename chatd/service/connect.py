@@ -94,9 +94,9 @@ class Connector:
         client = self._admit(connection, auth or {}, admitted)
         if client is None:
             return None
-        standing = self._rooms.standing_now(client)
+        standing = self._rooms.standing(client)
         readings = self._readings.readings_now(client.user_id, client.grants)
-        if standing is None or standing.is_overdue or readings is None:
+        if self._rooms.are_shared or standing.is_overdue or readings is None:
             return self._greet_later(client, auth or {}, began_s)
         rooms, since = self._greet(client, auth or {}, standing, readings, began_s)
         return self._rooms.enter(client, rooms, None, since) if rooms else None
@@ -118,6 +118,7 @@ class Connector:
     async def _greet_later(self, client: Client, auth: dict[str, Any], began_s: float) -> None:
         while True:
             grants = client.grants
+            await self._rooms.look(client)
             readings = await self._readings.readings(client.user_id, grants)
             standing = await self._rooms.trimmed_standing(client)
             if client.is_gone:

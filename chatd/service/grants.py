@@ -22,9 +22,7 @@ def give(rooms: Rooms, client: Client, grants: Mapping[str, Grant]) -> bool:
             client.send(RoomRevoked(room))
         elif room in before and before[room].role is not grant.role:
             client.send(RoleChanged(room, grant.role))
-    standing = rooms.standing_now(client)
-    assert standing is not None  # known since CONNECT
-    rooms.end_memberships(client, standing)
+    rooms.end_memberships(client, rooms.standing(client))
     return is_out
 
 

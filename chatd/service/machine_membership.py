@@ -1,6 +1,6 @@
 """The memberships as the machine of the messages actor holds them in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 
@@ -15,15 +15,19 @@ class MachineMembership:
 
     _machine: MessageMachine
 
-    def standing_now(self, user_id: str, now_ms: int) -> Standing:
+    @property
+    def is_shared(self) -> bool:
+        return False
+
+    def standing(self, user_id: str, now_ms: int) -> Standing:
         machine = self._machine
         owed = {room: machine.owed_count(room, user_id) for room in machine.rooms_of(user_id)}
         return Standing(owed, machine.needs_trim(user_id, now_ms))
 
-    async def standing(self, user_id: str, now_ms: int) -> Standing:
-        return self.standing_now(user_id, now_ms)
+    async def look(self, user_id: str, rooms: Collection[str]) -> None:
+        """Nothing has to be learnt: the machine decides alone."""
 
-    async def overdue(self, user_id: str, now_ms: int) -> Mapping[str, Sequence[Gap]] | None:
+    def overdue(self, user_id: str, now_ms: int) -> Mapping[str, Sequence[Gap]] | None:
         if self._machine.needs_trim(user_id, now_ms):
             return self._machine.owed_to(user_id)
         return None

@@ -1,6 +1,6 @@
 """The port to what is known of a user's rooms: which they are, and what their queues hold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -22,15 +22,20 @@ class Standing:
 class Membership(Protocol):
     """The rooms and queues of users. Times are in milliseconds."""
 
-    def standing_now(self, user_id: str, now_ms: int) -> Standing | None:
-        """As `standing`; None where it would have to wait, which it never has to for the user of a
-        connected client."""
+    @property
+    def is_shared(self) -> bool:
+        """Whether other nodes write them too: then who connects is looked up first."""
         ...
 
-    async def standing(self, user_id: str, now_ms: int) -> Standing:
-        """Where a user who connects stands."""
+    def standing(self, user_id: str, now_ms: int) -> Standing:
+        """Where a user stands, as far as it is known here."""
         ...
 
-    async def overdue(self, user_id: str, now_ms: int) -> Mapping[str, Sequence[Gap]] | None:
+    async def look(self, user_id: str, rooms: Collection[str]) -> None:
+        """Learn where a user stands now, and how far `rooms` are. Where that cannot be read, what
+        is known stands."""
+        ...
+
+    def overdue(self, user_id: str, now_ms: int) -> Mapping[str, Sequence[Gap]] | None:
         """What the user's queues hold, by room, where it is too much or too old; else None."""
         ...

@@ -165,7 +165,7 @@ class Rooms:
     async def trim(self, client: Client) -> None:
         """Drop from the user's queues what is too much or too old, and return when it is done."""
         now_ms = self._age_ms()
-        owed = await self._membership.overdue(client.user_id, now_ms)
+        owed = self._membership.overdue(client.user_id, now_ms)
         if owed is None:
             return
         try:
@@ -226,14 +226,23 @@ class Rooms:
         if left:
             self._commands.post(LeaveRooms(client.user_id, tuple(left)))
 
-    def standing_now(self, client: Client) -> Standing | None:
-        """Where the user of a client stands; None where that has to be awaited."""
-        return self._membership.standing_now(client.user_id, self._age_ms())
+    def standing(self, client: Client) -> Standing:
+        """Where the user of a client stands, as far as it is known here."""
+        return self._membership.standing(client.user_id, self._age_ms())
+
+    @property
+    def are_shared(self) -> bool:
+        """Whether other nodes let clients into the rooms too: then `look` comes first."""
+        return self._membership.is_shared
+
+    async def look(self, client: Client) -> None:
+        """Learn where the user of a client that connects stands now."""
+        await self._membership.look(client.user_id, client.grants)
 
     async def trimmed_standing(self, client: Client) -> Standing:
-        """The same once nothing in the queues is too much or too old."""
+        """Where it stands once nothing in the queues is too much or too old."""
         await self.trim(client)
-        return await self._membership.standing(client.user_id, self._age_ms())
+        return self.standing(client)
 
     def end_memberships(self, client: Client, standing: Standing) -> None:
         """End the user's memberships of rooms that the directory does not give any more."""

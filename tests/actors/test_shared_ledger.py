@@ -25,10 +25,11 @@ from chatd.chat.messages import (
     RemoveMember,
     Settled,
 )
+from chatd.chat.order import Place
 from chatd.chat.queue import PRESENT
 from chatd.chat.records import Message, MessageStored, Record
 from chatd.postgres_store.log import PostgresLog
-from chatd.postgres_store.members import read_changed, read_standings
+from chatd.postgres_store.members import PostgresMembers
 from chatd.postgres_store.opening import OpenedLog, open_log
 from chatd.postgres_store.reader_pool import READ_S, ReaderPool, pool_to_read
 from chatd.postgres_store.recovery import recover
@@ -98,9 +99,9 @@ async def nodes(address: LogAddress) -> AsyncIterator[list[Node]]:
 
 
 @pytest.fixture
-async def reader(address: LogAddress) -> AsyncIterator[ReaderPool]:
+async def reader(address: LogAddress) -> AsyncIterator[PostgresMembers]:
     pool = ReaderPool(pool_to_read(address, 1, READ_S))
-    yield pool
+    yield PostgresMembers(pool)
     pool.close()
 
 
@@ -227,34 +228,36 @@ async def test_what_is_heard_of_other_nodes_is_known_without_a_look_at_the_log(
 
 
 async def test_members_that_other_nodes_have_written_are_found_and_learnt(
-    nodes: list[Node], reader: ReaderPool
+    nodes: list[Node], reader: PostgresMembers
 ) -> None:
     one, two, _ = nodes
     mark = two.opened.log.member_mark
     await one.does(join(ROOM), join(ROOM, user_id="bob"))
-    found = await reader.read(read_changed, mark)
+    found = await reader.written_since(mark)
     for seen in found.members:
-        two.ledger.learn_member(*seen)
+        two.ledger.learn_member(seen)
     assert {*two.machine.members_of(ROOM)} == {"ann", "bob"}
     await one.does(RemoveMember("ann", (ROOM,)))
-    found = await reader.read(read_changed, found.mark)
+    found = await reader.written_since(found.mark)
     for seen in found.members:
-        two.ledger.learn_member(*seen)
+        two.ledger.learn_member(seen)
     assert {*two.machine.members_of(ROOM)} == {"bob"}
     assert found.mark >= mark
 
 
-async def test_where_a_user_stands_is_read_as_of_now(nodes: list[Node], reader: ReaderPool) -> None:
+async def test_where_a_user_stands_is_read_as_of_now(
+    nodes: list[Node], reader: PostgresMembers
+) -> None:
     one, two, _ = nodes
     await one.does(join("other"))
     await two.says(1, user_id="bob")
-    found = await reader.read(read_standings, "ann", [ROOM, "never"])
-    assert found.heads == {ROOM: (1, 0, 0), "other": (0, 0, 0)}
-    [(room, user_id, member)] = found.members
-    assert (room, user_id) == ("other", "ann")
-    assert member is not None
-    assert member.queue == PRESENT
-    assert member.share.stays == {one.opened.node_id}
+    found = await reader.standings("ann", [ROOM, "never"])
+    assert found.heads == {ROOM: Place(1, 0), "other": Place(0, 0)}
+    [seen] = found.members
+    assert (seen.connection_id, seen.user_id) == ("other", "ann")
+    assert seen.member is not None
+    assert seen.member.queue == PRESENT
+    assert seen.member.share.stays == {one.opened.node_id}
 
 
 async def test_an_actor_that_begins_anew_says_who_is_there(

@@ -1,0 +1,95 @@
+"""The memberships as this node's machine holds them, and as other nodes write them meanwhile."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+import attrs
+import trio
+
+from chatd.chat.backoff import Backoff
+from chatd.chat.order import Place
+from chatd.chat.shares import Seen
+from chatd.service.machine_membership import MachineMembership
+from chatd.store import StoreReadFailed
+from chatd.store.member_log import MemberLog
+
+LOOK_S = 1.0  # between two looks at what other nodes have written, where nobody says that they have
+HINTED_S = 0.1  # the same where one says so
+FIRST_WAIT_S = 0.5  # after a look has failed; doubled with each further one
+LONGEST_WAIT_S = 5.0
+
+
+class Learner(Protocol):
+    """Who keeps the machine up to date."""
+
+    def learn_head(self, connection_id: str, last_seq: int, last_rev: int) -> None:
+        """As `MessageMachine.learn_head`."""
+        ...
+
+    def learn_member(self, seen: Seen) -> None:
+        """As `MessageMachine.learn_member`."""
+        ...
+
+
+class Heads(Protocol):
+    """Who tells clients how far rooms are."""
+
+    def is_held(self, connection_id: str) -> bool:
+        """Whether what is committed in a room is published here."""
+        ...
+
+    def note_heads(self, heads: Mapping[str, Place]) -> None:
+        """Rooms are so far by now, as the log says."""
+        ...
+
+
+@attrs.define(eq=False)
+class SharedMembership(MachineMembership):
+    """A `Membership` that other nodes write too. Where a user stands is looked up as it connects,
+    and what others write is followed from `mark` on."""
+
+    _log: MemberLog
+    _learner: Learner
+    _heads: Heads
+    _mark: int
+    _hinted: trio.Event = attrs.field(init=False, factory=trio.Event)
+
+    @property
+    def is_shared(self) -> bool:
+        return True
+
+    async def look(self, user_id: str, rooms: Collection[str]) -> None:
+        try:
+            found = await self._log.standings(user_id, rooms)
+        except StoreReadFailed:
+            return
+        self._heads.note_heads(found.heads)
+        for room, head in found.heads.items():
+            if not self._heads.is_held(room):  # else it is heard of
+                self._learner.learn_head(room, head.seq, head.rev)
+        self._learn(found.members)
+
+    def hint(self) -> None:
+        """Another node has written members."""
+        self._hinted.set()
+
+    async def follow(self) -> None:
+        """Learn what other nodes write, until cancelled."""
+        backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
+        while True:
+            with trio.move_on_after(LOOK_S):
+                await self._hinted.wait()
+            self._hinted = trio.Event()
+            try:
+                found = await self._log.written_since(self._mark)
+            except StoreReadFailed:
+                await trio.sleep(backoff.failed())
+                continue
+            backoff.succeeded()
+            self._mark = found.mark
+            self._learn(found.members)
+            await trio.sleep(HINTED_S)
+
+    def _learn(self, members: Sequence[Seen]) -> None:
+        for seen in members:
+            self._learner.learn_member(seen)
