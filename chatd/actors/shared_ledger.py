@@ -152,7 +152,7 @@ class SharedLedger(Ledger):
         for message in behind.messages.values():
             self._machine.learn_message(message)
         for (room, user_id), member in behind.members.items():
-            self._machine.set_member(room, user_id, member)
+            self._machine.members.put(room, user_id, member)
 
     # What other nodes have committed
 
@@ -169,8 +169,8 @@ class SharedLedger(Ledger):
         self._note(lambda: self._machine.learn_head(connection_id, last_seq, last_rev))
 
     def learn_member(self, seen: Seen) -> None:
-        """As `MessageMachine.learn_member`."""
-        self._note(lambda: self._machine.learn_member(seen))
+        """As `Members.learn`."""
+        self._note(lambda: self._machine.members.learn(seen))
 
     def _note(self, learn: Callable[[], None]) -> None:
         if self._is_at_work:

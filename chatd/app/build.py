@@ -481,9 +481,9 @@ class Parts:
             store,
             lambda: self.machine.position,
             {
-                MEMBERS: self.machine.freeze,
-                READ_SEQS: self.machine.freeze_read_seqs,
-                NAMES: self.machine.freeze_names,
+                MEMBERS: lambda: self.machine.members.freeze(),
+                READ_SEQS: lambda: self.machine.members.freeze_read_seqs(),
+                NAMES: lambda: self.machine.members.freeze_names(),
                 "presence": lambda: self.presence.machine.freeze(),
                 "typing": lambda: self.typing.machine.freeze(),
                 "clock": self._ages.freeze,

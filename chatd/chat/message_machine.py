@@ -18,15 +18,16 @@ messages (`chatd.chat.changes`) are numbered here, and decided on what each mess
 
 A member has a marker, up to where it has read the room, which never goes back; its own messages do
 not move it. Who becomes a member has read what is there. What lies behind the marker is counted by
-`chatd.chat.reading`. Members are known by name too, the newest that a socket of theirs had.
+`chatd.chat.reading`. Members are known by name too, the newest that a socket of theirs had
+(`chatd.chat.members`).
 
 A member is in a room from the `JoinRooms` of its first socket to the `LeaveRooms` of its last one.
 The caller counts the sockets, and says what the last of them had seen. Where several nodes share
 the log, that is so on each of them, and a member is away once it has left on all
-(`chatd.chat.shares`). What other nodes did is learnt: `hear`, `learn_head`, `learn_member`.
+(`chatd.chat.shares`). What other nodes did is learnt (`hear` and what follows it).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import assert_never
 
@@ -37,7 +38,7 @@ from chatd.chat.erasure import erased
 from chatd.chat.ids import scoped_id
 from chatd.chat.known_changes import CHANGED_MAX, KnownChanges
 from chatd.chat.known_messages import RECENT_CHARS_MAX, RECENT_MESSAGES_MAX, KnownMessages
-from chatd.chat.mentions import Names
+from chatd.chat.members import Members
 from chatd.chat.messages import (
     Accepted,
     Acknowledge,
@@ -95,10 +96,8 @@ from chatd.chat.records import (
     ReadMarked,
     Record,
 )
-from chatd.chat.shares import NOBODY, Seen, Share, SharedMember
+from chatd.chat.shares import Share, SharedMember
 from chatd.wire.codes import Code
-
-NAMES_MAX = 100_000  # names in memory as mentions are looked up; beyond: rooms are folded anew
 
 
 @attrs.define
@@ -179,27 +178,11 @@ class MessageMachine:
         newest revs by connectionId; of the members in the same way their markers, and the names
         that are known. Where several nodes share the log, `node` is the number of this one's life,
         and `shares` has all members, by connectionId and userId; else it is 0."""
-        self._node = node
-        self._shares = dict(shares)
+        self.members = Members(members, last_seqs, read_seqs, names, shares, node)
         self.position = position
         self._last_seqs = dict(last_seqs)
         # Ids of messages that are to come: those of open answers, which clients know.
         self._promised = {one.answer_id: one.connection_id for one in open_answers}
-        self._queues = {room: dict(queues) for room, queues in members.items()}
-        self._rooms_of: dict[str, set[str]] = {}
-        for room, queues in members.items():
-            for user_id in queues:
-                self._rooms_of.setdefault(user_id, set()).add(room)
-        self._read_seqs = {
-            room: {
-                user_id: read_seqs.get(room, {}).get(user_id, self.last_seq(room))
-                for user_id in queues
-            }
-            for room, queues in members.items()
-        }
-        self._names = {room: dict(called) for room, called in names.items()}
-        self._ended: set[str] = set()  # questions of the batch that is decided again
-        self._directories: dict[str, Names] = {}  # the one that was looked into last at the end
         self._tails = Tails()
         self._recent = KnownMessages(*self._bounds)
         self._frontiers: dict[str, Frontier] = {}
@@ -213,7 +196,7 @@ class MessageMachine:
 
     def rooms(self) -> Collection[str]:
         """The rooms in which something was ever stored, or that have members."""
-        return {*self._last_seqs, *self._queues}
+        return {*self._last_seqs, *self.members.rooms()}
 
     def last_rev(self, connection_id: str) -> int:
         """The newest rev of a room; 0 where nothing was ever changed."""
@@ -231,32 +214,31 @@ class MessageMachine:
             return False
         return recent.find(message_id, rooms, {}) is not None
 
-    def is_member(self, connection_id: str, user_id: str) -> bool:
-        """Whether the user has joined the room."""
-        return user_id in self._queues.get(connection_id, ())
-
-    def rooms_of(self, user_id: str) -> Collection[str]:
-        """The rooms that the user is a member of."""
-        return self._rooms_of.get(user_id, ())
-
     def owed_count(self, connection_id: str, user_id: str) -> int:
         """How many messages of a room are owed to the user."""
-        queue = self._queues.get(connection_id, {}).get(user_id)
+        queue = self.members.queue(connection_id, user_id)
         return 0 if queue is None else queue.owed_count(self.last_seq(connection_id))
 
     def owed_to(self, user_id: str) -> dict[str, tuple[Gap, ...]]:
         """All that is owed to the user, by room."""
         owed = {}
-        for room in self.rooms_of(user_id):
-            if gaps := self._queues[room][user_id].owed(self.last_seq(room)):
+        for room, queue in self._queues_of(user_id):
+            if gaps := queue.owed(self.last_seq(room)):
                 owed[room] = gaps
         return owed
+
+    def _queues_of(self, user_id: str) -> Iterator[tuple[str, Queue]]:
+        """What a user is owed in each of its rooms."""
+        for room in self.members.rooms_of(user_id):
+            queue = self.members.queue(room, user_id)
+            assert queue is not None
+            yield room, queue
 
     def needs_trim(self, user_id: str, now_ms: int) -> bool:
         """Whether the user's queues may hold too much, or too old messages."""
         total, oldest_ms = 0, None
-        for room in self.rooms_of(user_id):
-            queue, last_seq = self._queues[room][user_id], self.last_seq(room)
+        for room, queue in self._queues_of(user_id):
+            last_seq = self.last_seq(room)
             total += queue.owed_count(last_seq)
             since_ms = queue.oldest_ms(last_seq)
             if since_ms is not None and (oldest_ms is None or since_ms < oldest_ms):
@@ -285,37 +267,24 @@ class MessageMachine:
         """Where the user stands in the room; who is no member has read all. Right where nothing is
         `lacking`, and too much otherwise."""
         last_seq = self.last_seq(connection_id)
-        read_seq = self._read_seqs.get(connection_id, {}).get(user_id, last_seq)
+        read_seq = self._read_up_to(connection_id, user_id)
         return self._tails.reading(connection_id, user_id, read_seq, last_seq)
 
     def lacking(self, connection_id: str, user_id: str, at_least: int = 0) -> Lack | None:
         """What has to be learnt of the log next, for `reading` to be right, were the user to have
         read up to `at_least`."""
         last_seq = self.last_seq(connection_id)
-        read_seq = self._read_seqs.get(connection_id, {}).get(user_id, last_seq)
-        read_seq = max(read_seq, at_least)
+        read_seq = max(self._read_up_to(connection_id, user_id), at_least)
         return self._tails.lacking(connection_id, user_id, read_seq, last_seq)
+
+    def _read_up_to(self, connection_id: str, user_id: str) -> int:
+        """Up to where a user has read a room: all of it, where it is no member."""
+        read_seq = self.members.read_seq(connection_id, user_id)
+        return self.last_seq(connection_id) if read_seq is None else read_seq
 
     def learn(self, lack: Lack, stretch: Stretch) -> None:
         """What the log has of it."""
         self._tails.learn(lack, stretch)
-
-    def names_in(self, connection_id: str) -> Names:
-        """What the members of the room are called."""
-        names = self._directories.pop(connection_id, None)
-        if names is None:
-            known = self._names.get(connection_id, {})
-            members = self._queues.get(connection_id, ())
-            names = Names((user_id, known.get(user_id)) for user_id in members)
-            held = len(names) + sum(map(len, self._directories.values()))
-            while held > NAMES_MAX and self._directories:
-                held -= len(self._directories.pop(next(iter(self._directories))))
-        self._directories[connection_id] = names
-        return names
-
-    def members_of(self, connection_id: str) -> Collection[str]:
-        """The members of the room."""
-        return self._queues.get(connection_id, {}).keys()
 
     def forget_user(self, user_id: str) -> None:
         """The log holds no mention of a user any more."""
@@ -328,18 +297,6 @@ class MessageMachine:
         self._changes.forget_room(connection_id)
         self._recent.forget_room(connection_id)
         self._tails.drop(connection_id)
-
-    def freeze_read_seqs(self) -> dict[str, dict[str, int]]:
-        """The markers of members, as `freeze` gives their queues."""
-        return {room: dict(seqs) for room, seqs in self._read_seqs.items()}
-
-    def freeze_names(self) -> dict[str, dict[str, str]]:
-        """The names of members, as `freeze` gives their queues."""
-        return {room: dict(names) for room, names in self._names.items()}
-
-    def freeze(self) -> dict[str, dict[str, Queue]]:
-        """The members and their queues, which stay as they are whatever happens here."""
-        return {room: dict(queues) for room, queues in self._queues.items()}
 
     # The machine
 
@@ -373,12 +330,11 @@ class MessageMachine:
         member that the log has in a room, and that is not, has seen all until now.
         """
         over = _Overlay(now_ms)
-        for room, queues in self._queues.items():
-            for user_id, queue in queues.items():
-                if not queue.is_away and (room, user_id) not in in_rooms:
-                    elsewhere = self._elsewhere(room, user_id, over)
-                    left = queue if elsewhere else queue.left(self.last_seq(room), now_ms)
-                    self._keep_member(room, user_id, queue, left, over, stays=elsewhere)
+        for room, user_id, queue in self.members.each():
+            if not queue.is_away and (room, user_id) not in in_rooms:
+                elsewhere = self._elsewhere(room, user_id, over)
+                left = queue if elsewhere else queue.left(self.last_seq(room), now_ms)
+                self._keep_member(room, user_id, queue, left, over, stays=elsewhere)
         for room, user_id in in_rooms:
             self._come(room, user_id, None, over)
         return Decision(over.records, [])
@@ -387,23 +343,21 @@ class MessageMachine:
         """A socket of the user is in the room; what it is owed there then."""
         before = self._queue(room, user_id, over)
         queue = PRESENT if before is None else before.returned(self._last_seq(room, over))
-        here = frozenset((self._node,)) if self._node else frozenset()
-        stays = self._elsewhere(room, user_id, over) | here
+        node = self.members.node
+        stays = self._elsewhere(room, user_id, over) | ({node} if node else set())
         self._keep_member(room, user_id, before, queue, over, name, stays=stays)
         return queue
 
     def _elsewhere(self, room: str, user_id: str, over: _Overlay) -> frozenset[int]:
         """The other nodes on which the user has a socket in the room."""
-        if not self._node:
-            return frozenset()
-        return self._stays(room, user_id, over) - {self._node}
+        return self._stays(room, user_id, over) - {self.members.node}
 
     def _stays(self, room: str, user_id: str, over: _Overlay) -> frozenset[int]:
         """The nodes on which the user has a socket in the room, as decided so far."""
         decided = over.stays.get((room, user_id)) if over.stays else None
         if decided is not None:
             return decided
-        return self._shares.get((room, user_id), NOBODY).stays
+        return self.members.share(room, user_id).stays
 
     def _send(self, command: SendMessage, over: _Overlay) -> Effect:
         message_id, reply = command.message_id, command.reply
@@ -496,16 +450,15 @@ class MessageMachine:
                     if self._queue(room, command.user_id, over) is not None:
                         over.queues[room, command.user_id] = None
                         over.names.pop((room, command.user_id), None)
-                        if self._node:
-                            over.stays[room, command.user_id] = frozenset()
-                        version = self._version(room, command.user_id)
+                        over.stays[room, command.user_id] = frozenset()
+                        version = self.members.share(room, command.user_id).version
                         over.records.append(MemberRemoved(room, command.user_id, version))
             case NoteRead(answer, is_question):
                 ids = answer.connection_id, answer.question_id, answer.answer_id
                 over.records.append(MessageRead(*ids, is_question))
             case ForgetMessages(room, first_seq):
                 over.kept_from[room] = max(first_seq, over.kept_from.get(room, 0))
-                for user_id in self._queues.get(room, ()):
+                for user_id in self.members.of_room(room):
                     self._cut(room, user_id, first_seq, None, over)
             case Audit(entry):
                 over.records.append(Audited(entry))
@@ -565,7 +518,8 @@ class MessageMachine:
         has_moved = is_member and seq > self._read_seq(room, user_id, over)
         if has_moved:
             over.read_seqs[room, user_id] = seq
-            over.records.append(ReadMarked(room, user_id, seq, self._version(room, user_id)))
+            version = self.members.share(room, user_id).version
+            over.records.append(ReadMarked(room, user_id, seq, version))
         return Marked(command, has_moved)
 
     def _change(self, command: ChangeCommand, over: _Overlay) -> Effect:
@@ -624,8 +578,7 @@ class MessageMachine:
         """What the user is owed in the room, None where it is no member, as decided so far."""
         if over.queues and (room, user_id) in over.queues:
             return over.queues[room, user_id]
-        queues = self._queues.get(room)
-        return None if queues is None else queues.get(user_id)
+        return self.members.queue(room, user_id)
 
     def _keep_member(
         self,
@@ -642,7 +595,7 @@ class MessageMachine:
         read what is there. `name` is a newer name of it, `stays` are the nodes where it is now."""
         known = self._name(room, user_id, over) if before is not None else None
         name = known if name is None else name
-        stayed = self._stays(room, user_id, over) if self._node else NOBODY.stays
+        stayed = self._stays(room, user_id, over)
         stays = stayed if stays is None else stays
         if queue is before and name == known and stays == stayed:
             return
@@ -655,27 +608,22 @@ class MessageMachine:
             over.names[key] = name
         over.queues[key] = queue
         read_seq = self._read_seq(room, user_id, over)
-        share = Share(stays, self._version(room, user_id)) if self._node else NOBODY
+        share = attrs.evolve(self.members.share(room, user_id), stays=stays)
         over.records.append(MemberKept(room, user_id, queue, over.now_ms, read_seq, name, share))
-
-    def _version(self, room: str, user_id: str) -> int:
-        """The version of a member that is known; 0 for who is none."""
-        return self._shares.get((room, user_id), NOBODY).version if self._node else 0
 
     def _read_seq(self, room: str, user_id: str, over: _Overlay) -> int:
         """Up to where a member has read the room."""
         decided = over.read_seqs.get((room, user_id)) if over.read_seqs else None
         if decided is not None:
             return decided
-        return self._read_seqs.get(room, {}).get(user_id, 0)
+        return self.members.read_seq(room, user_id) or 0
 
     def _name(self, room: str, user_id: str, over: _Overlay) -> str | None:
         """The name of a member, where one is known."""
         decided = over.names.get((room, user_id)) if over.names else None
         if decided is not None:
             return decided
-        names = self._names.get(room)
-        return None if names is None else names.get(user_id)
+        return self.members.name(room, user_id)
 
     def apply(self, decision: Decision, version: int = 0) -> None:
         """Bring the state up to records that the log now holds; `version` is that of the members
@@ -685,17 +633,13 @@ class MessageMachine:
                 case MessageStored(message):
                     self._apply_stored(message)
                 case MemberKept(connection_id, user_id, queue, _, read_seq, name, share):
-                    share = attrs.evolve(share, version=version) if self._node else NOBODY
+                    share = attrs.evolve(share, version=version)
                     member = SharedMember(queue, read_seq, name, share)
-                    self._apply_member(connection_id, user_id, member)
+                    self.members.keep(connection_id, user_id, member)
                 case MemberRemoved(connection_id, user_id):
-                    self._apply_removed(connection_id, user_id)
+                    self.members.remove(connection_id, user_id)
                 case ReadMarked(connection_id, user_id, read_seq):
-                    self._read_seqs[connection_id][user_id] = read_seq
-                    if self._node:
-                        share = self._shares.get((connection_id, user_id), NOBODY)
-                        share = attrs.evolve(share, version=version)
-                        self._shares[connection_id, user_id] = share
+                    self.members.mark_read(connection_id, user_id, read_seq, version)
                 case Delivered(connection_id, seq):
                     self._recent.confirm(connection_id, seq)
                 case AnswerOpened(answer):
@@ -740,31 +684,6 @@ class MessageMachine:
                 pass
             case _:
                 assert_never(changed)
-
-    def _apply_member(self, room: str, user_id: str, member: SharedMember) -> None:
-        self._queues.setdefault(room, {})[user_id] = member.queue
-        self._read_seqs.setdefault(room, {})[user_id] = member.read_seq
-        self._rooms_of.setdefault(user_id, set()).add(room)
-        if self._node:
-            self._shares[room, user_id] = member.share
-        if member.name is not None:
-            self._names.setdefault(room, {})[user_id] = member.name
-        directory = self._directories.get(room)
-        if directory is not None:
-            directory.put(user_id, member.name)
-
-    def _apply_removed(self, room: str, user_id: str) -> None:
-        del self._queues[room][user_id]
-        del self._read_seqs[room][user_id]
-        self._shares.pop((room, user_id), None)
-        self._names.get(room, {}).pop(user_id, None)
-        rooms = self._rooms_of[user_id]
-        rooms.discard(room)
-        if not rooms:
-            del self._rooms_of[user_id]
-        directory = self._directories.get(room)
-        if directory is not None:
-            directory.remove(user_id)
 
     def remember(self, messages: Iterable[Message]) -> None:
         """Learn of messages that the log holds, so that the next decision knows their ids.
@@ -822,22 +741,6 @@ class MessageMachine:
     def learn_message(self, message: Message) -> None:
         """This is what the log has of a message now."""
         self._changes.learn(message)
-
-    def learn_member(self, seen: Seen) -> None:
-        """This was seen of a member in the log, perhaps before what is known here was committed:
-        the higher version counts."""
-        known = self._shares.get((seen.connection_id, seen.user_id), NOBODY)
-        if seen.version > known.version:
-            self.set_member(seen.connection_id, seen.user_id, seen.member)
-
-    def set_member(self, connection_id: str, user_id: str, member: SharedMember | None) -> None:
-        """This is what the log has of a member now, None for who is none."""
-        if member is not None:
-            self._apply_member(connection_id, user_id, member)
-            if member.name is None:
-                self._names.get(connection_id, {}).pop(user_id, None)
-        elif user_id in self._queues.get(connection_id, ()):
-            self._apply_removed(connection_id, user_id)
 
     def forget_surplus(self) -> None:
         """Forget the oldest messages beyond the bounds, but never the newest one; and what was

@@ -74,7 +74,7 @@ class Administration:
             {
                 "connectionId": room,
                 "present": present[room],
-                "members": len(self._machine.members_of(room)),
+                "members": len(self._machine.members.of_room(room)),
                 "lastSeq": self._machine.last_seq(room),
             }
             for room in ordered[:LISTED_MAX]
@@ -139,7 +139,7 @@ class Administration:
 
     def knows(self, user_id: str) -> bool:
         """Whether somebody of this id is connected, or is a member of a room."""
-        return bool(self._clients.of(user_id)) or bool(self._machine.rooms_of(user_id))
+        return bool(self._clients.of(user_id)) or bool(self._machine.members.rooms_of(user_id))
 
     async def say(self, connection_id: str | None, content: str, by: str) -> int | Refusal:
         """Say something in a room, or in all in which somebody is; in how many it was said."""

@@ -160,8 +160,8 @@ class Erasures:
         except RevocationNotKept as error:
             raise ErasureFailedError(str(error)) from error
         self._tickets.void(user_id)
-        await self._end_answers(user_id=user_id)
-        rooms = tuple(self._machine.rooms_of(user_id))
+        await self._end_answers(lambda connection_id, asker: asker == user_id)
+        rooms = tuple(self._machine.members.rooms_of(user_id))
         reactions = await self._take_reactions_off(user_id)
         messages = await self._erase_answers(user_id, name)
         messages += await self._erase_messages(user_id, name)
@@ -238,8 +238,8 @@ class Erasures:
             if connection_id in client.grants:
                 self._rooms.leave(client, [connection_id])
                 client.send(RoomRevoked(connection_id, Code.ROOM_DELETED))
-        await self._end_answers(connection_id=connection_id)
-        members = list(self._machine.members_of(connection_id))
+        await self._end_answers(lambda room, asker: room == connection_id)
+        members = list(self._machine.members.of_room(connection_id))
         removed = await self._remove_messages(connection_id)
         await self._remove_members([(connection_id, user_id) for user_id in members])
         self._typing.forget(connection_id=connection_id)

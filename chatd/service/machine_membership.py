@@ -21,7 +21,9 @@ class MachineMembership:
 
     def standing(self, user_id: str, now_ms: int) -> Standing:
         machine = self._machine
-        owed = {room: machine.owed_count(room, user_id) for room in machine.rooms_of(user_id)}
+        owed = {
+            room: machine.owed_count(room, user_id) for room in machine.members.rooms_of(user_id)
+        }
         return Standing(owed, machine.needs_trim(user_id, now_ms))
 
     async def look(self, user_id: str, rooms: Collection[str]) -> None:

@@ -43,7 +43,7 @@ class MachineReadings:
         return self._machine.reading(room, user_id)
 
     def names_in(self, room: str) -> Names:
-        return self._machine.names_in(room)
+        return self._machine.members.names_in(room)
 
     def _lacks(self, user_id: str, rooms: Collection[str]) -> list[Lack]:
         lacks = (self._machine.lacking(room, user_id) for room in rooms)

@@ -27,7 +27,7 @@ class Learner(Protocol):
         ...
 
     def learn_member(self, seen: Seen) -> None:
-        """As `MessageMachine.learn_member`."""
+        """As `Members.learn`."""
         ...
 
 

@@ -380,7 +380,7 @@ async def test_who_comes_and_goes_while_the_disk_fails_is_kept_with_the_next_mes
     assert ([send(2)], "storage_full") in actor.notebook.lines
     assert eve in actor.notebook.lines
     assert [actor.machine.owed_count("demo", name) for name in ("ann", "bob", "eve")] == [0, 2, 2]
-    assert not actor.machine.is_member("demo", "dan")
+    assert not actor.machine.members.has("demo", "dan")
     [records] = actor.log.commits
     kept = {(one.user_id, type(one)) for one in records if not isinstance(one, MessageStored)}
     assert kept == {("bob", MemberKept), ("eve", MemberKept), ("dan", MemberRemoved)}
@@ -390,9 +390,9 @@ async def test_who_came_while_the_disk_failed_is_a_member_after_a_crash_too() ->
     actor = Actor(MemoryLog(), MessageMachine({"demo": 3}, {"demo": {"bob": Queue(1, NOW_MS)}}))
     actor.notebook.there |= {("demo", "bob"), ("demo", "eve")}
     await actor.serve(send(1, user_id="bob", connection_id="other"))
-    assert actor.machine.is_member("demo", "eve")
+    assert actor.machine.members.has("demo", "eve")
     assert actor.machine.owed_count("demo", "bob") == 2  # what came before stays owed
-    assert not actor.machine.freeze()["demo"]["bob"].is_away
+    assert not actor.machine.members.freeze()["demo"]["bob"].is_away
 
 
 async def test_a_patient_command_shares_the_commit_of_the_next_message(

@@ -236,12 +236,12 @@ async def test_members_that_other_nodes_have_written_are_found_and_learnt(
     found = await reader.written_since(mark)
     for seen in found.members:
         two.ledger.learn_member(seen)
-    assert {*two.machine.members_of(ROOM)} == {"ann", "bob"}
+    assert {*two.machine.members.of_room(ROOM)} == {"ann", "bob"}
     await one.does(RemoveMember("ann", (ROOM,)))
     found = await reader.written_since(found.mark)
     for seen in found.members:
         two.ledger.learn_member(seen)
-    assert {*two.machine.members_of(ROOM)} == {"bob"}
+    assert {*two.machine.members.of_room(ROOM)} == {"bob"}
     assert found.mark >= mark
 
 

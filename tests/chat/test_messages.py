@@ -5,7 +5,7 @@ from typing import Any
 import attrs
 import pytest
 
-from chatd.chat import message_machine
+from chatd.chat import members
 from chatd.chat.mentions import mentioned
 from chatd.chat.message_machine import Decision, MessageMachine
 from chatd.chat.messages import (
@@ -121,7 +121,7 @@ def test_a_dropped_decision_leaves_no_trace(machine: MessageMachine) -> None:
     batch: list[Command] = [send(2), join("demo"), acknowledge(accepted.message, up_to=True)]
     dropped = machine.decide(batch, NOW_MS)
     assert machine.last_seq("demo") == 1
-    assert not machine.is_member("demo", "ann")
+    assert not machine.members.has("demo", "ann")
     assert machine.decide(batch, NOW_MS) == dropped
 
 
@@ -137,9 +137,9 @@ def test_what_the_log_remembers_decides_again(machine: MessageMachine) -> None:
 def test_a_user_becomes_a_member_once(machine: MessageMachine) -> None:
     decision = carry_out(machine, join("a", "b", "a"), join("b", "c"))
     assert decision.records == [MemberKept(room, "ann", PRESENT, NOW_MS) for room in "abc"]
-    assert machine.is_member("c", "ann")
-    assert not machine.is_member("c", "bob")
-    assert set(machine.rooms_of("ann")) == {"a", "b", "c"}
+    assert machine.members.has("c", "ann")
+    assert not machine.members.has("c", "bob")
+    assert set(machine.members.rooms_of("ann")) == {"a", "b", "c"}
     assert carry_out(machine, join("a", "b", "c")).records == []
     assert len(carry_out(machine, join("a", user_id="bob")).records) == 1
 
@@ -277,9 +277,9 @@ def test_who_is_removed_is_no_member_until_it_joins_again(machine: MessageMachin
     carry_out(machine, join("a", "b"), leave(("a", 0), ("b", 0)))
     removed = carry_out(machine, RemoveMember("ann", ("a", "c")))
     assert removed.records == [MemberRemoved("a", "ann")]
-    assert set(machine.rooms_of("ann")) == {"b"}
+    assert set(machine.members.rooms_of("ann")) == {"b"}
     carry_out(machine, RemoveMember("ann", ("b",)), send(1, connection_id="b", user_id="bob"))
-    assert set(machine.rooms_of("ann")) == set()
+    assert set(machine.members.rooms_of("ann")) == set()
     [joined] = carry_out(machine, join("b")).effects
     assert type(joined) is Joined
     assert joined.owed == ((),)
@@ -451,7 +451,7 @@ def test_what_retention_removed_is_not_unread(machine: MessageMachine) -> None:
 
 def test_members_are_known_by_their_newest_name(machine: MessageMachine) -> None:
     def mentioned_in_demo(content: str) -> tuple[str, ...]:
-        return mentioned(content, machine.names_in("demo"))
+        return mentioned(content, machine.members.names_in("demo"))
 
     named = attrs.evolve(join("demo", user_id="bob"), name="Bob Smith")
     [kept] = carry_out(machine, named).records
@@ -471,9 +471,9 @@ def test_members_are_known_by_their_newest_name(machine: MessageMachine) -> None
 def test_names_of_many_rooms_are_not_held_together(
     machine: MessageMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(message_machine, "NAMES_MAX", 2)
+    monkeypatch.setattr(members, "NAMES_MAX", 2)
     for room in ("a", "b", "c"):
         carry_out(machine, join(room), join(room, user_id="bob"))
-        assert mentioned("@bob", machine.names_in(room)) == ("bob",)
-    assert list(machine._directories) == ["c"]
-    assert mentioned("@ann", machine.names_in("a")) == ("ann",)
+        assert mentioned("@bob", machine.members.names_in(room)) == ("bob",)
+    assert list(machine.members._directories) == ["c"]
+    assert mentioned("@ann", machine.members.names_in("a")) == ("ann",)

@@ -318,11 +318,13 @@ class WholeLog(RuleBasedStateMachine):
             assert self.machine.last_seq(room) == len(self.by_room[room])
             for user in ("ann", "bob"):
                 owed = self.owed.get((room, user))
-                assert self.machine.is_member(room, user) is (owed is not None)
+                assert self.machine.members.has(room, user) is (owed is not None)
                 assert self.machine.owed_count(room, user) == len(owed or ())
                 assert self.reading(room, user) == self.expected_reading(room, user)
         for user in ("ann", "bob"):
-            assert set(self.machine.rooms_of(user)) == {it for it, who in self.owed if who == user}
+            assert set(self.machine.members.rooms_of(user)) == {
+                it for it, who in self.owed if who == user
+            }
 
 
 TestWholeLog = WholeLog.TestCase

@@ -106,8 +106,8 @@ async def test_a_room_that_is_taken_away_is_left_within_the_time_of_an_answer(
     ]
     await ada.say('420["chat:history:get",{"connectionId":"sales"}]')
     assert "forbidden_room" in ada.take()[0]
-    assert set(chat.parts.machine.rooms_of("ada")) == {"crm"}  # its queue ends too
-    assert set(chat.parts.machine.rooms_of("bob")) == {"sales"}
+    assert set(chat.parts.machine.members.rooms_of("ada")) == {"crm"}  # its queue ends too
+    assert set(chat.parts.machine.members.rooms_of("bob")) == {"sales"}
 
 
 async def test_all_devices_of_a_user_lose_the_room_and_one_question_serves_them(
@@ -266,7 +266,7 @@ async def test_a_room_that_is_taken_away_while_it_is_joined_is_not_joined(
     told = await told_of_room_taken_meanwhile(chat, table, mock_clock, join)
     assert any(text.startswith("430") and "forbidden_room" in text for text in told), told
     assert not any("chat:history" in text for text in told)
-    assert "sales" not in chat.parts.machine.rooms_of("ada")
+    assert "sales" not in chat.parts.machine.members.rooms_of("ada")
 
 
 async def test_an_event_that_joins_such_a_room_first_is_refused(

@@ -1,8 +1,8 @@
 """What every event goes through: in which order it is refused, and what its answers look like."""
 
 import warnings
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -260,21 +260,20 @@ async def test_closing_what_is_answered_later_closes_the_coroutine_in_it() -> No
 
 
 @pytest.mark.parametrize("is_gone", [False, True])
-async def test_a_membership_that_has_to_wait_is_awaited_before_the_client_is_greeted(
+async def test_where_a_user_stands_is_looked_up_before_its_client_is_greeted(
     chat: Chat, monkeypatch: pytest.MonkeyPatch, is_gone: bool
 ) -> None:
-    standing_now = MachineMembership.standing_now
     asked: list[str] = []
 
-    async def standing(self: MachineMembership, user_id: str, now_ms: int) -> Any:
+    async def look(_self: MachineMembership, user_id: str, rooms: Collection[str]) -> None:
         asked.append(user_id)
+        assert ROOM in rooms
         if is_gone:
             [client] = chat.parts.clients.of(user_id)
             client.end(DisconnectReason.FORCED_CLOSE)
-        return standing_now(self, user_id, now_ms)
 
-    monkeypatch.setattr(MachineMembership, "standing_now", lambda *_: None)
-    monkeypatch.setattr(MachineMembership, "standing", standing)
+    monkeypatch.setattr(MachineMembership, "is_shared", True)
+    monkeypatch.setattr(MachineMembership, "look", look)
     ada = await chat.attach_and_enter(token("ada"))
     assert asked == ["ada"]
     assert [name for name, _ in ada.take_events()][:1] == ([] if is_gone else ["connection:status"])

@@ -149,7 +149,7 @@ async def test_places_stay_and_others_are_told_of_it_as_of_any_change(tmp_path: 
             assert "context" not in place
         bob = await chat.connect({"token": token("bob")})
         assert (await bob.until("chat:history"))["messages"] == shown
-        assert "eve" not in chat.parts.machine.members_of(ROOM)
+        assert "eve" not in chat.parts.machine.members.of_room(ROOM)
         presence = chat.parts.presence.machine.room(ROOM)
         assert "eve" not in {one.user_id for one in presence}
 
@@ -291,7 +291,7 @@ async def test_other_rooms_keep_what_they_have(tmp_path: Path) -> None:
         await chat.parts.erasures.delete_room(ROOM, BY)
         assert traces(chat, "marmalade") == {}
         assert await found(ada, "chutney") == 1
-        assert chat.parts.machine.is_member("other", "ada")
+        assert chat.parts.machine.members.has("other", "ada")
         await chat.parts.erasures.delete_room("a room that never was", BY)
         sound(chat)
 

@@ -284,7 +284,7 @@ async def test_nobody_sees_who_listens_and_nothing_is_owed_to_it(tmp_path: Path)
         assert list(chat.parts.occupancy.pairs()) == [(ROOM, "bob")]
         await say(watcher, "hello")
         await stream.expect("chat:message")
-        assert chat.parts.machine.rooms_of("carol") == ()
+        assert chat.parts.machine.members.rooms_of("carol") == ()
         await stream.sock.aclose()
         await until(lambda: chat.parts.clients.count == 1)
         await watcher.quiet()

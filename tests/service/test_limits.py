@@ -312,7 +312,7 @@ async def test_a_retry_that_only_the_log_knows_is_not_held_against_anybody(tmp_p
         ada = await chat.enter()
         for _ in range(few):
             assert (await ada.say(message()))["ok"]
-        chat.parts.machine.restore({ROOM: few + 1}, chat.parts.machine.freeze(), 0)
+        chat.parts.machine.restore({ROOM: few + 1}, chat.parts.machine.members.freeze(), 0)
         assert (await ada.call("chat:message", known))["duplicate"] is True
         assert chat.recorder.of(LimitHit) == []
         refusals = [await ada.call("chat:message", message()) for _ in range(2)]

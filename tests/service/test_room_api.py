@@ -89,7 +89,7 @@ async def test_nobody_sees_a_caller_and_nothing_is_owed_to_it(tmp_path: Path) ->
         assert (await watcher.until("chat:message"))["userId"] == "carol"
         await Api(chat, token("carol")).ask("GET", "messages")
         await watcher.quiet()  # no presence of carol
-        assert chat.parts.machine.rooms_of("carol") == ()
+        assert chat.parts.machine.members.rooms_of("carol") == ()
         assert len(chat.parts.occupancy) == 1
 
 

@@ -67,7 +67,13 @@ class Node:
     membership: SharedMembership = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.membership = SharedMembership(self.machine, self.log, self.machine, self.heads, 7)
+        self.membership = SharedMembership(self.machine, self.log, self, self.heads, 7)
+
+    def learn_head(self, connection_id: str, last_seq: int, last_rev: int) -> None:
+        self.machine.learn_head(connection_id, last_seq, last_rev)
+
+    def learn_member(self, seen: Seen) -> None:
+        self.machine.members.learn(seen)
 
     def owed(self) -> Mapping[str, int]:
         return self.membership.standing("ann", NOW_MS).owed
@@ -95,7 +101,7 @@ async def test_the_head_of_a_room_that_is_held_is_heard_of_and_not_looked_up() -
 async def test_where_the_log_is_away_what_is_known_stands() -> None:
     node = Node()
     node.machine.learn_head(ROOM, 9, 0)
-    node.machine.learn_member(away_since(5, 10))
+    node.machine.members.learn(away_since(5, 10))
     node.log.is_failing = True
     await node.membership.look("ann", [ROOM])
     assert node.owed() == {ROOM: 4}
@@ -104,11 +110,11 @@ async def test_where_the_log_is_away_what_is_known_stands() -> None:
 async def test_what_was_seen_before_a_newer_version_does_not_count() -> None:
     node = Node()
     node.machine.learn_head(ROOM, 9, 0)
-    node.machine.learn_member(away_since(5, 10))
-    node.machine.learn_member(away_since(1, 9))
-    node.machine.learn_member(Seen(ROOM, "ann", None, 8))
+    node.machine.members.learn(away_since(5, 10))
+    node.machine.members.learn(away_since(1, 9))
+    node.machine.members.learn(Seen(ROOM, "ann", None, 8))
     assert node.owed() == {ROOM: 4}
-    node.machine.learn_member(Seen(ROOM, "ann", None, 11))
+    node.machine.members.learn(Seen(ROOM, "ann", None, 11))
     assert node.owed() == {}
 
 

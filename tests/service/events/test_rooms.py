@@ -341,6 +341,6 @@ async def test_an_event_joins_also_while_the_disk_takes_nothing(
     else:
         assert ack["ok"] is True
     assert ("stock", "ada") in chat.parts.occupancy.pairs()
-    assert chat.parts.machine.is_member("stock", "ada")
+    assert chat.parts.machine.members.has("stock", "ada")
     chat.log.failure = None
     assert (await ada.call(name, payload))["ok"] is True
