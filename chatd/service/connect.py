@@ -239,8 +239,8 @@ class Connector:
             rooms=[
                 RoomStanding(
                     connection_id=room,
-                    last_seq=self._timelines.last_seq(room),
-                    last_rev=self._timelines.last_rev(room),
+                    last_seq=head.seq,
+                    last_rev=head.rev,
                     read_seq=readings[room].read_seq,
                     unread=readings[room].unread,
                     mentions=readings[room].mentions,
@@ -250,6 +250,7 @@ class Connector:
                     database=welcome.databases.get(room),
                 )
                 for room, grant in client.grants.items()
+                for head in (self._timelines.head(room),)
             ],
             limits=welcome.limits,
             server=welcome.server,

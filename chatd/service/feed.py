@@ -14,10 +14,6 @@ class Feed(Protocol):
         """One holder is gone."""
         ...
 
-    def holds(self, room: str) -> bool:
-        """Whether the room is published now."""
-        ...
-
     async def reach(self, room: str, seq: int) -> None:
         """Publish a room that is held up to `seq`, as far as the log has it. Raises
         StoreReadFailed."""

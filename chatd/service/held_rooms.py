@@ -27,8 +27,5 @@ class HeldRooms:
         if not self._publisher.is_held(room):
             self._signals.release(room)
 
-    def holds(self, room: str) -> bool:
-        return self._publisher.is_held(room)
-
     async def reach(self, room: str, seq: int) -> None:
         await self._publisher.reach(room, seq)

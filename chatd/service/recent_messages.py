@@ -13,6 +13,10 @@ class RecentMessages(Protocol):
         """Whether a message of this id is among the recent ones of these rooms."""
         ...
 
+    def last_seq(self, connection_id: str) -> int:
+        """The newest seq of a room that is known here; other nodes may have stored more."""
+        ...
+
     def recent_from(self, connection_id: str) -> int:
         """The first seq of a room from which on receipts are known without the log."""
         ...

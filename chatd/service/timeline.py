@@ -92,6 +92,7 @@ class Timelines:
         self._idle: dict[str, Timeline] = {}  # those without holders, the longest idle first
         self._idle_bytes = 0
         self._feed: Feed | None = None
+        self._heads: dict[str, Place] = {}  # as they were noted, whatever is published
 
     def feed_from(self, feed: Feed) -> None:
         """Rooms are published by this one, while they are held."""
@@ -107,11 +108,14 @@ class Timelines:
         return self._last_revs.get(connection_id, 0)
 
     def note_heads(self, heads: Mapping[str, Place]) -> None:
-        """Rooms are so far by now, as the log says; those that are held are published in order."""
-        feed = self._feed
-        for room, place in heads.items():
-            if room not in self._timelines and (feed is None or not feed.holds(room)):
-                self._last_seqs[room], self._last_revs[room] = place.seq, place.rev
+        """Rooms are so far by now, as the log says; they are not published so far yet."""
+        self._heads.update(heads)
+
+    def head(self, connection_id: str) -> Place:
+        """How far a room is, as far as is known: as it was published, or `note_heads` said."""
+        seq, rev = self.last_seq(connection_id), self.last_rev(connection_id)
+        noted = self._heads.get(connection_id)
+        return Place(seq, rev) if noted is None else Place(max(seq, noted.seq), max(rev, noted.rev))
 
     def begin(self, connection_id: str, place: Place) -> None:
         """The feed publishes a room from `place` on: what comes before is read from the log."""

@@ -121,18 +121,36 @@ async def test_a_room_that_nobody_held_begins_with_all_that_others_said_meanwhil
         assert other.parts.timelines.last_rev(ROOM) == 1
 
 
-async def test_what_is_known_of_rooms_that_nobody_holds_is_told_and_of_others_published(
+async def test_a_client_is_told_how_far_rooms_are_that_are_not_published_so_far(
     address: LogAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_nodes(address, tmp_path, monkeypatch, 1) as (one,):
         timelines = one.parts.timelines
-        timelines.note_heads({ROOM: Place(7, 3), "other": Place(4, 0)})
-        assert (timelines.last_seq(ROOM), timelines.last_rev(ROOM)) == (7, 3)
         ada = await one.enter("ada")
-        assert (timelines.last_seq(ROOM), timelines.last_rev(ROOM)) == (0, 0)
         await ada.say(message("first"))
-        timelines.note_heads({ROOM: Place(7, 3)})
-        assert timelines.last_seq(ROOM) == 1
+        timelines.note_heads({ROOM: Place(7, 3), "other": Place(4, 0)})
+        eve = await one.connect({"token": token("eve", [ROOM, "other", "third"])})
+        rooms = (await eve.until("connection:status"))["rooms"]
+        assert [(room["lastSeq"], room["lastRev"]) for room in rooms] == [(7, 3), (4, 0), (0, 0)]
+        assert (await eve.until("chat:history"))["lastSeq"] == 1
+        timelines.note_heads({ROOM: Place(0, 0)})
+        assert timelines.head(ROOM) == Place(1, 0)
+
+
+async def test_what_other_nodes_stored_is_acknowledged_wholly(
+    address: LogAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_nodes(address, tmp_path, monkeypatch, wire=Wire()) as (one, other):
+        ada, eve = await one.enter("ada"), await other.enter("eve")
+        await eve.say(message("zero"))
+        await ada.until("chat:message")
+        for number in range(1, 4):
+            last = await ada.say(message(f"number {number}"))
+        await heard(eve, 3)
+        ack = {"messageId": last["messageId"], "upTo": True}
+        assert (await eve.call("chat:ack", ack))["ok"]
+    found = rows_of(address, "SELECT seq, delivered_by FROM messages ORDER BY seq")
+    assert found == [(1, None), (2, "eve"), (3, "eve"), (4, "eve")]
 
 
 async def test_streams_over_http_hold_rooms_too(

@@ -81,7 +81,7 @@ class AckEvents:
         if room not in client.grants:
             return _not_found()
         first_seq = max(1 if up_to else seq, self._recent.settled_to(room, user_id) + 1)
-        if min(seq, self._recent.recent_from(room) - 1) < first_seq:
+        if min(seq, self._recent_from(room, seq) - 1) < first_seq:
             most = self._receipts_per_commit
             receipts = self._recent.undelivered(room, user_id, first_seq, seq, most)
             if len(receipts) < most:
@@ -126,8 +126,9 @@ class AckEvents:
         """The newest messages from `first_seq` on and below `below` that the user is the first to
         acknowledge, oldest first, as many as go into a commit; and the seq down to which these are
         all, `first_seq` in the end. Raises StoreReadFailed."""
-        most, recent_from = self._receipts_per_commit, self._recent.recent_from(room)
-        recent = self._recent.undelivered(room, user_id, first_seq, below - 1, most)
+        most, recent_from = self._receipts_per_commit, self._recent_from(room, below - 1)
+        first_recent = max(first_seq, recent_from)
+        recent = self._recent.undelivered(room, user_id, first_recent, below - 1, most)
         space, last_old = most - len(recent), min(below, recent_from) - 1
         if space == 0:
             return recent, recent[0].seq
@@ -136,6 +137,12 @@ class AckEvents:
         first_read = max(first_seq, last_old - self._seqs_per_read + 1)
         old = await self._messages.undelivered(room, user_id, first_read, last_old, space)
         return (*old, *recent), old[0].seq if len(old) == space else first_read
+
+    def _recent_from(self, room: str, up_to: int) -> int:
+        """The first seq from which on memory knows all receipts of messages up to a seq: it knows
+        nothing of what other nodes have stored behind its own last one."""
+        is_known = up_to <= self._recent.last_seq(room)
+        return self._recent.recent_from(room) if is_known else up_to + 1
 
 
 def _not_found() -> Refusal:
