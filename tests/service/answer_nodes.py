@@ -193,6 +193,20 @@ class Node:
         return late.sent
 
 
+def lose_once(wire: Wire, kinds: Sequence[str]) -> None:
+    """The next signal of each of these kinds gets lost."""
+    waiting = list(kinds)
+
+    def lose(_topic: str, payload: bytes) -> bool:
+        kind = orjson.loads(payload)[3]
+        if kind in waiting:
+            waiting.remove(kind)
+            return True
+        return False
+
+    wire.lose = lose
+
+
 @asynccontextmanager
 async def nodes(count: int = 2, holding: Sequence[int] = (0, 1)) -> AsyncIterator[Any]:
     """The wire, and so many nodes; those of these numbers hold the room."""

@@ -3,7 +3,6 @@ do."""
 
 from typing import Any
 
-import orjson
 import pytest
 import trio
 import trio.testing
@@ -15,7 +14,7 @@ from chatd.chat.records import Message
 from chatd.wire.codes import Code, Refusal
 from tests.chat.commands import message_id
 from tests.rows import rows
-from tests.service.answer_nodes import ROOM, Node, nodes
+from tests.service.answer_nodes import ROOM, Node, lose_once, nodes
 
 MINE = {ROOM: Grant(ROOM, None)}
 
@@ -72,16 +71,7 @@ async def test_a_cancel_is_repeated_until_the_end_is_seen(
 ) -> None:
     async with nodes() as (wire, [a, b]):
         question = await a.ask()
-        waiting = list(lost)
-
-        def lose(_topic: str, payload: bytes) -> bool:
-            kind = orjson.loads(payload)[3]
-            if kind in waiting:
-                waiting.remove(kind)
-                return True
-            return False
-
-        wire.lose = lose
+        lose_once(wire, lost)
         outcome = await cancel(b, question)
         assert outcome.state == "cancelled"
         assert outcome.is_confirmed is (None if "answer:ended" in lost else True)

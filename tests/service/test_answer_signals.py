@@ -17,7 +17,7 @@ from tests.answers.services import COLUMNS, failed
 from tests.bus import memory_bus
 from tests.chat.commands import message_id
 from tests.rows import rows
-from tests.service.answer_nodes import NOW_MS, ROOM, nodes
+from tests.service.answer_nodes import NOW_MS, ROOM, lose_once, nodes
 from tests.store.logs import deleted
 
 GROWS = ["start", "status", "status", "status", "rows", "rows", "end", "message"]
@@ -95,16 +95,7 @@ async def test_what_got_lost_is_told_again_and_nothing_twice(
 ) -> None:
     async with nodes() as (wire, [a, b]):
         mock_clock.jump(2)
-        waiting = list(lost)
-
-        def lose(_topic: str, payload: bytes) -> bool:
-            kind = orjson.loads(payload)[3]
-            if kind in waiting:
-                waiting.remove(kind)
-                return True
-            return False
-
-        wire.lose = lose
+        lose_once(wire, lost)
         await a.ask()
         [call] = a.database.calls
         for number in range(4):
