@@ -34,7 +34,14 @@ from chatd.chat.messages import (
     Settled,
     TrimQueues,
 )
-from chatd.chat.records import Change, Message, MessageStored
+from chatd.chat.records import (
+    Change,
+    MemberKept,
+    MemberRemoved,
+    Message,
+    MessageStored,
+    ReadMarked,
+)
 from chatd.chat.shares import Seen
 from chatd.wire.codes import Code
 
@@ -55,13 +62,17 @@ class SharedLog(RecordLog, Protocol):
 _KEPT: Final = (LeaveRooms, RemoveMember, TrimQueues, ClearOverflow)
 """Commands that are carried out later where the log takes nothing."""
 
+_OF_MEMBERS: Final = (MemberKept, MemberRemoved, ReadMarked)
+
 
 @attrs.define(eq=False)
 class SharedLedger(Ledger):
-    """Decides with `machine`, commits to `log`, and applies what was committed."""
+    """Decides with `machine`, commits to `log`, and applies what was committed. `wrote_members` is
+    called when members are among that, which other nodes then want to know of."""
 
     _machine: MessageMachine
     _log: SharedLog
+    wrote_members: Callable[[], None] = attrs.field(default=lambda: None, kw_only=True)
     _in_rooms: Collection[tuple[str, str]] | None = attrs.field(init=False, default=None)
     _kept: list[Command] = attrs.field(init=False, factory=list)
     _is_at_work: bool = attrs.field(init=False, default=False)
@@ -129,6 +140,8 @@ class SharedLedger(Ledger):
                 self._skip_to(decision)
                 machine.apply(decision, outcome.version)
                 machine.position = outcome.position
+                if any(isinstance(one, _OF_MEMBERS) for one in decision.records):
+                    self.wrote_members()
                 return decision
             if isinstance(outcome, Behind):
                 self._learn(outcome)
@@ -156,13 +169,12 @@ class SharedLedger(Ledger):
 
     # What other nodes have committed
 
-    def hear(self, message: Message) -> None:
-        """As `MessageMachine.hear`."""
-        self._note(lambda: self._machine.hear(message))
-
-    def hear_change(self, changed: Change) -> None:
-        """As `MessageMachine.hear_change`."""
-        self._note(lambda: self._machine.hear_change(changed))
+    def hear(self, item: Message | Change) -> None:
+        """As `MessageMachine.hear`, or `hear_change`."""
+        if isinstance(item, Message):
+            self._note(lambda: self._machine.hear(item))
+        else:
+            self._note(lambda: self._machine.hear_change(item))
 
     def learn_head(self, connection_id: str, last_seq: int, last_rev: int) -> None:
         """As `MessageMachine.learn_head`."""

@@ -10,6 +10,7 @@ from chatd.actors.log_keeper import LogKeeper
 from chatd.actors.mailbox import Mailbox
 from chatd.actors.pulse import Pulse
 from chatd.actors.retention import AuditRetention, Retention
+from chatd.actors.shared_ledger import SharedLedger
 from chatd.actors.snapshots import Snapshots
 from chatd.answers.sql.questions import may_be_question
 from chatd.app import settings
@@ -18,7 +19,7 @@ from chatd.app.answering import build_answering, configured_databases
 from chatd.app.damage import DamageFound
 from chatd.app.disk_space import DiskSpace
 from chatd.app.fan_out import build_fan_out
-from chatd.app.logs import traces_in
+from chatd.app.logs import ledger_of, members_of, traces_in
 from chatd.app.running_directory import RunningDirectory
 from chatd.app.secret import key_set_place, make_keys, make_verifier
 from chatd.app.status import (
@@ -118,7 +119,8 @@ from chatd.service.publisher import Publisher
 from chatd.service.revoking import Revoking
 from chatd.service.room_api import ROOMS_PATH, RoomApi
 from chatd.service.rooms import Rooms
-from chatd.service.ticket_signals import TicketSignals
+from chatd.service.shared_membership import SharedMembership
+from chatd.service.signals import Signals
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
@@ -130,6 +132,8 @@ from chatd.wire.codes import Code
 from chatd.wire.identifiers import is_user_id
 
 SOCKET_IO_PATH: Final = b"/socket.io/"
+MEMBERS_WRITTEN: Final = "members"
+"""The kind of the signal that a node has written members: the others look at the log."""
 MAILBOX_CAPACITY: Final = 10_000
 """Commands that wait for an actor; beyond it readers pause."""
 
@@ -208,6 +212,7 @@ class Parts:
             recovered.node,
         )
         self.ledger = ledger_of(store, self.machine, self.log)
+        self.membership = self._make_membership()
         self.readings = MachineReadings(self.machine, store.readers)
         self.mailbox: Mailbox[messages.Command] = Mailbox(MAILBOX_CAPACITY)
         self._commands = Commands(self.mailbox)
@@ -261,6 +266,22 @@ class Parts:
         kept_time = self._frozen.get("clock")
         self._ages = Ages(evidence_of(kept_time, recovered.newest_ms), self._event_log, self.clock)
 
+    def _make_membership(self) -> MachineMembership:
+        """What is known of members; those of a log that is shared are learnt of other nodes."""
+        if self.fan_out is None:
+            return MachineMembership(self.machine)
+        ledger, publisher = self.ledger, self.fan_out.publisher
+        assert isinstance(ledger, SharedLedger)
+        publisher.learnt = ledger.hear
+        members, mark = members_of(self.store)
+        membership = SharedMembership(
+            self.machine, members, ledger, publisher.is_held, self.timelines.note_heads, mark
+        )
+        signals = self.fan_out.signals
+        ledger.wrote_members = lambda: _tell_of_members(signals)
+        signals.on(MEMBERS_WRITTEN, lambda *_: membership.hint())
+        return membership
+
     def _build_chat(self, secret: str | None, revocations: Revocations) -> None:
         """What clients ask for, and the dispatcher that hands it out."""
         config, readers = self._config, self.store.readers
@@ -274,7 +295,7 @@ class Parts:
             self.occupancy,
             catch_up,
             (self.presence, self.typing),
-            MachineMembership(self.machine),
+            self.membership,
             readers,
             limits,
             self._event_log,
@@ -642,3 +663,7 @@ class Parts:
 
     def _make_connection(self, session: Session, handshake: Handshake) -> SocketIOConnection:
         return SocketIOConnection(session, handshake, self.app, self._adapter)
+
+
+def _tell_of_members(signals: Signals) -> None:
+    signals.send_all(MEMBERS_WRITTEN, (), latest_of=MEMBERS_WRITTEN)

@@ -17,6 +17,7 @@ from chatd.chat.message_machine import MessageMachine
 from chatd.config import StateConfig
 from chatd.observe.clock import Clock
 from chatd.store import AuditQuery, Store, look_at_audit, open_store
+from chatd.store.member_log import MemberLog
 from chatd.store.opened_store import OpenedStore
 from chatd.store.room_log import RoomLog
 from chatd.store.traces import Traces
@@ -79,6 +80,24 @@ def log_of(
 
     assert isinstance(store, PostgresStore)
     return store.start_log(committed)
+
+
+def ledger_of(store: OpenedStore, machine: MessageMachine, log: LogKeeper) -> Ledger:
+    """Carries out what the machine decides: a log in SQLite is this node's alone."""
+    if isinstance(store, Store):
+        return MachineLedger(machine, log)
+    from chatd.postgres_store.log import PostgresLog
+
+    assert isinstance(log, PostgresLog)
+    return SharedLedger(machine, log)
+
+
+def members_of(store: OpenedStore) -> tuple[MemberLog, int]:
+    """The members of a log that several nodes write, and from where on they are followed."""
+    from chatd.postgres_store.store import PostgresStore
+
+    assert isinstance(store, PostgresStore)
+    return store.members, store.member_mark
 
 
 def cluster_of(store: OpenedStore, log: LogKeeper) -> tuple[RoomLog, str]:

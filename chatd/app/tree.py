@@ -85,6 +85,7 @@ def supervise(
                 else [
                     Child("bus", parts.fan_out.run_bus),
                     Child("fan-out", partial(_ready, parts.fan_out.publisher.run)),
+                    Child("members", partial(_ready, parts.membership.follow)),
                 ]
             ),
             Child("keys", partial(_ready, parts.key_source.run)),

@@ -66,6 +66,11 @@ class PostgresReaders(MessageReader):
         return cls(ReaderPool(reading), ReaderPool(searching), index_until, page_bytes=page_bytes)
 
     @property
+    def pool(self) -> ReaderPool:
+        """The connections on which history is read."""
+        return self._pool
+
+    @property
     def witness(self) -> Witness | None:
         """Hears of what is found damaged."""
         return self._pool.witness

@@ -17,6 +17,7 @@ import psycopg
 from chatd.chat.commits import CommitFailed, StoreClosed, StoreReadFailed
 from chatd.observe.clock import Clock
 from chatd.postgres_store.log import PostgresLog
+from chatd.postgres_store.members import PostgresMembers
 from chatd.postgres_store.opening import OpenedLog, open_log
 from chatd.postgres_store.readers import PostgresReaders
 from chatd.postgres_store.recovery import recover
@@ -86,6 +87,16 @@ class PostgresStore(OpenedStore):
         """The side of the log that writes; there is one. `committed` as for `PostgresLog`."""
         self._log = PostgresLog(self._opened, committed, self._index)
         return self._log
+
+    @property
+    def members(self) -> PostgresMembers:
+        """The members as the log has them now."""
+        return PostgresMembers(self._readers.pool)
+
+    @property
+    def member_mark(self) -> int:
+        """From where on members that are written are to be looked for."""
+        return self._opened.log.member_mark
 
     def read_rooms(self, log: PostgresLog) -> PostgresRoomLog:
         """What any node commits; `log` is the side that writes."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 import attrs
+import trio
 
 from chatd.chat.message_machine import MessageMachine
 from chatd.chat.queue import Gap
@@ -28,6 +29,10 @@ class MachineMembership:
 
     async def look(self, user_id: str, rooms: Collection[str]) -> None:
         """Nothing has to be learnt: the machine decides alone."""
+
+    async def follow(self) -> None:
+        """Nobody else writes them."""
+        await trio.sleep_forever()
 
     def overdue(self, user_id: str, now_ms: int) -> Mapping[str, Sequence[Gap]] | None:
         if self._machine.needs_trim(user_id, now_ms):

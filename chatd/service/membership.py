@@ -36,6 +36,10 @@ class Membership(Protocol):
         is known stands."""
         ...
 
+    async def follow(self) -> None:
+        """Learn what other nodes write, until cancelled."""
+        ...
+
     def overdue(self, user_id: str, now_ms: int) -> Mapping[str, Sequence[Gap]] | None:
         """What the user's queues hold, by room, where it is too much or too old; else None."""
         ...

@@ -68,8 +68,8 @@ class OrderedPublisher:
 
     `shown` publishes to the clients of this node. `begun` is told from where on that will be, when
     a room is held; `forgot`, from which seq on a room that is held has messages, where retention
-    has removed some. `learnt` is told each message that this node has heard of, or read, right
-    before it is shown; now and then that is one of its own. `over` is called when the log has
+    has removed some. `learnt` is told each message and change that this node has heard of, or read,
+    right before it is shown; now and then that is one of its own. `over` is called when the log has
     another epoch, and this node is not to go on.
     """
 
@@ -79,7 +79,7 @@ class OrderedPublisher:
     _begun: Callable[[str, Place], None]
     _forgot: Callable[[str, int], None] = attrs.field(default=_nothing, kw_only=True)
     _over: Callable[[], None] = attrs.field(default=_nothing, kw_only=True)
-    learnt: Callable[[Message], None] = attrs.field(default=_nothing, kw_only=True)
+    learnt: Callable[[Item], None] = attrs.field(default=_nothing, kw_only=True)
     told: int = attrs.field(init=False, default=0)
     """Hints that the bus took."""
     heard_of: int = attrs.field(init=False, default=0)
@@ -283,9 +283,9 @@ class OrderedPublisher:
     def _show(self, offered: Collection[_Offered]) -> None:
         for one in offered:
             item = one.item
+            if not one.is_own:
+                self.learnt(item)
             if isinstance(item, Message):
-                if not one.is_own:
-                    self.learnt(item)
                 self._shown.publish(item)
             else:
                 self._shown.publish_change(item)

@@ -1,6 +1,6 @@
 """The memberships as this node's machine holds them, and as other nodes write them meanwhile."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -31,26 +31,16 @@ class Learner(Protocol):
         ...
 
 
-class Heads(Protocol):
-    """Who tells clients how far rooms are."""
-
-    def is_held(self, connection_id: str) -> bool:
-        """Whether what is committed in a room is published here."""
-        ...
-
-    def note_heads(self, heads: Mapping[str, Place]) -> None:
-        """Rooms are so far by now, as the log says."""
-        ...
-
-
 @attrs.define(eq=False)
 class SharedMembership(MachineMembership):
     """A `Membership` that other nodes write too. Where a user stands is looked up as it connects,
-    and what others write is followed from `mark` on."""
+    and what others write is followed from `mark` on. `is_held` says whether what is committed in a
+    room is heard of here; `note_heads` is told how far rooms are."""
 
     _log: MemberLog
     _learner: Learner
-    _heads: Heads
+    _is_held: Callable[[str], bool]
+    _note_heads: Callable[[Mapping[str, Place]], None]
     _mark: int
     _hinted: trio.Event = attrs.field(init=False, factory=trio.Event)
 
@@ -63,9 +53,9 @@ class SharedMembership(MachineMembership):
             found = await self._log.standings(user_id, rooms)
         except StoreReadFailed:
             return
-        self._heads.note_heads(found.heads)
+        self._note_heads(found.heads)
         for room, head in found.heads.items():
-            if not self._heads.is_held(room):  # else it is heard of
+            if not self._is_held(room):
                 self._learner.learn_head(room, head.seq, head.rev)
         self._learn(found.members)
 

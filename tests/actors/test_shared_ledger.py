@@ -219,7 +219,7 @@ async def test_what_is_heard_of_other_nodes_is_known_without_a_look_at_the_log(
     two.ledger.hear(message)
     [kept] = await one.does(PutReaction(None, "ann", message, 0, "👍", True))
     assert isinstance(kept, ChangeKept)
-    two.ledger.hear_change(kept.change)
+    two.ledger.hear(kept.change)
     assert (two.machine.last_seq(ROOM), two.machine.last_rev(ROOM)) == (1, 1)
     assert two.machine.knows(message.message_id)
     [kept] = await two.does(PutReaction(None, "bob", message, 1, "👍", True))

@@ -48,26 +48,17 @@ class FakeLog:
 
 
 @attrs.define
-class FakeHeads:
-    held: set[str] = attrs.field(factory=set)
-    noted: dict[str, Place] = attrs.field(factory=dict)
-
-    def is_held(self, connection_id: str) -> bool:
-        return connection_id in self.held
-
-    def note_heads(self, heads: Mapping[str, Place]) -> None:
-        self.noted |= heads
-
-
-@attrs.define
 class Node:
     log: FakeLog = attrs.field(factory=FakeLog)
-    heads: FakeHeads = attrs.field(factory=FakeHeads)
+    held: set[str] = attrs.field(factory=set)
+    noted: dict[str, Place] = attrs.field(factory=dict)
     machine: MessageMachine = attrs.field(factory=lambda: MessageMachine({}, {}, node=1))
     membership: SharedMembership = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.membership = SharedMembership(self.machine, self.log, self, self.heads, 7)
+        self.membership = SharedMembership(
+            self.machine, self.log, self, self.held.__contains__, self.noted.update, 7
+        )
 
     def learn_head(self, connection_id: str, last_seq: int, last_rev: int) -> None:
         self.machine.learn_head(connection_id, last_seq, last_rev)
@@ -84,13 +75,13 @@ async def test_who_connects_stands_where_the_log_says() -> None:
     node.log.standing = Standings({ROOM: Place(9, 2)}, [away_since(5, 10)])
     await node.membership.look("ann", [ROOM])
     assert node.owed() == {ROOM: 4}
-    assert node.heads.noted == {ROOM: Place(9, 2)}
+    assert node.noted == {ROOM: Place(9, 2)}
     assert (node.machine.last_seq(ROOM), node.machine.last_rev(ROOM)) == (9, 2)
 
 
 async def test_the_head_of_a_room_that_is_held_is_heard_of_and_not_looked_up() -> None:
     node = Node()
-    node.heads.held.add(ROOM)
+    node.held.add(ROOM)
     node.machine.learn_head(ROOM, 8, 0)
     node.log.standing = Standings({ROOM: Place(9, 2)}, [away_since(5, 10)])
     await node.membership.look("ann", [ROOM])
