@@ -570,6 +570,8 @@ class Parts:
             self.clock,
             self._event_log,
             self._revoke,
+            self.store.readers,
+            self.signals,
         )
         self.admin_page = AdminPage(
             self.authenticator,

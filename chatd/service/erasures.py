@@ -3,12 +3,13 @@
 
 Each is noted in the audit before it begins. What was begun and has no end is finished by the next
 start, or by the same command: every step finds what is left to do. Clients hear of it as of any
-change. The last step writes the log anew, so that no byte of it is left in the files.
+change; other nodes hear by a signal of what is no change: mentions that are gone, and a room. The
+last step writes the log anew, so that no byte of it is left in the files.
 """
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import trio
@@ -32,9 +33,16 @@ from chatd.service.presence_roster import PresenceRoster
 from chatd.service.revoking import RevocationNotKept
 from chatd.service.rooms import Rooms
 from chatd.service.senders import TaskOrigin
+from chatd.service.signals import Signals
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
-from chatd.store import CommitFailed, StoreClosed, StoreDisplaced, StoreReadFailed
+from chatd.store import (
+    CommitFailed,
+    MessageReader,
+    StoreClosed,
+    StoreDisplaced,
+    StoreReadFailed,
+)
 from chatd.store.retention import Surplus
 from chatd.store.traces import Traces
 from chatd.wire.codes import Code, Refusal
@@ -45,6 +53,8 @@ STEP_MESSAGES: Final = 200
 """Messages erased in one command, for which others wait."""
 ANSWERS_S: Final = 30.0
 """Seconds for the answers of a user, or of a room, to end; beyond: it is to be repeated."""
+SIGNAL: Final = "erased"
+"""What one node does, the others are told: [action, user or room]."""
 DONE: Final = "done"
 FAILED: Final = "failed"
 
@@ -82,7 +92,13 @@ class Erasures:
     _clock: Clock
     _event_log: EventLog
     _revoke: Callable[[str], Awaitable[object]]
+    _messages: MessageReader
+    _signals: Signals | None
     _turn: trio.Lock = attrs.field(init=False, factory=trio.Lock)
+
+    def __attrs_post_init__(self) -> None:
+        if self._signals is not None:
+            self._signals.on(SIGNAL, self._done_elsewhere)
 
     async def erase_user(self, user_id: str, by: str) -> Erased:
         """Erase all that is known of a user. Raises ErasureFailedError."""
@@ -171,6 +187,13 @@ class Erasures:
         await self._snapshots.renew()
         await self._traces.forget_user(user_id, name)
         await self._timelines.loaded()
+        self._forget_mentions(user_id)
+        self._tell(AuditAction.ERASE_USER, user_id)
+        await self._traces.write_anew()
+        return Erased(messages, reactions, len(rooms))
+
+    def _forget_mentions(self, user_id: str) -> None:
+        """The log holds no mention of a user any more."""
         self._machine.forget_user(user_id)
 
         def unmentioned(message: Message) -> Message | None:
@@ -178,8 +201,6 @@ class Erasures:
             return without_mention(message, user_id) if mentions else None
 
         self._timelines.erase(unmentioned)
-        await self._traces.write_anew()
-        return Erased(messages, reactions, len(rooms))
 
     async def _take_reactions_off(self, user_id: str) -> int:
         taken, position = 0, 0
@@ -234,10 +255,8 @@ class Erasures:
     # A room
 
     async def _delete_room(self, connection_id: str) -> Erased:
-        for client in self._clients.everybody():
-            if connection_id in client.grants:
-                self._rooms.leave(client, [connection_id])
-                client.send(RoomRevoked(connection_id, Code.ROOM_DELETED))
+        self._take_out(connection_id)
+        self._tell(AuditAction.DELETE_ROOM, connection_id)
         await self._end_answers(lambda room, asker: room == connection_id)
         members = list(self._machine.members.of_room(connection_id))
         removed = await self._remove_messages(connection_id)
@@ -251,10 +270,20 @@ class Erasures:
         await self._traces.write_anew()
         return Erased(removed, 0, len(members))
 
+    def _take_out(self, connection_id: str) -> None:
+        """Take everybody out of a room that is deleted."""
+        for client in self._clients.everybody():
+            if connection_id in client.grants:
+                self._rooms.leave(client, [connection_id])
+                client.send(RoomRevoked(connection_id, Code.ROOM_DELETED))
+
     async def _remove_messages(self, connection_id: str) -> int:
         """Remove what a room holds until now, from its oldest end on."""
-        last_seq = self._machine.last_seq(connection_id)
-        removed, first_seq = 0, 1
+        page = await self._messages.page(
+            connection_id, before=None, after=None, limit=1, thread_id=None
+        )
+        last_seq = page.last_seq  # memory may lack what other nodes have stored
+        removed, first_seq = 0, max(1, page.first_seq)
         while first_seq <= last_seq:
             first_kept = min(first_seq + STEP_MESSAGES, last_seq + 1)
             surplus = [Surplus(connection_id, first_kept, first_seq)]
@@ -264,6 +293,22 @@ class Erasures:
             self._timelines.forget(connection_id, first_kept)
             first_seq = first_kept
         return removed
+
+    # Other nodes
+
+    def _tell(self, action: AuditAction, target: str) -> None:
+        if self._signals is not None:
+            self._signals.send_all(SIGNAL, [action, target])
+
+    def _done_elsewhere(self, _room: str, _node: str, fields: Sequence[Any]) -> None:
+        """Another node erases a user, or a room."""
+        action, target, *_ = fields
+        if not isinstance(target, str):
+            return
+        if action == AuditAction.ERASE_USER:
+            self._forget_mentions(target)
+        elif action == AuditAction.DELETE_ROOM:
+            self._take_out(target)
 
     # Both
 

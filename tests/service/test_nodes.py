@@ -189,6 +189,39 @@ async def test_what_retention_removes_on_one_node_no_other_one_shows(
         assert await contents(other) == ["number 4", "number 5"]
 
 
+async def test_what_one_node_erases_is_gone_on_the_others_too(
+    address: LogAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_nodes(address, tmp_path, monkeypatch, wire=Wire()) as (one, other):
+        ada, eve, bob = await one.enter("ada"), await one.enter("eve"), await other.enter("bob")
+        await ada.say(message("hello @eve"))
+        await eve.say(message("gooseberry"))
+        await heard(bob, 2)
+        assert other.parts.timelines._timelines[ROOM].recent[0][0].mentions == ("eve",)
+        await one.parts.erasures.erase_user("eve", "uid:0")
+        assert (await bob.until("chat:message:deleted"))["seq"] == 2
+        with trio.fail_after(60):
+            while other.parts.timelines._timelines[ROOM].recent[0][0].mentions:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+        assert await contents(other) == ["hello @eve", ""]
+        other.parts.signals._bus.publish("v:", b'[1,1,"x","erased",[1,2]]')  # type: ignore[union-attr]
+        other.parts.signals._bus.publish("v:", b'[1,1,"x","erased",[]]')  # type: ignore[union-attr]
+
+
+async def test_a_room_that_one_node_deletes_is_deleted_wholly_and_left_everywhere(
+    address: LogAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_nodes(address, tmp_path, monkeypatch, wire=Wire()) as (one, other):
+        ada, bob = await one.enter("ada"), await other.enter("bob")
+        await ada.say(message("first"))
+        for number in range(3):
+            await bob.say(message(f"number {number}"))
+        erased = await one.parts.erasures.delete_room(ROOM, "uid:0")
+        assert erased.messages == 4
+        assert (await bob.until("connection:left"))["code"] == "room_deleted"
+        assert rows_of(address, "SELECT * FROM messages") == []
+
+
 async def test_an_actor_that_was_started_again_shows_what_it_had_committed(
     address: LogAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
