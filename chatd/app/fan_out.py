@@ -63,7 +63,13 @@ def build_fan_out(
     url = config.bus.url
     bus = make_bus(url, cluster, turned) if url else Alone()
     publisher = OrderedPublisher(
-        bus, room_log, shown, timelines.begin, forgot=timelines.forget, over=over
+        bus,
+        room_log,
+        shown,
+        timelines.begin,
+        timelines.published,
+        forgot=timelines.forget,
+        over=over,
     )
     signals = Signals(bus, config.cluster.node)
     timelines.feed_from(HeldRooms(publisher, signals))

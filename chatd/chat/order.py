@@ -216,6 +216,15 @@ class Order(Generic[Item]):
             track.known = max(track.published, track.known if track.known > number else 0)
         return self._drained(held, now_s, is_new_wait=True)
 
+    def take_back(self, room: str, place: Place, now_s: float) -> None:
+        """What was let through behind `place` could not be published: it is missing again."""
+        held = self._rooms.get(room)
+        if held is not None and held.has_begun:
+            for track, number in zip(held.tracks, (place.seq, place.rev), strict=True):
+                track.published = min(track.published, number)
+            if held.has_hole:
+                self._make_due(held, now_s)
+
     def place(self, room: str) -> Place | None:
         """How far a room is published; None where it was not begun."""
         held = self._rooms.get(room)

@@ -5,7 +5,7 @@ Reads have connections of their own: a node publishes what others wrote, however
 history.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
@@ -24,7 +24,8 @@ from chatd.postgres_store.sessions import LogAddress
 from chatd.store.errors import StoreError
 from chatd.store.message_reader import Page
 from chatd.store.reader_pool import Witness
-from chatd.store.room_log import EpochChanged, Head, Stretch
+from chatd.store.room_log import EpochChanged, Head, Shown, Stretch
+from chatd.store.rows import is_uuid, uuid_bytes, uuid_text
 
 CONNECTIONS: Final = 2
 """A long page of one room holds no other one up."""
@@ -36,13 +37,21 @@ REVS_MAX: Final = 100
 """Revs that one read goes through: each change comes with its whole message."""
 
 HEADS: Final = """
-    SELECT m.epoch, r.connection_id, r.last_seq, r.last_rev, r.forgotten_seq
-    FROM meta m LEFT JOIN rooms r ON r.connection_id = ANY (%s)
+    SELECT m.epoch, r.connection_id, r.last_seq, r.last_rev, r.forgotten_seq, r.message_id
+    FROM meta m LEFT JOIN (
+        SELECT r.*, p.message_id
+        FROM unnest(%s::text[], %s::bigint[]) asked(room, seq)
+        JOIN rooms r ON r.connection_id = asked.room
+        LEFT JOIN messages p ON p.room_id = r.room_id AND p.seq = asked.seq
+    ) r ON true
 """
-# One statement, on the connection that writes: a reader may have met a server that lags.
+# One statement, on the connection that writes: a reader may have met a server that lags. What was
+# lost may have been written over by now, with other messages.
 _NAME_ANEW: Final = """
     UPDATE meta SET epoch = %s WHERE epoch = %s AND NOT EXISTS (
-        SELECT FROM rooms WHERE connection_id = %s AND last_seq >= %s AND last_rev >= %s)
+        SELECT FROM rooms r LEFT JOIN messages p ON p.room_id = r.room_id AND p.seq = %s
+        WHERE r.connection_id = %s AND r.last_seq >= %s AND r.last_rev >= %s
+          AND coalesce(p.message_id = %s, true))
     RETURNING epoch
 """
 _EPOCH: Final = "SELECT epoch FROM meta"
@@ -66,7 +75,7 @@ class PostgresRoomLog:
         """Tell this one of reads that fail."""
         self._pool.witness = witness
 
-    async def heads(self, rooms: Collection[str]) -> Mapping[str, Head]:
+    async def heads(self, rooms: Mapping[str, int]) -> Mapping[str, Head]:
         epoch, heads = await self._pool.read(_read_heads, rooms)
         if epoch != self._epoch:
             raise EpochChanged
@@ -75,8 +84,11 @@ class PostgresRoomLog:
     async def read_after(self, room: str, place: Place) -> Stretch:
         return await self._pool.read(_read_after, room, place)
 
-    async def require(self, room: str, place: Place) -> None:
-        asked = (new_epoch(), self._epoch, as_text(room), place.seq, place.rev)
+    async def require(self, room: str, shown: Shown) -> None:
+        place, message_id = shown.place, shown.message_id
+        key = None if message_id is None else uuid_bytes(message_id)
+        epochs = (new_epoch(), self._epoch)
+        asked = (*epochs, place.seq, as_text(room), place.seq, place.rev, key)
         try:
             await self._writer.ask(_NAME_ANEW, asked)
             [(epoch,)] = await self._writer.ask(_EPOCH, ())
@@ -95,14 +107,18 @@ class PostgresRoomLog:
 
 
 async def _read_heads(
-    connection: TrioConnection, rooms: Collection[str]
+    connection: TrioConnection, rooms: Mapping[str, int]
 ) -> tuple[str, dict[str, Head]]:
-    asked = [name for name in map(as_text, rooms) if name is not None]
-    found = await connection.execute(HEADS, (asked,), binary=True)
+    asked = [as_text(room) for room in rooms], list(rooms.values())
+    found = await connection.execute(HEADS, asked, binary=True)
     rows = await found.fetchall()
     heads = {
-        room: Head(Place(last_seq, last_rev), forgotten_seq)
-        for _, room, last_seq, last_rev, forgotten_seq in rows
+        room: Head(
+            Place(last_seq, last_rev),
+            forgotten_seq,
+            uuid_text(message_id) if is_uuid(message_id) else None,
+        )
+        for _, room, last_seq, last_rev, forgotten_seq, message_id in rows
         if room is not None
     }
     return rows[0][0], heads

@@ -24,6 +24,7 @@ from chatd.chat.backoff import Backoff
 from chatd.chat.order import Numbered, Order, Place
 from chatd.chat.records import Change, Message
 from chatd.service.publisher import Publisher
+from chatd.service.shown_messages import ShownMessages
 from chatd.store import StoreReadFailed
 from chatd.store.room_log import NO_MESSAGES, EpochChanged, RoomLog
 
@@ -67,16 +68,17 @@ class OrderedPublisher:
     """A `Publisher`, and the `Listener` of the bus.
 
     `shown` publishes to the clients of this node. `begun` is told from where on that will be, when
-    a room is held; `forgot`, from which seq on a room that is held has messages, where retention
-    has removed some. `learnt` is told each message and change that this node has heard of, or read,
-    right before it is shown; now and then that is one of its own. `over` is called when the log has
-    another epoch, and this node is not to go on.
+    a room is held, and `where` says how far it is; `forgot` is told from which seq on a room that
+    is held has messages, where retention has removed some. `learnt` is told each message that this
+    node has heard of, or read, right before it is shown; now and then that is one of its own.
+    `over` is called when the log has another epoch, and this node is not to go on.
     """
 
     _bus: Bus
     _log: RoomLog
     _shown: Publisher
     _begun: Callable[[str, Place], None]
+    _where: Callable[[str], Place]
     _forgot: Callable[[str, int], None] = attrs.field(default=_nothing, kw_only=True)
     _over: Callable[[], None] = attrs.field(default=_nothing, kw_only=True)
     learnt: Callable[[Item], None] = attrs.field(default=_nothing, kw_only=True)
@@ -90,6 +92,7 @@ class OrderedPublisher:
     _holders: Counter[str] = attrs.field(init=False, factory=Counter)
     _beginning: dict[str, trio.Lock] = attrs.field(init=False, factory=dict)
     _forgotten: dict[str, int] = attrs.field(init=False, factory=dict)
+    _messages: ShownMessages = attrs.field(init=False, factory=ShownMessages)
     _news: trio.Event = attrs.field(init=False, factory=trio.Event)
     _polled_s: float = attrs.field(init=False, default=-math.inf)
 
@@ -146,6 +149,7 @@ class OrderedPublisher:
         if self._holders[room] == 0:
             del self._holders[room], self._beginning[room]
             self._forgotten.pop(room, None)
+            self._messages.forget(room)
             self._order.end(room)
             self._bus.unsubscribe(_TOPIC + room)
 
@@ -206,16 +210,19 @@ class OrderedPublisher:
 
     async def _poll(self) -> None:
         """Look how far all rooms are that are held, and whether the log is still the same."""
-        before = {room: self._order.place(room) for room in self._order.rooms()}
+        before = {
+            room: self._messages.to_look_at(room, place)
+            for room in self._order.rooms()
+            if (place := self._order.place(room)) is not None
+        }
         self._polled_s = trio.current_time()
-        heads = await self._log.heads(before.keys())
+        heads = await self._log.heads({room: one.place.seq for room, one in before.items()})
         now_s = trio.current_time()
-        for room, published in before.items():
+        for room, shown in before.items():
             head = heads.get(room, NO_MESSAGES)
-            place = head.place
-            if published is not None and (place.seq < published.seq or place.rev < published.rev):
-                await self._log.require(room, published)
-            self._order.know(room, place, now_s)
+            if not shown.is_in(head):
+                await self._log.require(room, shown)
+            self._order.know(room, head.place, now_s)
             if head.forgotten_seq > self._forgotten.get(room, head.forgotten_seq):
                 self._forgotten[room] = head.forgotten_seq
                 self._forgot(room, head.forgotten_seq + 1)
@@ -247,7 +254,7 @@ class OrderedPublisher:
         """First listen, then look how far the room is: nothing lies between."""
         self._order.expect(room)
         await self._bus.subscribe(_TOPIC + room)
-        head = (await self._log.heads([room])).get(room, NO_MESSAGES)
+        head = (await self._log.heads({room: 0})).get(room, NO_MESSAGES)
         place = head.place
         self._forgotten[room] = head.forgotten_seq
         self._begun(room, place)
@@ -271,8 +278,11 @@ class OrderedPublisher:
         self.told += bus.publish(_TOPIC + room, encode(head), latest_of=of)
 
     def _offer(self, room: str, offered: _Offered, size: int) -> None:
-        is_message = isinstance(offered.item, Message)
-        offer = self._order.message if is_message else self._order.change
+        if isinstance(offered.item, Message):
+            self._messages.compare(offered.item)
+            offer = self._order.message
+        else:
+            offer = self._order.change
         self._show(offer(room, _numbered(offered, size), trio.current_time()))
         self._look_at_holes()
 
@@ -283,12 +293,23 @@ class OrderedPublisher:
     def _show(self, offered: Collection[_Offered]) -> None:
         for one in offered:
             item = one.item
+            message = item if isinstance(item, Message) else item.message
+            try:
+                self._show_one(one)
+            except BaseException:
+                room = message.connection_id
+                self._order.take_back(room, self._where(room), trio.current_time())
+                raise
+
+    def _show_one(self, one: _Offered) -> None:
+        item = one.item
+        if isinstance(item, Message):
             if not one.is_own:
                 self.learnt(item)
-            if isinstance(item, Message):
-                self._shown.publish(item)
-            else:
-                self._shown.publish_change(item)
+            self._shown.publish(item)
+            self._messages.add(item)
+        else:
+            self._shown.publish_change(item)
 
 
 def _numbered(offered: _Offered, size: int) -> Numbered[_Offered]:

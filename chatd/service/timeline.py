@@ -107,15 +107,20 @@ class Timelines:
         """The newest rev that was published in a room; 0 where there is none. As `last_seq`."""
         return self._last_revs.get(connection_id, 0)
 
+    def published(self, connection_id: str) -> Place:
+        """How far a room was published."""
+        return Place(self.last_seq(connection_id), self.last_rev(connection_id))
+
     def note_heads(self, heads: Mapping[str, Place]) -> None:
         """Rooms are so far by now, as the log says; they are not published so far yet."""
         self._heads.update(heads)
 
     def head(self, connection_id: str) -> Place:
         """How far a room is, as far as is known: as it was published, or `note_heads` said."""
-        seq, rev = self.last_seq(connection_id), self.last_rev(connection_id)
-        noted = self._heads.get(connection_id)
-        return Place(seq, rev) if noted is None else Place(max(seq, noted.seq), max(rev, noted.rev))
+        place, noted = self.published(connection_id), self._heads.get(connection_id)
+        if noted is None:
+            return place
+        return Place(max(place.seq, noted.seq), max(place.rev, noted.rev))
 
     def begin(self, connection_id: str, place: Place) -> None:
         """The feed publishes a room from `place` on: what comes before is read from the log."""

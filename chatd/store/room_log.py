@@ -1,6 +1,6 @@
 """The port through which a node reads what any of several nodes has committed in rooms."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 import attrs
@@ -19,10 +19,29 @@ class EpochChanged(StoreReadFailed):
 
 @attrs.frozen
 class Head:
-    """How far a room is, and up to which seq retention has removed its messages."""
+    """How far a room is, and up to which seq retention has removed its messages. `message_id` is
+    that of the message at the seq that was asked for, None where there is none."""
 
     place: Place = attrs.field(factory=Place)
     forgotten_seq: int = 0
+    message_id: str | None = None
+
+
+@attrs.frozen
+class Shown:
+    """How far a node has published a room, and the id of the message at that seq, where it is
+    known."""
+
+    place: Place = attrs.field(factory=Place)
+    message_id: str | None = None
+
+    def is_in(self, head: Head) -> bool:
+        """Whether a log whose head this is, asked for this seq, has all of it."""
+        has_other = None not in (head.message_id, self.message_id) and (
+            head.message_id != self.message_id
+        )
+        is_short = head.place.seq < self.place.seq or head.place.rev < self.place.rev
+        return not has_other and not is_short
 
 
 NO_MESSAGES = Head()
@@ -46,17 +65,17 @@ class Stretch:
 class RoomLog(Protocol):
     """What is committed in the rooms, by whichever node. Reads raise StoreReadFailed."""
 
-    async def heads(self, rooms: Collection[str]) -> Mapping[str, Head]:
-        """How far each of these rooms is; nothing of a room without a message. Raises
-        EpochChanged."""
+    async def heads(self, rooms: Mapping[str, int]) -> Mapping[str, Head]:
+        """How far each of these rooms is, and what it has at its seq; nothing of a room without a
+        message. Raises EpochChanged."""
         ...
 
     async def read_after(self, room: str, place: Place) -> Stretch:
         """What was committed behind `place`: a page of it, at least."""
         ...
 
-    async def require(self, room: str, place: Place) -> None:
-        """This node has published a room up to `place`. Where the log has not so much, it was
+    async def require(self, room: str, shown: Shown) -> None:
+        """This node has published so much of a room. Where the log has not all of it, it was
         restored, or another server has taken over without its end: it gets another epoch. Raises
         EpochChanged then, and wherever another node has found that before."""
         ...

@@ -380,3 +380,18 @@ class Nodes(RuleBasedStateMachine):
 
 TestNodes = Nodes.TestCase
 TestNodes.settings = settings(stateful_step_count=40, deadline=None)
+
+
+def test_what_was_taken_back_is_missing_again() -> None:
+    order: Order[str] = Order()
+    order.take_back("nowhere", Place(), 0.0)
+    order.begin("sales", Place(1, 0), 0.0)
+    assert order.message("sales", Numbered(2, "m2", 1), 0.0) == ["m2"]
+    assert order.message("sales", Numbered(3, "m3", 1), 0.0) == ["m3"]
+    order.take_back("sales", Place(3, 5), 1.0)
+    assert order.due(1.0) == []
+    order.take_back("sales", Place(2, 0), 1.0)
+    assert (order.due(1.0), order.holes, order.behind_seq) == (["sales"], 1, 1)
+    read = [Numbered(3, "m3", 1)]
+    assert order.healed("sales", read, [], Place(3, 0), 1.0) == ["m3"]
+    assert (order.holes, order.behind_seq) == (0, 0)

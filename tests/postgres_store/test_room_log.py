@@ -10,7 +10,7 @@ from chatd.chat.records import Message, MessageDeleted, MessageEdited, MessageSt
 from chatd.postgres_store import room_log as reading
 from chatd.postgres_store.room_log import PostgresRoomLog
 from chatd.store.retention import Surplus
-from chatd.store.room_log import EpochChanged, Head
+from chatd.store.room_log import EpochChanged, Head, Shown
 from tests.postgres_store.logs import SCHEMA, rows_of, run_in
 from tests.store.histories import PostgresHistory
 from tests.store.logs import ROOM, deleted, edited, message, stored, stored_from
@@ -47,12 +47,13 @@ async def test_heads_of_many_rooms_come_at_once_and_none_of_unknown_ones(
     await history.commit([MessageStored(first), MessageStored(second), stored(1, room="other")])
     await history.commit([edited(first, "new", 1), *stored_from(1, 3, room="third")])
     await history.log.remove([Surplus("third", 3)])
-    assert await log.heads([ROOM, "other", "third", "nowhere", "a\0b"]) == {
-        ROOM: Head(Place(2, 1)),
+    asked = {ROOM: 2, "other": 0, "third": 1, "nowhere": 1, "a\0b": 1}
+    assert await log.heads(asked) == {
+        ROOM: Head(Place(2, 1), message_id=second.message_id),
         "other": Head(Place(1, 0)),
         "third": Head(Place(3, 0), forgotten_seq=2),
     }
-    assert await log.heads([]) == {}
+    assert await log.heads({}) == {}
 
 
 async def test_what_lies_behind_a_place_comes_as_it_is_now_with_the_changes(
@@ -170,13 +171,17 @@ async def test_a_log_that_has_lost_its_end_gets_another_epoch_once(
     await history.commit([stored(1), stored(2)])
     before = await epoch()
     other = PostgresRoomLog.at(history.address, history.log, before)
-    await log.require(ROOM, Place(2, 0))  # a reader has met a server that lags
+    await log.require(ROOM, Shown(Place(2, 0)))  # a reader has met a server that lags
     assert await epoch() == before
     with pytest.raises(EpochChanged):
-        await log.require(ROOM, Place(3, 0))
+        await log.require(ROOM, Shown(Place(3, 0)))
     renamed = await epoch()
     assert renamed != before
-    for late in (other.require(ROOM, Place(3, 0)), other.require(ROOM, NOTHING), log.heads([])):
+    for late in (
+        other.require(ROOM, Shown(Place(3, 0))),
+        other.require(ROOM, Shown()),
+        log.heads({}),
+    ):
         with pytest.raises(EpochChanged):
             await late
     assert await epoch() == renamed
@@ -188,9 +193,28 @@ async def test_changes_that_are_lost_are_missed_too(
 ) -> None:
     first = message(1)
     await history.commit([MessageStored(first), edited(first, "a", 1)])
-    await log.require(ROOM, Place(1, 1))
+    await log.require(ROOM, Shown(Place(1, 1)))
     with pytest.raises(EpochChanged):
-        await log.require(ROOM, Place(1, 2))
+        await log.require(ROOM, Shown(Place(1, 2)))
+
+
+async def test_a_tail_that_was_lost_and_written_over_is_missed(
+    history: PostgresHistory, log: PostgresRoomLog
+) -> None:
+    one, two = message(1), message(2)
+    await history.commit([MessageStored(one), MessageStored(two)])
+    for shown in (
+        Shown(Place(2, 0), two.message_id),
+        Shown(Place(1, 0), one.message_id),
+        Shown(Place(2, 0)),
+    ):
+        await log.require(ROOM, shown)
+    await history.log.remove([Surplus(ROOM, 2)])
+    await log.require(ROOM, Shown(Place(1, 0), two.message_id))  # nobody knows any more
+    head = (await log.heads({ROOM: 2}))[ROOM]
+    assert not Shown(Place(2, 0), one.message_id).is_in(head)
+    with pytest.raises(EpochChanged):
+        await log.require(ROOM, Shown(Place(2, 0), one.message_id))
 
 
 async def test_a_database_that_gives_no_answer_is_a_read_that_failed(
@@ -199,7 +223,11 @@ async def test_a_database_that_gives_no_answer_is_a_read_that_failed(
     await history.commit([stored(1)])
     run_in(history.address, f"ALTER TABLE {SCHEMA}.rooms RENAME TO away")
     try:
-        for asked in (log.heads([ROOM]), log.read_after(ROOM, NOTHING), log.require(ROOM, NOTHING)):
+        for asked in (
+            log.heads({ROOM: 1}),
+            log.read_after(ROOM, NOTHING),
+            log.require(ROOM, Shown()),
+        ):
             with pytest.raises(StoreReadFailed):
                 await asked
     finally:

@@ -175,7 +175,8 @@ async def test_a_change_that_comes_behind_a_message_that_has_it_changes_nothing(
 async def test_signals_of_a_room_are_heard_while_it_is_held() -> None:
     wire, log = Wire(), SharedLog()
     bus = MemoryBus(wire)
-    publisher = OrderedPublisher(bus, log, Screen(), lambda _room, _place: None)
+    screen = Screen()
+    publisher = OrderedPublisher(bus, log, screen, screen.begin, screen.where)
     signals = Signals(bus, "a")
     rooms = HeldRooms(publisher, signals)
     for _ in range(2):
@@ -198,7 +199,8 @@ async def test_signals_of_a_room_are_heard_while_it_is_held() -> None:
 
 async def test_a_node_without_a_bus_tells_nobody(autojump_clock: trio.testing.MockClock) -> None:
     bus = Alone()
-    publisher = OrderedPublisher(bus, SharedLog(), Screen(), lambda _room, _place: None)
+    screen = Screen()
+    publisher = OrderedPublisher(bus, SharedLog(), screen, screen.begin, screen.where)
     await publisher.hold(ROOM)
     publisher.release(ROOM)
     assert not bus.publish("r:sales", b"[]")

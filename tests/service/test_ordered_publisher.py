@@ -1,7 +1,7 @@
 """Several nodes, one log, and a bus that loses, repeats and swaps what it carries."""
 
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import attrs
@@ -15,7 +15,7 @@ from chatd.chat.records import Change, Message, MessageEdited
 from chatd.service import ordered_publisher
 from chatd.service.ordered_publisher import Healed, OrderedPublisher
 from chatd.store import StoreReadFailed
-from chatd.store.room_log import EpochChanged, Head, Stretch
+from chatd.store.room_log import EpochChanged, Head, Shown, Stretch
 from tests.bus.memory_bus import PAYLOAD_BYTES_MAX, MemoryBus, Wire
 
 ROOM, TOPIC = "sales", "r:sales"
@@ -38,9 +38,11 @@ class SharedLog:
     def head(self) -> Place:
         return Place(len(self.messages), len(self.changes))
 
-    def commit(self, content: str = "hi") -> Message:
+    def commit(self, content: str = "hi", message_id: str = "") -> Message:
         seq = len(self.messages) + 1
-        message = Message(f"id-{seq}", ROOM, seq, "ann", None, content, None, None, seq)
+        message = Message(
+            message_id or f"id-{seq}", ROOM, seq, "ann", None, content, None, None, seq
+        )
         self.messages.append(message)
         return message
 
@@ -50,16 +52,21 @@ class SharedLog:
         self.changes.append(change)
         return change
 
-    async def heads(self, rooms: Collection[str]) -> Mapping[str, Head]:
+    async def heads(self, rooms: Mapping[str, int]) -> Mapping[str, Head]:
         await self._read("heads")
         if self.has_other_epoch:
             raise EpochChanged
-        head = Head(self.head, self.forgotten_seq)
-        return {room: head for room in rooms if room == ROOM and self.messages}
+        if ROOM not in rooms or not self.messages:
+            return {}
+        return {ROOM: self._head_at(rooms[ROOM])}
 
-    async def require(self, room: str, place: Place) -> None:
+    def _head_at(self, seq: int) -> Head:
+        found = [one.message_id for one in self.messages if one.seq == seq]
+        return Head(self.head, self.forgotten_seq, *found)
+
+    async def require(self, room: str, shown: Shown) -> None:
         await self._read("require")
-        if self.head.seq < place.seq or self.head.rev < place.rev:
+        if not shown.is_in(self._head_at(shown.place.seq)):
             self.has_other_epoch = True
         if self.has_other_epoch:
             raise EpochChanged
@@ -91,14 +98,32 @@ class Screen:
         self.forgot: list[int] = []
         self.learnt: list[Message | Change] = []
         self.is_over = False
+        self.fails = 0  # so often it shows nothing
         self.shown: list[str] = []
         self._news = trio.lowlevel.ParkingLot()
 
+    def begin(self, _room: str, place: Place) -> None:
+        self.begun.append(place)
+
+    def where(self, _room: str) -> Place:
+        """How far the room was shown."""
+        begun = self.begun[-1] if self.begun else Place()
+        seqs = [int(item[1:]) for item in self.shown if item[0] == "m"]
+        revs = [int(item[1:]) for item in self.shown if item[0] == "c"]
+        return Place(max([begun.seq, *seqs]), max([begun.rev, *revs]))
+
+    def _fail_if_it_should(self) -> None:
+        if self.fails:
+            self.fails -= 1
+            raise ValueError("it cannot be shown")
+
     def publish(self, message: Message) -> None:
+        self._fail_if_it_should()
         self.shown.append(f"m{message.seq}")
         self._news.unpark_all()
 
     def publish_change(self, change: Change) -> None:
+        self._fail_if_it_should()
         self.shown.append(f"c{change.rev}")
         self._news.unpark_all()
 
@@ -146,7 +171,8 @@ async def cluster(
                 bus,
                 log,
                 screen,
-                lambda _room, place, screen=screen: screen.begun.append(place),  # type: ignore[misc]
+                screen.begin,
+                screen.where,
                 forgot=screen.forget,
                 over=screen.ends,
                 learnt=screen.learnt.append,
@@ -325,6 +351,44 @@ async def test_a_log_that_has_less_than_was_published_gets_another_epoch_which_a
             await away.publisher.hold(ROOM)
 
 
+async def test_a_lost_tail_that_was_written_over_is_found_too(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with cluster() as made:
+        one, other = made.nodes
+        one.publisher.publish(made.log.commit())
+        one.publisher.publish(made.log.commit())
+        del made.log.messages[1:]
+        other.publisher.publish(made.log.commit(message_id="another"))
+        other.publisher.publish(made.log.commit())
+        for node in (one, other):
+            await node.screen.until(lambda node=node: node.screen.is_over)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("is_change", [False, True])
+async def test_what_could_not_be_shown_is_shown_by_the_next_look(
+    autojump_clock: trio.testing.MockClock, is_change: bool
+) -> None:
+    async with cluster() as made:
+        one, _ = made.nodes
+        one.publisher.publish(made.log.commit())
+        one.screen.fails = 1
+        if is_change:
+            change = made.log.edit(1)
+            with pytest.raises(ValueError, match="shown"):
+                one.publisher.publish_change(change)
+        else:
+            message = made.log.commit()
+            with pytest.raises(ValueError, match="shown"):
+                one.publisher.publish(message)
+        later = ["c1"] if is_change else ["m2"]
+        one.publisher.publish(made.log.commit())
+        last = made.log.messages[-1].seq
+        for node in made.nodes:
+            await node.screen.until(lambda node=node: len(node.screen.shown) == 3)  # type: ignore[misc]
+            assert sorted(node.screen.shown) == sorted(["m1", *later, f"m{last}"])
+
+
 async def test_a_server_that_lags_is_no_reason_to_start_over(
     autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -333,7 +397,7 @@ async def test_a_server_that_lags_is_no_reason_to_start_over(
         one.publisher.publish(made.log.commit())
         one.publisher.publish(made.log.commit())
 
-        async def lagging(self: SharedLog, rooms: Collection[str]) -> Mapping[str, Head]:
+        async def lagging(self: SharedLog, rooms: Mapping[str, int]) -> Mapping[str, Head]:
             await trio.lowlevel.checkpoint()
             return {room: Head(Place(1)) for room in rooms}
 

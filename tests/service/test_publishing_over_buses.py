@@ -51,7 +51,7 @@ async def test_all_nodes_show_what_any_of_them_commits_while_the_bus_crashes(
         async with trio.open_nursery() as nursery:
             for screen in screens:
                 bus = server.new_bus(look)
-                publisher = OrderedPublisher(bus, log, screen, lambda _room, _place: None)
+                publisher = OrderedPublisher(bus, log, screen, screen.begin, screen.where)
                 publishers.append(publisher)
                 nursery.start_soon(bus.run, publisher)
                 nursery.start_soon(publisher.run)
