@@ -247,6 +247,17 @@ class Order(Generic[Item]):
     ) -> list[Item]:
         if one.number <= track.published or one.number in track.early:
             return []
+        if (
+            held.has_begun
+            and one.number == track.published + 1
+            and one.number >= track.known
+            and not held.messages.early
+            and not held.changes.early
+            and (one.of_seq or 0) <= held.messages.published
+            and held.name not in self._due_s
+        ):  # nothing waits, and nothing is missing: the usual case
+            track.published = track.known = one.number
+            return [one.item]
         track.known = max(track.known, one.number)
         is_next = (
             held.has_begun

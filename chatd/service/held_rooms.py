@@ -14,7 +14,11 @@ class HeldRooms:
     _signals: Signals
 
     async def hold(self, room: str) -> None:
-        await self._publisher.hold(room)
+        try:
+            await self._publisher.hold(room)
+        except BaseException:
+            self._release_signals(room)  # the last one who held it may have gone meanwhile
+            raise
         try:
             if not self._signals.holds(room):
                 await self._signals.hold(room)
@@ -24,6 +28,9 @@ class HeldRooms:
 
     def release(self, room: str) -> None:
         self._publisher.release(room)
+        self._release_signals(room)
+
+    def _release_signals(self, room: str) -> None:
         if not self._publisher.is_held(room):
             self._signals.release(room)
 

@@ -191,6 +191,13 @@ async def test_signals_of_a_room_are_heard_while_it_is_held() -> None:
         await rooms.hold(ROOM)
     assert (signals.rooms, publisher.rooms, bus._topics) == ((), 0, set())
     log.is_failing = False
+    await rooms.hold(ROOM)
+    async with publisher._beginning[ROOM], trio.open_nursery() as nursery:
+        nursery.start_soon(rooms.hold, ROOM)
+        await trio.testing.wait_all_tasks_blocked()
+        rooms.release(ROOM)  # another one is about to have it, and does not come to it
+        nursery.cancel_scope.cancel()
+    assert (signals.rooms, publisher.rooms, bus._topics) == ((), 0, set())
     with trio.CancelScope() as scope:
         log.on_read = scope.cancel
         await rooms.hold(ROOM)
