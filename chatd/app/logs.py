@@ -37,7 +37,7 @@ def open_store_at(directory: Path, state: StateConfig, clock: Clock, node: str =
     StoreError."""
     if not state.url:
         return open_store(directory, state.durability, clock)
-    address = _address_of(state, node)
+    address = address_of(state, node)
     from chatd.postgres_store.store import open_postgres_store
 
     return open_postgres_store(directory, address, clock)
@@ -48,7 +48,7 @@ def look_at_audit_of(directory: Path, state: StateConfig, query: AuditQuery) -> 
     StoreError."""
     if not state.url:
         return look_at_audit(directory, query)
-    address = _address_of(state)
+    address = address_of(state)
     from chatd.postgres_store.audit import look_at_postgres_audit
 
     return look_at_postgres_audit(address, query)
@@ -60,7 +60,13 @@ def require_sqlite(state: StateConfig) -> None:
         raise StartFailedError(ONLY_FILES, EXIT_CONFIG)
 
 
-def _address_of(state: StateConfig, node: str = "") -> "LogAddress":
+def keeps_files(state: StateConfig) -> bool:
+    """Whether the log is in the state directory."""
+    return not state.url
+
+
+def address_of(state: StateConfig, node: str = "") -> "LogAddress":
+    """Where a log in PostgreSQL is. Raises StartFailedError where psycopg is not installed."""
     try:
         from chatd.postgres_store.sessions import LogAddress
     except ImportError:

@@ -1,4 +1,4 @@
-"""`chatd store`: look after the state on disk."""
+"""`chatd store`: look after the log."""
 
 import sys
 from collections.abc import Callable
@@ -10,6 +10,7 @@ import click
 from chatd.app.errors import EXIT_DAMAGED
 from chatd.app.secret import SECRET_NAME
 from chatd.auth.revocations import REVOCATIONS_NAME
+from chatd.cli.copying import copy_command
 from chatd.cli.options import configured, files_of_log, say
 from chatd.counts import counted
 from chatd.observe.clock import Clock
@@ -24,7 +25,10 @@ def _of_a_state_directory(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def store() -> None:
-    """Verify, back up and restore the state on disk."""
+    """Verify, copy, back up and restore the log."""
+
+
+store.add_command(copy_command)
 
 
 @store.command(name="verify")

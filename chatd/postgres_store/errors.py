@@ -26,9 +26,19 @@ class Unfit(enum.StrEnum):
     SCHEMA_FOREIGN = "schema_foreign"
     SCHEMA_TOO_NEW = "schema_too_new"
     SCHEMA_IN_USE = "schema_in_use"
+    SCHEMA_NOT_EMPTY = "schema_not_empty"
+    COPY_UNFINISHED = "copy_unfinished"
 
 
-_MAY_PASS: Final = frozenset({Unfit.UNREACHABLE, Unfit.READ_ONLY, Unfit.SCHEMA_IN_USE})
+_MAY_PASS: Final = frozenset(
+    {
+        Unfit.UNREACHABLE,
+        Unfit.READ_ONLY,
+        Unfit.SCHEMA_IN_USE,
+        Unfit.SCHEMA_NOT_EMPTY,
+        Unfit.COPY_UNFINISHED,
+    }
+)
 
 
 class DatabaseUnfit(StoreError):

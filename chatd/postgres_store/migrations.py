@@ -20,10 +20,17 @@ from chatd.postgres_store.sessions import LOCK_CLASS
 _NAME: Final = re.compile(r"(\d{3})_\w+\.sql")
 _MIGRATING: Final = "chatd migrates "  # and the schema: the name of the lock
 _MIGRATE_S: Final = 600  # that a step may take: it may have to rewrite a table
-_TABLES: Final = """
+UNFINISHED_COPY: Final = "unfinished_copy"
+"""A table that stands in the schema for as long as `chatd store copy` has not finished there."""
+_TABLES: Final = f"""
     SELECT count(*), count(*) FILTER (WHERE c.relname = 'meta')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm')
+          AND c.relname <> '{UNFINISHED_COPY}'
+"""
+_IS_UNFINISHED: Final = f"""
+    SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %s AND c.relname = '{UNFINISHED_COPY}'
 """
 
 
@@ -109,6 +116,21 @@ def version_of(connection: "psycopg.Connection[Any]", schema: str) -> int:
             "[state] schema.",
         )
     return int(row[0])
+
+
+def is_unfinished_copy(connection: "psycopg.Connection[Any]", schema: str) -> bool:
+    """Whether a copy of a log into this schema was begun, and not finished."""
+    return connection.execute(_IS_UNFINISHED, (schema,)).fetchone() is not None
+
+
+def require_finished_copy(connection: "psycopg.Connection[Any]", schema: str) -> None:
+    """Raises DatabaseUnfit where it was not."""
+    if is_unfinished_copy(connection, schema):
+        raise DatabaseUnfit(
+            Unfit.COPY_UNFINISHED,
+            f"A copy of a log into the schema {schema} was not finished. Run chatd store "
+            f'copy again; or, to start without it, run DROP SCHEMA "{schema}" CASCADE.',
+        )
 
 
 def _has_schema(connection: "psycopg.Connection[Any]", schema: str) -> bool:

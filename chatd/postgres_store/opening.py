@@ -6,7 +6,9 @@ that writes then. A chatd that has lost it, and finds the log taken over, writes
 its row in `nodes` is gone.
 """
 
+import contextlib
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,10 +19,10 @@ from chatd import __version__
 from chatd.observe.ids import new_uuid
 from chatd.postgres_client import why_misread, why_unreached
 from chatd.postgres_store.errors import DatabaseUnfit, Unfit
-from chatd.postgres_store.migrations import migrate, version_of
+from chatd.postgres_store.migrations import migrate, require_finished_copy, version_of
 from chatd.postgres_store.recovery import RecoveredLog, recover
 from chatd.postgres_store.requirements import ServerFacts, why_unfit
-from chatd.postgres_store.sessions import LOCK_CLASS, LogAddress, connect
+from chatd.postgres_store.sessions import LOCK_CLASS, STATEMENT_S, LogAddress, connect
 
 LOCK_TRIES: Final = 50
 """Tries to take the lock, 0.1 s apart: the server notices a killed chatd in milliseconds."""
@@ -77,21 +79,24 @@ def open_log(address: LogAddress, now_ms: int) -> OpenedLog:
 
     Raises DatabaseUnfit, and leaves the database as it was.
     """
+    connection = connected(address)
+    try:
+        with explained(address):
+            return _opened(address, connection, now_ms)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def connected(address: LogAddress, statement_s: float = STATEMENT_S) -> "psycopg.Connection[Any]":
+    """A connection that blocks, set up. Raises DatabaseUnfit."""
     misread = why_misread(address.url)
     if misread is not None:
         raise DatabaseUnfit(Unfit.URL_INVALID, misread)
     try:
-        connection = connect(address)
+        return connect(address, statement_s)
     except psycopg.Error as error:
         raise DatabaseUnfit(Unfit.UNREACHABLE, why_unreached(address.url, error)) from None
-    try:
-        return _opened(address, connection, now_ms)
-    except psycopg.Error as error:
-        connection.close()
-        raise _explained(address, error) from None
-    except BaseException:
-        connection.close()
-        raise
 
 
 def new_epoch() -> str:
@@ -106,11 +111,10 @@ def take_lock(address: LogAddress) -> tuple[str, tuple[int, str]]:
 
 def _opened(address: LogAddress, connection: "psycopg.Connection[Any]", now_ms: int) -> OpenedLog:
     schema = address.schema
-    unfit = why_unfit(_facts(address, connection), schema, needs_fsync=address.is_synced)
-    if unfit is not None:
-        raise unfit
+    require_fit(address, connection)
     version_of(connection, schema)  # before the lock, which a foreign schema has no use for
-    _lock(connection, address)
+    lock_log(connection, address)
+    require_finished_copy(connection, schema)
     migrate(connection, schema, new_epoch(), now_ms)
     row = connection.execute(_MAY_WRITE, (schema,)).fetchone()
     if row is not None:
@@ -127,6 +131,14 @@ def _opened(address: LogAddress, connection: "psycopg.Connection[Any]", now_ms: 
     return OpenedLog(address, connection, session, node_id, recover(connection, node_id))
 
 
+def require_fit(address: LogAddress, connection: "psycopg.Connection[Any]") -> None:
+    """Raises DatabaseUnfit unless the database may have a log, and `psycopg.Error`."""
+    facts = _facts(address, connection)
+    unfit = why_unfit(facts, address.schema, needs_fsync=address.is_synced)
+    if unfit is not None:
+        raise unfit
+
+
 def _facts(address: LogAddress, connection: "psycopg.Connection[Any]") -> ServerFacts:
     row = connection.execute(_FACTS, (address.schema,)).fetchone()
     assert row is not None
@@ -141,7 +153,9 @@ def _backend(connection: "psycopg.Connection[Any]") -> int:
     return int(row[0])
 
 
-def _lock(connection: "psycopg.Connection[Any]", address: LogAddress) -> None:
+def lock_log(connection: "psycopg.Connection[Any]", address: LogAddress) -> None:
+    """Take the lock of a log, for as long as the session lasts. Raises DatabaseUnfit where others
+    have it, and `psycopg.Error`."""
     for _ in range(LOCK_TRIES):
         if connection.execute(*take_lock(address)).fetchone() == (True,):
             return
@@ -155,18 +169,22 @@ def _lock(connection: "psycopg.Connection[Any]", address: LogAddress) -> None:
     )
 
 
-def _explained(address: LogAddress, error: psycopg.Error) -> DatabaseUnfit:
-    """What a start says of an error of the server in the middle of it."""
-    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+@contextlib.contextmanager
+def explained(address: LogAddress) -> Iterator[None]:
+    """Errors of the server become DatabaseUnfit, with what is said of them to a person."""
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as error:
         said = error.diag.message_primary or "permission denied"
-        return DatabaseUnfit(
+        raise DatabaseUnfit(
             Unfit.RIGHT_MISSING,
             f"The user of the database lacks a right that chatd needs ({said}); let the owner of "
             f"the schema {address.schema} grant it.",
-        )
-    if error.sqlstate is None:
-        return DatabaseUnfit(Unfit.UNREACHABLE, why_unreached(address.url, error))
-    return DatabaseUnfit(
-        Unfit.UNREACHABLE,
-        f"The database has failed ({error.sqlstate}, {type(error).__name__}); see its own log.",
-    )
+        ) from None
+    except psycopg.Error as error:
+        if error.sqlstate is None:
+            raise DatabaseUnfit(Unfit.UNREACHABLE, why_unreached(address.url, error)) from None
+        raise DatabaseUnfit(
+            Unfit.UNREACHABLE,
+            f"The database has failed ({error.sqlstate}, {type(error).__name__}); see its own log.",
+        ) from None

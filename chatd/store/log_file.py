@@ -52,6 +52,16 @@ def look(path: Path, question: Callable[[sqlite3.Connection], _T]) -> _T:
     return _ask(connect_to_read(path), question)
 
 
+@contextlib.contextmanager
+def look_while_unused(path: Path) -> Iterator[sqlite3.Connection]:
+    """One view of a log in a directory that is locked, so that no daemon starts meanwhile."""
+    connect = connect_to_read if wal_of(path).exists() else connect_to_unused
+    with contextlib.closing(connect(path)) as connection:
+        keep_copies_on_disk(connection)
+        connection.execute("BEGIN")
+        yield connection
+
+
 def _ask(connection: sqlite3.Connection, question: Callable[[sqlite3.Connection], _T]) -> _T:
     with contextlib.closing(connection):
         keep_copies_on_disk(connection)

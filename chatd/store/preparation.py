@@ -17,6 +17,7 @@ from chatd.files import sync_directory
 from chatd.store import schema
 from chatd.store.connections import connect_to_create
 from chatd.store.damage import Damaged
+from chatd.store.errors import StoreUnavailable
 from chatd.store.log_file import LOG_NAME, require_known_form, require_whole_or_absent
 from chatd.store.loss import Loss, LossKind, find_loss
 from chatd.store.mark import MARK_NAME, Mark, MarkDamagedError, Noted, Reached, read_mark
@@ -42,6 +43,7 @@ from chatd.store.snapshots import (
     put_aside,
 )
 
+COPYING_NAME = f"{LOG_NAME}.copying"  # what `store copy` has not finished
 _UNFINISHED_NAME = f"{LOG_NAME}.new"
 
 
@@ -63,6 +65,7 @@ def prepare_log(
     """Look at the log, and have it ready. The directory is locked."""
     path = directory / LOG_NAME
     put_in_place(directory)
+    _require_no_copying(directory)
     require_whole_or_absent(path)
     noted, passed_over = _noted(directory)
     marked = None if noted is None else noted.reached
@@ -92,6 +95,14 @@ def prepare_log(
         loss,
         mark,
     )
+
+
+def _require_no_copying(directory: Path) -> None:
+    if (directory / COPYING_NAME).exists():
+        raise StoreUnavailable(
+            f"A copy of a log into {directory} was not finished. Run chatd store copy again; or "
+            f"remove {COPYING_NAME} there, to start without what was to be copied."
+        )
 
 
 def _renew_index(connection: sqlite3.Connection) -> None:

@@ -234,8 +234,13 @@ def damaged_message(connection_id: str, seq: int) -> Message:
 
 def _stand_in_id(connection_id: str, seq: int) -> str:
     """An id for a message whose own cannot be read: always the same, and no other message's."""
+    return uuid_text(stand_in_key(connection_id, seq))
+
+
+def stand_in_key(connection_id: str, seq: int) -> bytes:
+    """The bytes of an id for a message whose own cannot be read."""
     place = f"{connection_id}\0{seq}".encode()
-    return uuid_text(blake2b(place, digest_size=16, person=b"chatd damaged").digest())
+    return blake2b(place, digest_size=16, person=b"chatd damaged").digest()
 
 
 def _if_is(kind: type[_T], value: object) -> _T | None:
