@@ -115,7 +115,7 @@ class Postgres:
         ]
         process = subprocess.Popen(
             [
-                *(_program("postgres"), "-D", str(self.directory / "cluster")),
+                *(program("postgres"), "-D", str(self.directory / "cluster")),
                 *("-k", str(self.directory), *words),
             ],
             stdin=subprocess.DEVNULL,
@@ -168,7 +168,7 @@ def _made(directory: Path, settings: Mapping[str, str]) -> Postgres:
         as_user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
     subprocess.run(
         [
-            *(_program("initdb"), "--pgdata", str(cluster), "--username", "postgres"),
+            *(program("initdb"), "--pgdata", str(cluster), "--username", "postgres"),
             *("--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8"),
             *("--no-sync", "--no-instructions"),
         ],
@@ -180,7 +180,7 @@ def _made(directory: Path, settings: Mapping[str, str]) -> Postgres:
     return Postgres(directory, settings, as_user)
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """A program of the newest version that Debian has installed, or else one of the PATH."""
     found = sorted(
         Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4])

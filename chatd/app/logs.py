@@ -16,8 +16,8 @@ from chatd.chat.audit import AuditEntry
 from chatd.chat.message_machine import MessageMachine
 from chatd.config import StateConfig
 from chatd.observe.clock import Clock
-from chatd.store import AuditQuery, Store, look_at_audit, open_store
-from chatd.store.member_log import MemberLog
+from chatd.store import AuditQuery, Store, Verified, look_at_audit, open_store, verify_store
+from chatd.store.knowledge import export_room, export_user
 from chatd.store.opened_store import OpenedStore
 from chatd.store.room_log import RoomLog
 from chatd.store.traces import Traces
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # it needs psycopg, which nobody has who keeps the log in SQL
 
 ONLY_FILES: Final = (
     "[state] url is set, so that the log is in PostgreSQL, and this command knows the files of "
-    "SQLite alone; use PostgreSQL's own tools, as pg_dump."
+    'SQLite alone; use {instead} (chatd docs operations, "Log in PostgreSQL").'
 )
 PSYCOPG_MISSING: Final = '[state] url needs psycopg; install it: pip install "chatd[postgres]".'
 
@@ -35,7 +35,7 @@ PSYCOPG_MISSING: Final = '[state] url needs psycopg; install it: pip install "ch
 def open_store_at(directory: Path, state: StateConfig, clock: Clock, node: str = "") -> OpenedStore:
     """Open the store, as the node of this name where it has one. Raises StartFailedError or
     StoreError."""
-    if not state.url:
+    if keeps_files(state):
         return open_store(directory, state.durability, clock)
     address = address_of(state, node)
     from chatd.postgres_store.store import open_postgres_store
@@ -46,7 +46,7 @@ def open_store_at(directory: Path, state: StateConfig, clock: Clock, node: str =
 def look_at_audit_of(directory: Path, state: StateConfig, query: AuditQuery) -> list[AuditEntry]:
     """The entries of the audit, whether a daemon runs or not. Raises StartFailedError or
     StoreError."""
-    if not state.url:
+    if keeps_files(state):
         return look_at_audit(directory, query)
     address = address_of(state)
     from chatd.postgres_store.audit import look_at_postgres_audit
@@ -54,10 +54,42 @@ def look_at_audit_of(directory: Path, state: StateConfig, query: AuditQuery) -> 
     return look_at_postgres_audit(address, query)
 
 
-def require_sqlite(state: StateConfig) -> None:
-    """Raises StartFailedError where the log is in PostgreSQL, for a command that reads files."""
-    if state.url:
-        raise StartFailedError(ONLY_FILES, EXIT_CONFIG)
+def verify_at(directory: Path, state: StateConfig) -> Verified:
+    """Check all of a log, whether a daemon runs or not. Raises StartFailedError or StoreError."""
+    if keeps_files(state):
+        return verify_store(directory)
+    address = address_of(state)
+    from chatd.postgres_store.verify import verify_postgres_log
+
+    return verify_postgres_log(address)
+
+
+def export_user_at(directory: Path, state: StateConfig, user_id: str, target: Path) -> int:
+    """Write all that is known of a user to the new file `target`; how many lines these are. Raises
+    StartFailedError or StoreError."""
+    if keeps_files(state):
+        return export_user(directory, user_id, target)
+    address = address_of(state)
+    from chatd.postgres_store.knowledge import export_user_from_postgres
+
+    return export_user_from_postgres(address, directory, user_id, target)
+
+
+def export_room_at(directory: Path, state: StateConfig, connection_id: str, target: Path) -> int:
+    """Write all that a room holds, as `export_user_at` does."""
+    if keeps_files(state):
+        return export_room(directory, connection_id, target)
+    address = address_of(state)
+    from chatd.postgres_store.knowledge import export_room_from_postgres
+
+    return export_room_from_postgres(address, connection_id, target)
+
+
+def require_sqlite(state: StateConfig, instead: str) -> None:
+    """Raises StartFailedError where the log is in PostgreSQL, for a command that copies files;
+    `instead` says what to use there."""
+    if not keeps_files(state):
+        raise StartFailedError(ONLY_FILES.format(instead=instead), EXIT_CONFIG)
 
 
 def keeps_files(state: StateConfig) -> bool:

@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from chatd.app.errors import EXIT_FAILURE
+from chatd.app.logs import export_room_at, export_user_at
 from chatd.cli.admin import UNKNOWN_USER
-from chatd.cli.options import configured, fail, files_of_log, load_config, say, state_dir_of
+from chatd.cli.options import configured, fail, load_config, log_of_config, say, state_dir_of
 from chatd.cli.private_socket import ERASE_S, NoDaemonError, PrivateSocket
 from chatd.counts import counted
 from chatd.observe import open_log
 from chatd.store import StoreLocked
-from chatd.store.knowledge import export_room, export_user
 
 
 def _of_a_store(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,8 +45,7 @@ def export_user_command(
     TARGET is a new file, with a JSON object a line. A daemon may run meanwhile. The file holds
     what the user wrote: it is for the user alone.
     """
-    directory = files_of_log(config_path, state_dir)
-    lines = export_user(directory, user_id, target)
+    lines = export_user_at(*log_of_config(config_path, state_dir), user_id, target)
     say(f"{target} holds {counted(lines, 'line')} about {user_id}.")
 
 
@@ -61,8 +60,7 @@ def export_room_command(
 
     TARGET is a new file, with a JSON object a line. A daemon may run meanwhile.
     """
-    directory = files_of_log(config_path, state_dir)
-    lines = export_room(directory, connection_id, target)
+    lines = export_room_at(*log_of_config(config_path, state_dir), connection_id, target)
     say(f"{target} holds {counted(lines, 'line')} of {connection_id}.")
 
 

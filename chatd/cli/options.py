@@ -11,7 +11,7 @@ import click
 
 from chatd.app.errors import EXIT_FAILURE, StartFailedError
 from chatd.app.logs import require_sqlite
-from chatd.config import Config, ConfigError, Loaded, load, state_directory
+from chatd.config import Config, ConfigError, Loaded, StateConfig, load, state_directory
 from chatd.observe import traceback_of
 from chatd.observe.lines import visible
 from chatd.store import StoreError
@@ -49,12 +49,18 @@ def state_dir_of(config: Config) -> Path:
     return state_directory(config, os.environ, Path.cwd())
 
 
-def files_of_log(path: Path | None, state_dir: str | None) -> Path:
-    """The state directory of a configuration whose log is in it. Raises ConfigError, and
-    StartFailedError where the log is in PostgreSQL."""
+def log_of_config(path: Path | None, state_dir: str | None) -> tuple[Path, StateConfig]:
+    """The state directory of a configuration, and where it has its log. Raises ConfigError."""
     config = load_config(path, state__dir=state_dir).config
-    require_sqlite(config.state)
-    return state_dir_of(config)
+    return state_dir_of(config), config.state
+
+
+def files_of_log(path: Path | None, state_dir: str | None, instead: str) -> Path:
+    """The state directory of a configuration whose log is in it. Raises ConfigError, and
+    StartFailedError where the log is in PostgreSQL: there `instead` is used."""
+    directory, state = log_of_config(path, state_dir)
+    require_sqlite(state, instead)
+    return directory
 
 
 def say(text: str) -> None:

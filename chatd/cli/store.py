@@ -7,14 +7,16 @@ from typing import Any
 
 import click
 
+from chatd.app.copying import LogPlace
 from chatd.app.errors import EXIT_DAMAGED
+from chatd.app.logs import verify_at
 from chatd.app.secret import SECRET_NAME
 from chatd.auth.revocations import REVOCATIONS_NAME
 from chatd.cli.copying import copy_command
-from chatd.cli.options import configured, files_of_log, say
+from chatd.cli.options import configured, files_of_log, log_of_config, say
 from chatd.counts import counted
 from chatd.observe.clock import Clock
-from chatd.store import Verified, back_up_store, restore_store, verify_store
+from chatd.store import Verified, back_up_store, restore_store
 
 
 def _of_a_state_directory(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,28 +36,28 @@ store.add_command(copy_command)
 @store.command(name="verify")
 @_of_a_state_directory
 def verify_command(config_path: Path | None, state_dir: str | None) -> None:
-    """Check all of the log and the snapshots.
+    """Check all of the log, and the snapshots beside files.
 
     A daemon may run meanwhile. Nothing is changed. The exit code is 0 if the store is sound, and
     74 if it is damaged.
     """
-    directory = files_of_log(config_path, state_dir)
-    verified = verify_store(directory)
+    directory, state = log_of_config(config_path, state_dir)
+    verified = verify_at(directory, state)
     for finding in verified.findings:
         say(finding.text)
-    say(_summary(directory, verified))
+    say(_summary(LogPlace(state, directory).shown, verified))
     sys.exit(0 if verified.is_sound else EXIT_DAMAGED)
 
 
-def _summary(directory: Path, verified: Verified) -> str:
+def _summary(place: str, verified: Verified) -> str:
     if not verified.is_sound:
         count = sum(finding.is_damage for finding in verified.findings)
-        return f"The store {directory} is damaged: {count} fault{'s' if count > 1 else ''}."
+        return f"The store {place} is damaged: {count} fault{'s' if count > 1 else ''}."
     recovered = verified.recovered
     assert recovered is not None
     members = sum(map(len, recovered.members.values()))
     return (
-        f"The store {directory} is sound: {recovered.message_count} messages, "
+        f"The store {place} is sound: {recovered.message_count} messages, "
         f"{len(recovered.rooms)} rooms, {members} members, position {recovered.position}."
     )
 
@@ -70,7 +72,7 @@ def backup_command(config_path: Path | None, state_dir: str | None, target: Path
     messages, but neither the configuration nor a secret: keep a copy of jwt-secret in the state
     directory, if you use it.
     """
-    directory = files_of_log(config_path, state_dir)
+    directory = files_of_log(config_path, state_dir, "pg_dump")
     made = back_up_store(directory, target)
     say(f"{made.path} holds {counted(made.message_count, 'message')} in {made.size_bytes} bytes.")
     beside = [name for name in (SECRET_NAME, REVOCATIONS_NAME) if (directory / name).exists()]
@@ -88,7 +90,7 @@ def restore_command(config_path: Path | None, state_dir: str | None, backup: Pat
     BACKUP is checked first, and copied. The files that were there before are moved into the
     directory replaced-TIME, never deleted. Clients start over from what is restored.
     """
-    directory = files_of_log(config_path, state_dir)
+    directory = files_of_log(config_path, state_dir, "pg_restore")
     done = restore_store(directory, backup, Clock().wall_ms())
     if done.replaced is not None:
         say(f"What was there before is in {done.replaced}.")

@@ -13,21 +13,16 @@ import psycopg
 from psycopg import sql
 
 from chatd.postgres_store.errors import DatabaseUnfit, Unfit
+from chatd.postgres_store.long_session import long_session, require_log
 from chatd.postgres_store.migrations import (
     UNFINISHED_COPY,
-    all_steps,
     is_unfinished_copy,
     migrate,
-    require_finished_copy,
     version_of,
 )
-from chatd.postgres_store.opening import connected, explained, lock_log, require_fit
+from chatd.postgres_store.opening import lock_log, require_fit
 from chatd.postgres_store.sessions import LogAddress
 from chatd.store.copied_rows import COLUMNS, Column, Head, Kind, Row, Table
-from chatd.store.errors import StoreTooOld, StoreUnavailable
-
-UNBOUNDED_S: Final = 0.0
-"""A table takes as long as it is large."""
 
 _TYPES: Final[Mapping[Kind, str]] = {
     Kind.NUMBER: "int8",
@@ -137,25 +132,11 @@ class NewPostgresLog(PostgresRows):
 def postgres_log_to_copy(address: LogAddress) -> Iterator[PostgresRows]:
     """The log at `address`, which no daemon uses meanwhile; it is not changed. Raises
     `DatabaseUnfit`, `StoreTooOld`, `StoreUnavailable`."""
-    with _session(address) as connection:
+    with long_session(address) as connection:
         require_log(connection, address.schema)
         lock_log(connection, address)
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield PostgresRows(connection)
-
-
-def require_log(connection: "psycopg.Connection[Any]", schema: str) -> None:
-    """Raises `StoreUnavailable` where there is no log in the schema, `StoreTooOld` where it is not
-    of the version of this chatd, and `DatabaseUnfit`."""
-    require_finished_copy(connection, schema)
-    found, newest = version_of(connection, schema), all_steps()[-1].version
-    if not found:
-        raise StoreUnavailable(f"There is no log in the schema {schema} of this database.")
-    if found != newest:
-        raise StoreTooOld(
-            f"The schema {schema} has version {found}, and this chatd reads {newest}; start the "
-            "newest one once."
-        )
 
 
 @contextlib.contextmanager
@@ -163,7 +144,7 @@ def new_postgres_log(address: LogAddress) -> Iterator[NewPostgresLog]:
     """A log in a schema that has none; it is there once the block has ended well. Raises
     `DatabaseUnfit`."""
     schema = address.schema
-    with _session(address) as connection:
+    with long_session(address) as connection:
         require_fit(address, connection)
         _require_empty(connection, schema)
         lock_log(connection, address)
@@ -191,16 +172,6 @@ def _require_empty(connection: "psycopg.Connection[Any]", schema: str) -> None:
             f"There is a log in the schema {schema} already, and a copy replaces nothing; name "
             f'another schema, or run DROP SCHEMA "{schema}" CASCADE to do without that log.',
         )
-
-
-@contextlib.contextmanager
-def _session(address: LogAddress) -> "Iterator[psycopg.Connection[Any]]":
-    """A connection whose statements take what they need; what is not committed is gone behind the
-    block."""
-    connection = connected(address, UNBOUNDED_S)
-    with contextlib.closing(connection), explained(address):
-        connection.execute("SET idle_in_transaction_session_timeout = 0")
-        yield connection
 
 
 def _read(column: Column) -> sql.Composable:

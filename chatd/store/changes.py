@@ -1,11 +1,12 @@
 """What the log says of messages that were changed, held against the changes themselves.
 
 A change is a row that is never touched again; what the changes of a message come to is a row that
-is written anew with each. So one can be replayed to see whether it is the other (`integrity`).
+is written anew with each. So one can be replayed to see whether it is the other (`integrity`, over
+PostgreSQL too).
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -14,13 +15,14 @@ from chatd.chat.reactions import with_reaction, without_reaction
 from chatd.store.rows import reactions_as_json, reactions_from_json
 
 _CHANGES = """
-    SELECT ch.message, ch.room_id, ch.position, ch.rev, ch.kind, ch.user_id, ch.at_ms, ch.written,
+    SELECT ch.message, ch.room_id, ch.rev, ch.kind, ch.user_id, ch.at_ms, ch.written,
            r.connection_id, r.last_rev, m.room_id, m.seq
     FROM changes ch
     LEFT JOIN rooms r USING (room_id) LEFT JOIN messages m ON m.position = ch.message
     ORDER BY ch.message, ch.position
 """
 _NEVER = (0, None, None, None, "[]")  # the end of such a row, before any change
+_NEVER_CHANGED = "is said to be changed, and never was."
 _CHANGED = """
     SELECT message, room_id, seq, rev, at_ms, edited_rev, edited_ms, content, deleted_ms, reactions
     FROM changed ORDER BY message
@@ -38,36 +40,51 @@ def faults_of_changes(connection: sqlite3.Connection) -> Iterator[str]:
     message is what its changes come to."""
     for number, rev in connection.execute(_OUT_OF_ORDER):
         yield f"Room number {number}: rev {rev} was committed before the one below it."
-    told = connection.execute(_CHANGED)
-    next_told = told.fetchone()
-    for position, changes in groupby(connection.execute(_CHANGES), key=itemgetter(0)):
-        while next_told is not None and next_told[0] < position:
-            yield _never_changed(next_told[0])
-            next_told = told.fetchone()
+    yield from faults_of_replay(
+        connection.execute(_CHANGES),
+        connection.execute(_CHANGED),
+        lambda position: f"The message at position {position}",
+    )
+
+
+def faults_of_replay(
+    changes: Iterable[Sequence[Any]],
+    changed: Iterator[Sequence[Any]],
+    named: Callable[[Any], str],
+) -> Iterator[str]:
+    """What is wrong with changes, and with what they are said to come to.
+
+    Both are in the order of their first columns, which say of which message they are, as `named`
+    tells it. Changes have: message, room number, rev, kind, user, time, what was written;
+    the name and the last rev of the room, and the room number and the seq of the message. What
+    they come to is in the columns of the table `changed`.
+    """
+    told = iter(changed)
+    next_told = next(told, None)
+    for message, group in groupby(changes, key=itemgetter(0)):
+        while next_told is not None and next_told[0] < message:
+            yield f"{named(next_told[0])} {_NEVER_CHANGED}"
+            next_told = next(told, None)
         replayed: tuple[object, ...] | None = None
-        for change in changes:
+        for change in group:
             fault, replayed = _replayed(replayed, *change)
             if fault is not None:
-                yield f"The change at position {change[2]} {fault}."
-        if next_told is None or next_told[0] > position or next_told != replayed:
-            yield f"The message at position {position} is not what its changes come to."
-        if next_told is not None and next_told[0] == position:
-            next_told = told.fetchone()
+                yield f"{named(message)}: its change of rev {change[2]} {fault}."
+        if next_told is None or next_told[0] > message or tuple(next_told) != replayed:
+            yield f"{named(message)} is not what its changes come to."
+        if next_told is not None and next_told[0] == message:
+            next_told = next(told, None)
     while next_told is not None:
-        yield _never_changed(next_told[0])
-        next_told = told.fetchone()
-
-
-def _never_changed(position: int) -> str:
-    return f"The message at position {position} is said to be changed, and never was."
+        yield f"{named(next_told[0])} {_NEVER_CHANGED}"
+        next_told = next(told, None)
 
 
 def _replayed(
     before: tuple[object, ...] | None, *row: Any
 ) -> tuple[str | None, tuple[object, ...] | None]:
     """What is wrong with a change, if anything, and the row of `changed` behind it."""
-    position, number, _, rev, kind, user, at_ms, written = row[:8]
-    room, last_rev, room_of_message, seq = row[8:]
+    position, number, rev, kind, user, at_ms, written = row[:7]
+    room, last_rev, room_of_message, seq = row[7:]
     if room_of_message != number or room is None:
         return "is of a message that is not in its room", before
     if not 1 <= rev <= last_rev:

@@ -201,7 +201,7 @@ def _members(connection: sqlite3.Connection) -> Iterator[str]:
             continue
         room, last_seq = rooms[number]
         try:
-            fault = _queue_fault(queue_from_row(*columns), last_seq)
+            fault = queue_fault(queue_from_row(*columns), last_seq)
         except ValueError as error:
             fault = str(error)
         if is_member not in (0, 1):
@@ -231,7 +231,7 @@ def _mentions(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"{place} are no JSON list of users."
 
 
-def _queue_fault(queue: Queue, last_seq: int) -> str | None:
+def queue_fault(queue: Queue, last_seq: int) -> str | None:
     """What is wrong with a queue in a room whose newest seq is `last_seq`."""
     ends = [end for gap in queue.gaps for end in (gap.first, gap.last)]
     if any(gap.first > gap.last for gap in queue.gaps) or any(

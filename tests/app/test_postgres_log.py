@@ -12,11 +12,12 @@ from tests.app.client import Client, token_for
 from tests.app.daemon import NO_LIMITS, House
 from tests.app.test_errors import sentence
 from tests.app.test_kill import ROOMS, SECRET, Flood
-from tests.postgres import Postgres, a_server
-from tests.postgres_store.logs import new_address, rows_of
+from tests.postgres import Postgres, a_server, program
+from tests.postgres_store.logs import new_address, rows_of, run_in
 
 PASSWORD = "hunter2-of-the-log"
 LIMIT_S = 90.0
+TOOLS = {"backup": "pg_dump", "restore": "pg_restore"}
 BLOCKED = """
 import sys
 sys.modules["psycopg"] = None
@@ -122,28 +123,97 @@ async def test_a_start_that_cannot_have_the_database_says_why_and_shows_no_secre
     assert 'pip install "chatd[postgres]"' in sentence(missing, 78)
 
 
-async def test_the_audit_is_told_and_commands_that_know_files_alone_say_so(
+async def test_the_commands_for_operators_work_on_it_or_say_what_to_use(
     house: House, postgres: Postgres, tmp_path: Path
 ) -> None:
     address = new_address(postgres)
     env = settings(address)
     daemon = await house.start(env=env)
+    async with trio.open_nursery() as nursery:
+        client = await Client.connect(nursery, daemon.port, token_for(SECRET, "ada"))
+        await client.say("hello")
+        verified = await house.run("store", "verify", env=env)  # beside the daemon
+        assert (verified.code, verified.err) == (0, "")
+        assert "The store the schema chatd in PostgreSQL is sound: 1 messages" in verified.out
+        nursery.cancel_scope.cancel()
     erased = await house.run("user", "erase", "eve", "--yes", env=env)
     assert (erased.code, erased.err) == (0, "")
     await daemon.stop()
+    for what, name in (("user", "ada"), ("room", "demo")):
+        target = tmp_path / what
+        exported = await house.run(what, "export", name, str(target), env=env)
+        assert (exported.code, exported.err) == (0, "")
+        assert b'"hello"' in target.read_bytes()
     offline = await house.run("room", "delete", "demo", "--yes", env=env)
     assert offline.code == 0
     told = await house.run("audit", env=env)
     assert [line.split("  ")[2] for line in told.out.splitlines()] == ["erase user", "delete room"]
     target = str(tmp_path / "copy")
-    for command in (
-        ("store", "verify"),
-        ("store", "backup", target),
-        ("user", "export", "ada", target),
-        ("room", "export", "demo", target),
-    ):
-        done = await house.run(*command, env=env)
-        assert "the log is in PostgreSQL" in sentence(done, 78)
+    for command in ("backup", "restore"):
+        done = await house.run("store", command, target, env=env)
+        assert f"use {TOOLS[command]} (chatd docs" in sentence(done, 78)
+    run_in(address, "UPDATE chatd.rooms SET last_seq = 9")
+    damaged = await house.run("store", "verify", env=env)
+    assert damaged.code == 74
+    assert "Room 'demo' is said to have come to seq 9" in damaged.out
+    assert PASSWORD not in damaged.out + damaged.err
+
+
+async def test_a_dump_of_a_log_in_use_is_restored_into_another_database_and_served(
+    house: House, postgres: Postgres, tmp_path: Path
+) -> None:
+    """As docs/operations has it, by the tools of PostgreSQL."""
+    address, other = new_address(postgres), new_address(postgres)
+    dump = tmp_path / "monday.dump"
+    daemon = await house.start(env=settings(address))
+    what = Flood()
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            await flood(daemon.port, what, nursery)
+            await what.reached(30)
+            at_dump = {room: dict(what.acked[room]) for room in ROOMS}
+            await tool(
+                "pg_dump", "--format=custom", "--schema=chatd", f"--file={dump}", address.url
+            )
+            await what.reached(what.count + 30)
+            nursery.cancel_scope.cancel()
+        await daemon.stop()
+        await tool(
+            *("pg_restore", "--exit-on-error", "--single-transaction", "--no-owner"),
+            *(f"--dbname={other.url}", str(dump)),
+        )
+        run_in(other, "UPDATE chatd.meta SET epoch = substr(md5(random()::text), 1, 16)")
+        verified = await house.run("store", "verify", env=settings(other))
+        assert verified.code == 0, verified.out
+        daemon = await house.start(env=settings(other))
+        for room in ROOMS:
+            kept = dict(
+                rows_of(
+                    other,
+                    "SELECT seq, encode(message_id, 'hex') FROM messages JOIN rooms USING (room_id)"
+                    f" WHERE connection_id = '{room}'",
+                )
+            )
+            for seq, message_id in at_dump[room].items():
+                assert kept[seq] == message_id.replace("-", "")
+        again = Flood()
+        async with trio.open_nursery() as nursery:
+            await flood(daemon.port, again, nursery)
+            await again.reached(10)
+            nursery.cancel_scope.cancel()
+        await daemon.stop()
+    verified = await house.run("store", "verify", env=settings(other))
+    assert verified.code == 0, verified.out
+    epochs = {rows_of(one, "SELECT epoch FROM meta")[0] for one in (address, other)}
+    assert len(epochs) == 2
+
+
+async def tool(*command: str) -> None:
+    """Run a program of PostgreSQL, of the server's version."""
+    done = await trio.run_process(
+        [program(command[0]), *command[1:]], capture_stderr=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 async def test_nothing_of_postgres_is_imported_where_the_log_is_in_sqlite(house: House) -> None:

@@ -1,0 +1,38 @@
+"""Sessions of commands that read or write a whole log, which takes as long as it is large."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Final
+
+import psycopg
+
+from chatd.postgres_store.migrations import all_steps, require_finished_copy, version_of
+from chatd.postgres_store.opening import connected, explained
+from chatd.postgres_store.sessions import LogAddress
+from chatd.store.errors import StoreTooOld, StoreUnavailable
+
+_UNBOUNDED_S: Final = 0.0
+
+
+@contextlib.contextmanager
+def long_session(address: LogAddress) -> "Iterator[psycopg.Connection[Any]]":
+    """A connection whose statements take what they need; what is not committed is gone behind the
+    block."""
+    connection = connected(address, _UNBOUNDED_S)
+    with contextlib.closing(connection), explained(address):
+        connection.execute("SET idle_in_transaction_session_timeout = 0")
+        yield connection
+
+
+def require_log(connection: "psycopg.Connection[Any]", schema: str) -> None:
+    """Raises `StoreUnavailable` where there is no log in the schema, `StoreTooOld` where it is not
+    of the version of this chatd, and `DatabaseUnfit`."""
+    require_finished_copy(connection, schema)
+    found, newest = version_of(connection, schema), all_steps()[-1].version
+    if not found:
+        raise StoreUnavailable(f"There is no log in the schema {schema} of this database.")
+    if found != newest:
+        raise StoreTooOld(
+            f"The schema {schema} has version {found}, and this chatd reads {newest}; start the "
+            "newest one once."
+        )

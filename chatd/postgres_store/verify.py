@@ -1,0 +1,22 @@
+"""`chatd store verify` over PostgreSQL: the full check of a log, whether daemons use it or not.
+
+It reads in one view, and changes nothing.
+"""
+
+from chatd.postgres_store.integrity import faults
+from chatd.postgres_store.long_session import long_session, require_log
+from chatd.postgres_store.recovery import recover
+from chatd.postgres_store.sessions import LogAddress
+from chatd.store.verify import Finding, Verified
+
+
+def verify_postgres_log(address: LogAddress) -> Verified:
+    """Check the log. Blocks as long as reading all takes. Raises `DatabaseUnfit`, `StoreTooOld`,
+    or `StoreUnavailable` where there is none."""
+    with long_session(address) as connection:
+        require_log(connection, address.schema)
+        with connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            findings = tuple(Finding(fault) for fault in faults(connection))
+        recovered = None if findings else recover(connection).recovered
+    return Verified(findings, recovered)
