@@ -92,6 +92,15 @@ def require_sqlite(state: StateConfig, instead: str) -> None:
         raise StartFailedError(ONLY_FILES.format(instead=instead), EXIT_CONFIG)
 
 
+def why_threaded(state: StateConfig) -> str | None:
+    """Why connections with the log's database take a thread each; None where none does."""
+    if keeps_files(state):
+        return None
+    from chatd.postgres_client import WHY_THREADED
+
+    return WHY_THREADED
+
+
 def keeps_files(state: StateConfig) -> bool:
     """Whether the log is in the state directory."""
     return not state.url

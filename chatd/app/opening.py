@@ -19,7 +19,7 @@ from chatd.app.directory import check_directory
 from chatd.app.errors import EXIT_DAMAGED, EXIT_FAILURE, StartFailedError
 from chatd.app.inherited import NOTHING_INHERITED, Inherited, shown_address
 from chatd.app.listen import internal_path, open_internal, open_public
-from chatd.app.logs import open_store_at
+from chatd.app.logs import open_store_at, why_threaded
 from chatd.app.secret import check_reach, secret_for
 from chatd.auth import Revocations, RevocationsUnreadable, read_revocations
 from chatd.config import Config, ServerConfig, state_directory
@@ -27,6 +27,7 @@ from chatd.observe import (
     EventLog,
     ListenersInherited,
     LogLost,
+    PostgresThreaded,
     SnapshotOutdated,
     SnapshotUnusable,
     StoreRecovered,
@@ -165,6 +166,9 @@ def open_store_of(
     event_log.record(
         StoreRecovered(len(recovered.rooms), recovered.message_count, store.epoch, took_ms)
     )
+    reason = why_threaded(config.state)
+    if reason is not None:
+        event_log.record(PostgresThreaded(reason))
     loss = store.loss
     if loss is not None:
         detail = f"{loss.sentence} chatd goes on under a new epoch: clients start over."

@@ -144,9 +144,8 @@ class SqlDirectory:
         """The names of the columns, and the rows, as the server writes them."""
         timeout_ms = max(1, round(self._timeout_s * STATEMENT_PART * 1000))
         await connection.execute(_BEGIN.format(timeout_ms=timeout_ms).encode())
-        raw = psycopg.AsyncRawCursor(connection)
         declare = f"DECLARE chatd_rooms NO SCROLL CURSOR FOR {self._query or DEFAULT_QUERY}"
-        await raw.execute(declare.encode(), [user_id])
+        await connection.execute_raw(declare.encode(), [user_id])
         fetched = await connection.execute(_FETCH.encode())
         result = fetched.pgresult
         assert result is not None

@@ -43,6 +43,7 @@ from chatd.observe.events import (
     LogDisplaced as LogDisplaced,
     LogEvent as LogEvent,
     LogLost as LogLost,
+    PostgresThreaded as PostgresThreaded,
     LogReturned as LogReturned,
     MessageChanged as MessageChanged,
     MessageReceived as MessageReceived,

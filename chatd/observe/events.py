@@ -177,6 +177,14 @@ class StoreRecovered(LogEvent, name="store.recovered", level=Level.INFO):
 
 
 @attrs.frozen
+class PostgresThreaded(LogEvent, name="postgres.threaded", level=Level.WARNING):
+    """The psycopg that is installed is not the one that Trio can wait with (`reason`): each
+    connection has a thread, and takes twice the time; install the version that chatd asks for."""
+
+    reason: str
+
+
+@attrs.frozen
 class LogLost(LogEvent, name="store.lost", level=Level.ERROR):
     """The log is less than it was (`kind`: its end, another log, no log); `proof` is the file that
     shows it. At least so many records and messages are missing; None where that is not known. The

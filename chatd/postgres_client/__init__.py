@@ -1,4 +1,5 @@
-"""PostgreSQL as a client on Trio: connections whose queries wait without a thread, and pools.
+"""PostgreSQL as a client on Trio: connections whose queries wait without a thread
+(or in one, where psycopg is another), and pools.
 
 It knows no chat, no configuration and no log. psycopg is needed, which the extra `chatd[postgres]`
 installs: so nothing imports this package unless PostgreSQL is configured.
@@ -8,8 +9,9 @@ from chatd.postgres_client.address import (
     why_misread as why_misread,
     why_unreached as why_unreached,
 )
-from chatd.postgres_client.connection import (
+from chatd.postgres_client.choice import (
+    WHY_THREADED as WHY_THREADED,
     TrioConnection as TrioConnection,
-    conninfo_of as conninfo_of,
 )
+from chatd.postgres_client.opening import conninfo_of as conninfo_of
 from chatd.postgres_client.pool import Pool as Pool, Unreachable as Unreachable

@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 
 from chatd.chat.backoff import Backoff
 from chatd.postgres_client.address import why_unreached
-from chatd.postgres_client.connection import TrioConnection
+from chatd.postgres_client.choice import TrioConnection
 
 Result = TypeVar("Result")
 Work = Callable[[TrioConnection], Awaitable[Result]]

@@ -24,6 +24,12 @@ sys.modules["psycopg"] = None
 from chatd.cli import main
 main()
 """
+NEWER = """
+import psycopg
+psycopg.__version__ = "3.4.0"
+from chatd.cli import main
+main()
+"""
 IMPORTED = """
 import chatd.app.build, chatd.app.tree, chatd.app.logs, chatd.app.daemon, sys
 print(sorted(name for name in sys.modules if "postgres_" in name or name == "psycopg"))
@@ -214,6 +220,28 @@ async def tool(*command: str) -> None:
         [program(command[0]), *command[1:]], capture_stderr=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+async def test_with_another_psycopg_connections_take_threads_and_keep_all_promises(
+    house: House, postgres: Postgres
+) -> None:
+    address = new_address(postgres)
+    bus = {"CHATD_BUS__URL": address.url, "CHATD_CLUSTER__NODE": "a"}
+    program = (sys.executable, "-c", NEWER, "serve")
+    daemon = await house.start(env=settings(address) | bus, program=program)
+    [event] = daemon.events("postgres.threaded")
+    assert event["reason"] == "psycopg 3.4.0 is not 3.3.x"
+    what = Flood()
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            await flood(daemon.port, what, nursery)
+            await what.reached(60)
+            client = await Client.connect(nursery, daemon.port, token_for(SECRET, "eve", ROOMS))
+            found = await client.ask("chat:search", {"query": "lane", "limit": 3})
+            assert found["ok"] is True, found
+            await daemon.kill()
+            nursery.cancel_scope.cancel()
+    is_kept(address, what)
 
 
 async def test_nothing_of_postgres_is_imported_where_the_log_is_in_sqlite(house: House) -> None:

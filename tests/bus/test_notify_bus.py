@@ -7,6 +7,7 @@ import trio
 from chatd.bus import notify_bus
 from chatd.bus.notify_bus import PAYLOAD_BYTES_MAX, NotifyBus
 from chatd.postgres_client import TrioConnection
+from chatd.postgres_client.threaded import ThreadedConnection
 from tests.bus.listeners import Notes
 from tests.postgres import Postgres
 
@@ -14,10 +15,12 @@ ROOM = "r:sales"
 LONGEST_TOPIC = "r:" + "x" * 128
 
 
+@pytest.mark.parametrize("kind", [TrioConnection, ThreadedConnection])
 async def test_a_notify_is_a_statement_of_its_own_and_nothing_is_left_open(
-    postgres: Postgres,
+    postgres: Postgres, kind: type[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a transaction it would hold a lock of the whole server until the commit."""
+    monkeypatch.setattr(notify_bus, "TrioConnection", kind)
     address = postgres.url("postgres", "postgres") + "&application_name=bus-test"
     bus, notes = NotifyBus(address, "chatd"), Notes()
     async with trio.open_nursery() as nursery:

@@ -3,46 +3,27 @@
 psycopg knows asyncio alone. All that its `AsyncConnection` waits for goes through one method,
 `wait`, which gets a generator: it yields what its socket is to become, and is told what the socket
 is. So one method is replaced. That method and the generator are half private: the minor version of
-psycopg is pinned, and the tests hold it to what is used here.
+psycopg is pinned, and the tests hold it to what is used here. Where it is not as expected, a thread
+for each connection waits (`threaded`, `choice`).
 
 Measured: 0.45 ms a query, where a thread with psycopg's blocking connection took 0.93 ms.
 """
 
-import threading
-from typing import Any, Final, Self, TypeVar
+from collections.abc import Sequence
+from typing import Any, Self, TypeVar
 
-import attrs
 import psycopg
 import trio
-from psycopg.abc import PQGen
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.abc import PQGen, QueryNoTemplate
 from psycopg.waiting import Ready, Wait
+
+from chatd.postgres_client.notifications import hand_on
+from chatd.postgres_client.opening import opened_in_thread
 
 Result = TypeVar("Result")
 
-CONNECT_S: Final = 4
-"""Whole seconds in which a connection is to be opened, for each host of the address."""
-_USUAL: Final = {
-    "application_name": "chatd",
-    # A peer that went away without a word is noticed within a minute.
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "30000",
-}
-"""What an address may say otherwise."""
-_NEEDED: Final = {"connect_timeout": str(CONNECT_S), "client_encoding": "UTF8"}
 
-
-def conninfo_of(address: str) -> str:
-    """What libpq is given to connect with the database at `address`: it holds the password. Raises
-    `psycopg.ProgrammingError` where the address cannot be read."""
-    said = conninfo_to_dict(address)
-    usual = {name: value for name, value in _USUAL.items() if name not in said}
-    return make_conninfo(address, **usual, **_NEEDED)
-
-
-class TrioConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
+class DrivenConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
     """A connection for one task at a time, whose statements are committed one by one.
 
     What is cancelled while it waits leaves the connection in the middle of an answer: it is closed
@@ -57,14 +38,7 @@ class TrioConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
 
         A pooler may give each transaction another session of the server, so nothing is prepared.
         """
-        opening = _Opening(address)
-        try:
-            await trio.to_thread.run_sync(opening.run, abandon_on_cancel=True, limiter=threads)
-        except trio.Cancelled:
-            opening.abandon()
-            raise
-        assert opening.opened is not None
-        return await cls.adopt(opening.opened)
+        return await cls.adopt(await opened_in_thread(address, threads))
 
     @classmethod
     async def adopt(cls, opened: "psycopg.Connection[Any]") -> Self:
@@ -74,6 +48,13 @@ class TrioConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
         connection.prepare_threshold = None
         await connection.set_autocommit(True)
         return connection
+
+    async def execute_raw(
+        self, query: QueryNoTemplate, parameters: Sequence[object]
+    ) -> psycopg.AsyncCursor[tuple[Any, ...]]:
+        """As `execute`, of a statement that is written as the server takes it ($1)."""
+        cursor = psycopg.AsyncRawCursor(self)
+        return await cursor.execute(query, parameters)
 
     async def wait(
         self,
@@ -94,39 +75,11 @@ class TrioConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
         """Wait until the server says something while nothing is asked, and hand notifications to
         `add_notify_handler`'s callbacks. A cancel leaves the connection as it is. Raises
         `psycopg.Error` where it is lost."""
-        await trio.lowlevel.wait_readable(self.pgconn.socket)
-        self.pgconn.consume_input()
-        while (one := self.pgconn.notifies()) is not None:
-            assert self.pgconn.notify_handler is not None
-            self.pgconn.notify_handler(one)
+        await hand_on(self.pgconn)
 
     def drop(self) -> None:
         """Close the connection at once; it may be closed already."""
         self.pgconn.finish()
-
-
-@attrs.define(eq=False)
-class _Opening:
-    """A connection that is being opened by a thread, for which the task may not wait any more."""
-
-    _address: str = attrs.field(repr=False)
-    opened: "psycopg.Connection[Any] | None" = attrs.field(init=False, default=None)
-    _is_abandoned: bool = attrs.field(init=False, default=False)
-    _lock: threading.Lock = attrs.field(init=False, factory=threading.Lock)
-
-    def run(self) -> None:
-        opened = psycopg.connect(conninfo_of(self._address))
-        with self._lock:
-            if self._is_abandoned:
-                opened.close()
-            else:
-                self.opened = opened
-
-    def abandon(self) -> None:
-        with self._lock:
-            self._is_abandoned = True
-            if self.opened is not None:
-                self.opened.close()
 
 
 async def _driven(gen: PQGen[Result], fd: int) -> Result:
