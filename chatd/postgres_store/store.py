@@ -29,7 +29,6 @@ from chatd.store.lock import LOCK_NAME, DirectoryLock
 from chatd.store.log_file import LOG_NAME, unavailable
 from chatd.store.loss import Loss
 from chatd.store.opened_store import OpenedStore
-from chatd.store.opening import make_directory
 from chatd.store.recovery import Recovered
 from chatd.store.retention import Keep, Surplus
 from chatd.store.snapshots import (
@@ -43,6 +42,7 @@ from chatd.store.snapshots import (
     remove_all,
     write_snapshot,
 )
+from chatd.store.state_directory import locked_to_open
 
 REREAD_TRIES: Final = 20
 REREAD_AGAIN_S: Final = 0.5
@@ -163,12 +163,7 @@ def open_postgres_store(
 
     Raises `StoreUnavailable`, `StoreLocked`, `DatabaseUnfit`.
     """
-    try:
-        make_directory(directory)
-        lock = DirectoryLock.acquire(directory)
-    except OSError as error:
-        raise unavailable(directory, error) from error
-    try:
+    with locked_to_open(directory) as lock:
         opened = open_log(address, (clock or Clock()).wall_ms())
         try:
             found = newest_snapshot(directory, opened.log.epoch, 0)
@@ -176,6 +171,3 @@ def open_postgres_store(
             opened.connection.close()
             raise unavailable(directory, error) from error
         return PostgresStore(directory, lock, opened, found)
-    except BaseException:
-        lock.release()
-        raise

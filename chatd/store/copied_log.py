@@ -29,13 +29,13 @@ from chatd.store.log_file import (
 )
 from chatd.store.loss import find_loss
 from chatd.store.mark import MARK_NAME, MarkDamagedError, read_mark
-from chatd.store.opening import make_directory
 from chatd.store.preparation import COPYING_NAME
 from chatd.store.recovery import recover
 from chatd.store.replacement import require_in_place
 from chatd.store.rows import LAST_REV, LAST_SEQ
 from chatd.store.search_index import renew_form
 from chatd.store.snapshots import furthest, newest_snapshot, snapshots_of
+from chatd.store.state_directory import make_directory
 
 _WITHOUT_POSITION: Final = f"snapshot-{0:020}-"
 # What is of a message that is not there is left out.

@@ -1,8 +1,6 @@
 """Opening a state directory: from a path to a store that is locked, checked and up to date."""
 
 import contextlib
-import errno
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -12,13 +10,12 @@ from pathlib import Path
 import trio
 
 from chatd.chat.commits import StoreClosed
-from chatd.files import sync_directory
 from chatd.observe.clock import Clock
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.errors import StoreLocked
 from chatd.store.lock import LOCK_NAME, DirectoryLock
 from chatd.store.log import Log
-from chatd.store.log_file import LOG_NAME, explained, unavailable
+from chatd.store.log_file import LOG_NAME, explained
 from chatd.store.mark import MARK_NAME
 from chatd.store.open_files import OpenFiles
 from chatd.store.preparation import PreparedLog, prepare_log
@@ -27,6 +24,7 @@ from chatd.store.readers import LogReaders
 from chatd.store.recovery import Recovered, recover
 from chatd.store.retention import Keep, Surplus
 from chatd.store.snapshots import Snapshot, remove_all, write_snapshot
+from chatd.store.state_directory import locked_to_open
 from chatd.store.writer import LogWriter
 
 READER_THREADS = 4  # reads of history at once; more wait their turn
@@ -199,25 +197,6 @@ def open_store(
     """
     path = directory / LOG_NAME
     connect = partial(connect_to_write, path, Durability(durability))
-    try:
-        make_directory(directory)
-        lock = DirectoryLock.acquire(directory)
-    except OSError as error:
-        raise unavailable(directory, error) from error
-    try:
-        with explained(path):
-            prepared = prepare_log(directory, connect, (clock or Clock()).wall_ms())
-            return Store(path, connect, lock, prepared)
-    except BaseException:
-        lock.release()
-        raise
-
-
-def make_directory(directory: Path) -> None:
-    """Make a state directory where there is none, for its user alone. Raises `OSError`."""
-    if directory.is_dir():
-        return
-    if directory.exists():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(directory))
-    directory.mkdir(mode=0o700, parents=True)
-    sync_directory(directory.parent)
+    with locked_to_open(directory) as lock, explained(path):
+        prepared = prepare_log(directory, connect, (clock or Clock()).wall_ms())
+        return Store(path, connect, lock, prepared)

@@ -24,9 +24,9 @@ from chatd.store.log_file import (
     keep_copies_on_disk,
     require_whole_or_absent,
 )
-from chatd.store.opening import make_directory
 from chatd.store.recovery import Recovered, recover
 from chatd.store.replacement import put_in_place, restored_path
+from chatd.store.state_directory import make_directory
 
 _UNFINISHED_NAME = f"{LOG_NAME}.restoring"
 
