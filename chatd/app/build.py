@@ -18,8 +18,7 @@ from chatd.app.ages import Ages, evidence_of
 from chatd.app.answering import build_answering, configured_databases
 from chatd.app.damage import DamageFound
 from chatd.app.disk_space import DiskSpace
-from chatd.app.fan_out import build_fan_out
-from chatd.app.logs import ledger_of, members_of, traces_in
+from chatd.app.logs import life_in, traces_in
 from chatd.app.running_directory import RunningDirectory
 from chatd.app.secret import key_set_place, make_keys, make_verifier
 from chatd.app.status import (
@@ -27,6 +26,7 @@ from chatd.app.status import (
     DatabasesAway,
     DatabasesStarting,
     SilentActors,
+    life_conditions,
     storage_conditions,
 )
 from chatd.app.upkeep import Upkeep
@@ -165,6 +165,7 @@ class Parts:
         self._times = times or MessageTimes()
         self.store = store
         self.log = log
+        self.life = life_in(store)
         self._damage = DamageFound(event_log, store.damaged)
         store.readers.witness = self._damage
         self._cors = settings.cors_policy(config)
@@ -248,8 +249,8 @@ class Parts:
             self._event_log,
             self.signals,
         )
-        if self.answering.elsewhere is not None:
-            ending.tell(self.answering.elsewhere, self.answering.service)
+        if self.life is not None:
+            self.life.adopted = self.answering.service.adopt
         self.effects = ChatEffects(
             self.publisher,
             self.timelines,
@@ -530,6 +531,7 @@ class Parts:
         self.status = DaemonStatus(self.clients)
         for condition in (
             *storage_conditions(self.log, self._damage, self.disk),
+            *(life_conditions(self.life) if self.life is not None else ()),
             self.silent_actors,
             OneCondition(conditions.KEYS_UNAVAILABLE, self._why_no_keys),
             OneCondition(conditions.DIRECTORY_UNAVAILABLE, self.directory.why_unavailable),

@@ -66,6 +66,21 @@ async def why_bus_fails(url: str) -> str | None:
     return told[0]
 
 
+def place_of_bus(url: str) -> str:
+    """Where a bus is, without who comes there, so that nodes can be told apart whose buses differ.
+    Empty where there is none."""
+    if not url:
+        return ""
+    if _is_redis(url):
+        redis = RedisAddress.read(url)
+        return f"redis://{redis.path or redis.place}/{redis.database}"
+    from psycopg.conninfo import conninfo_to_dict
+
+    parts = conninfo_to_dict(url)
+    host, port = (parts.get(name) or usual for name, usual in (("host", ""), ("port", "5432")))
+    return f"postgresql://{host}:{port}/{parts.get('dbname') or ''}"
+
+
 class _Nobody:
     """Who listens to nothing."""
 

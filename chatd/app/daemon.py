@@ -69,7 +69,7 @@ async def serve(
     """Serve until a signal ends it; whether everything ended by itself within the drain's time.
     `on_ready` is told the state of the page."""
     config, store = opened.config, opened.store
-    event_log = metrics = Metrics(configuration.log)
+    event_log = metrics = Metrics(configuration.log, config.cluster.node)
     tap = EventTap(metrics, configuration.log)
     writer = log_of(store, metrics.committed, metrics.synced)
     parts = Parts(
@@ -224,6 +224,9 @@ async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
     parts.answering.is_over.set()
     await parts.snapshots.write()  # with all users present: they have their grace at the next start
     parts.listener.sever_strangers(but_answered=True)
+    if parts.life is not None:
+        rooms = {room for room, _ in parts.effects.in_rooms()}
+        parts.life.end_with({room: parts.timelines.last_seq(room) for room in rooms})
     for session in list(sessions.by_sid.values()):
         session.end(DisconnectReason.SERVER_SHUTDOWN)
     parts.listener.stop_accepting()

@@ -88,6 +88,10 @@ def _of_disk(read: Callable[[Found], Values]) -> Read:
     return lambda parts: () if parts.disk.last is None else read(parts.disk.last)
 
 
+def _nodes_alive(parts: Parts) -> Values:
+    return () if parts.life is None else _one(sum(node.is_alive for node in parts.life.nodes))
+
+
 def _of_databases(read: Callable[[McpDatabase], float]) -> Read:
     def rooms(parts: Parts) -> Iterable[tuple[tuple[str, ...], float]]:
         for room, database in parts.answering.databases.items():
@@ -220,6 +224,12 @@ GAUGES: Final = (
         "disk_size_bytes",
         "Bytes of that disk.",
         _of_disk(lambda found: _one(found.size)),
+    ),
+    _gauge(
+        "nodes_alive",
+        "Nodes that share the log and were alive at the last look, with this one; no series where "
+        "the log is in SQLite.",
+        _nodes_alive,
     ),
     _gauge(
         "tasks",

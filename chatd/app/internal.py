@@ -1,9 +1,9 @@
 """The internal listener of a daemon."""
 
 from collections.abc import Mapping
-from functools import partial
 
 from chatd.app.build import Parts
+from chatd.app.cluster import CLUSTER_PATH, cluster_route
 from chatd.app.gauges import show_gauges
 from chatd.app.hosts import is_loopback
 from chatd.config import Config
@@ -20,8 +20,8 @@ from chatd.service.admin_routes import AdminRoutes
 def build_internal(
     config: Config, parts: Parts, metrics: Metrics, tap: EventTap
 ) -> InternalListener:
-    """The listener for `/livez`, `/readyz` and `/metrics` of these parts, and, where it is a
-    socket, for `chatd admin`."""
+    """The listener for `/livez`, `/readyz`, `/metrics` and `/cluster` of these parts, and, where it
+    is a socket, for `chatd admin`."""
     show_gauges(parts, metrics)
     host = config.server.internal.rpartition(":")[0].strip("[]")
     is_private = not host or config.server.internal_admin
@@ -31,7 +31,10 @@ def build_internal(
             metrics.render,
             CONTENT_TYPE,
             is_loopback=is_loopback(host),
-            more=partial(_admin, parts, tap) if is_private else lambda _cors: {},
+            more=lambda cors: {
+                CLUSTER_PATH: cluster_route(config, parts, cors),
+                **(_admin(parts, tap, cors) if is_private else {}),
+            },
         ),
         body_timeout_s=config.server.head_timeout_s,
         report_fault=lambda fault: metrics.record(InternalError.of("internal", fault)),

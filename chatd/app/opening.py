@@ -160,7 +160,7 @@ def open_store_of(
     """
     began_s = time.perf_counter()
     state_dir = state_directory(config, environment, Path.cwd())
-    store = open_store_at(state_dir, config.state, clock, config.cluster.node)
+    store = open_store_at(state_dir, config, clock)
     recovered = store.recovered
     took_ms = (time.perf_counter() - began_s) * 1000
     event_log.record(

@@ -2,7 +2,7 @@
 them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import trio
@@ -25,11 +25,20 @@ from chatd.observe.conditions import (
 )
 from chatd.service.clients import Clients
 
+if TYPE_CHECKING:
+    from chatd.postgres_store.life import Life
+
 STARTING = "The port is not open yet."
 DRAINING = "The daemon is about to end and takes nobody in."
 NOT_STORED = "The log took nothing of the last commit: no message is accepted."
 DAMAGED = "Some of the log cannot be read, and is passed over; run chatd store verify to see what."
 NOT_READ = "The disk did not give what was last read from the log."
+CLOCK_OFF_S = 5.0
+"""Seconds between two clocks that people notice when they compare times."""
+CLOCK_OFF = (
+    "The clock of this machine is {:.0f} s {} that of the database; have both set by NTP. Messages "
+    "keep their order, but their times are those of the node that took them."
+)
 DATABASE_STARTING = "The server of this database is being started; questions wait for it."
 
 
@@ -97,6 +106,19 @@ def storage_conditions(log: LogKeeper, damage: DamageFound, disk: DiskSpace) -> 
         conditions.STORAGE_READ_ERROR, lambda: NOT_READ if damage.is_failing else None
     )
     yield OneCondition(conditions.DISK_LOW, disk.why_low)
+
+
+def life_conditions(life: "Life") -> Iterable[Condition]:
+    """What may be amiss with a node whose log is in PostgreSQL."""
+
+    def why_clock_off() -> str | None:
+        off_s = life.clock_off_s
+        if abs(off_s) < CLOCK_OFF_S:
+            return None
+        return CLOCK_OFF.format(abs(off_s), "ahead of" if off_s > 0 else "behind")
+
+    yield OneCondition(conditions.LOG_UNREACHABLE, lambda: life.why_lost)
+    yield OneCondition(conditions.CLOCK_OFF, why_clock_off)
 
 
 @attrs.frozen

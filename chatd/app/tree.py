@@ -6,6 +6,7 @@
         writer, messages
       bus, fan-out            of a node that shares its log: what the others have committed
       keys                    reads the key set of whoever signs tokens
+      life                    that of a node whose log is in PostgreSQL
       presence, typing
       databases               the sessions with the db-mcp of each room, under a supervisor for
                               each, once the port is open: to import what speaks MCP takes a second
@@ -89,6 +90,17 @@ def supervise(
                 ]
             ),
             Child("keys", partial(_ready, parts.key_source.run)),
+            *(
+                []
+                if parts.life is None
+                else [
+                    Child(
+                        "life",
+                        partial(_ready, partial(_live, parts, event_log)),
+                        restart=Restart.TRANSIENT,
+                    )
+                ]
+            ),
             Child("presence", partial(_ready, partial(_presence, parts))),
             Child("typing", partial(_ready, partial(_typing, parts))),
             *(
@@ -201,6 +213,12 @@ class _Messages:
             if known < last_rev:
                 for change in await parts.store.readers.changes(room, known, last_rev):
                     parts.publisher.publish_change(change)
+
+
+async def _live(parts: Parts, event_log: EventLog) -> None:
+    """Be alive among the nodes that share the log, until this one leaves them."""
+    assert parts.life is not None
+    await parts.life.run(event_log, lambda: parts.clients.count, parts.clock)
 
 
 async def _presence(parts: Parts) -> None:

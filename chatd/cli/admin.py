@@ -91,6 +91,34 @@ def _rooms(answer: Any) -> Iterator[str]:
 
 @admin.command()
 @_asking
+def cluster(config_path: Path | None, state_dir: str | None, as_json: bool) -> None:
+    """List the nodes that share the log with the daemon."""
+    _tell(_ask(config_path, state_dir, "/cluster"), as_json, _cluster)
+
+
+def _cluster(answer: Any) -> Iterator[str]:
+    yield from _table(
+        ("node", "version", "sockets", "alive", "since", "bus"),
+        [
+            (
+                f"{one['name'] or '-'}{' (this one)' if one['isThis'] else ''}",
+                one["version"],
+                one["sockets"],
+                "yes" if one["isAlive"] else "no",
+                one.get("startedAt") or "-",
+                one["bus"] or "-",
+            )
+            for one in answer["nodes"]
+        ],
+    )
+    log = answer["log"]
+    version = "" if log["schemaVersion"] is None else f" of schema version {log['schemaVersion']}"
+    reached = "" if log["isReached"] else "; it cannot be reached, and this is what was last seen"
+    yield f"The log is in {log['kind']}{version}, with the epoch {log['epoch']}{reached}."
+
+
+@admin.command()
+@_asking
 def users(config_path: Path | None, state_dir: str | None, as_json: bool) -> None:
     """List the users who are connected."""
     _tell(_ask(config_path, state_dir, "/admin/users"), as_json, _users)

@@ -432,6 +432,14 @@ class ClusterConfig:
         "each node. Empty: there is one node, and ids begin with no name.",
         "By it a proxy sends each request to the node that has the session, without a cookie.",
     )
+    dead_after_s: float = key(
+        10.0,
+        Seconds(least=1.0),
+        "How long PostgreSQL hears nothing of a node before the others may take it for dead; one "
+        "whose process ends is dead at once.",
+        "A hiccup of the network ends no life, and the users of a node that hangs are away before "
+        "long.",
+    )
 
 
 @attrs.frozen

@@ -109,6 +109,8 @@ COUNTED: Final[Mapping[type[LogEvent], Count]] = {
         ("connection_id", "outcome"),
     ),
     events.ActorCrashed: Count("actor_crashes", "Actors that raised.", ("actor",)),
+    events.LifeLost: Count("life_lost", "How often the session that this node lives by was lost."),
+    events.NodeReaped: Count("reaped_nodes", "Dead nodes whose users this node saw to."),
     events.StoreFailed: Count("store_failures", "What the disk did not take.", ("code",)),
     events.ReadFailed: Count("store_reads_failed", "Reads of the log that failed."),
     events.RowDamaged: Count("rows_damaged", "Rows of the log that cannot be read, each once."),

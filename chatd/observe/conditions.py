@@ -46,6 +46,13 @@ STORAGE_ERROR: Final = ConditionKind(
     "no message is accepted: the log took nothing of the last commit, or a file of it is gone",
     is_public=True,
 )
+LOG_UNREACHABLE: Final = ConditionKind(
+    "log_unreachable",
+    Gravity.OUT_OF_SERVICE,
+    "the database of the log cannot be reached, or has taken this node for dead: no message is "
+    "accepted until it comes back, by itself",
+    is_public=True,
+)
 ACTOR_SILENT: Final = ConditionKind(
     "actor_silent",
     Gravity.OUT_OF_SERVICE,
@@ -71,6 +78,12 @@ DISK_LOW: Final = ConditionKind(
     "less is free on the disk of the state directory than `[state] min_free_bytes`: make room "
     "before messages are refused",
     is_public=True,
+)
+CLOCK_OFF: Final = ConditionKind(
+    "clock_off",
+    Gravity.DEGRADED,
+    "the clock of this machine is 5 s or more off that of the database of the log: the times of "
+    "messages differ from node to node, their order does not",
 )
 KEYS_UNAVAILABLE: Final = ConditionKind(
     "keys_unavailable",
@@ -107,10 +120,12 @@ KINDS: Final = (
     STARTING,
     DRAINING,
     STORAGE_ERROR,
+    LOG_UNREACHABLE,
     ACTOR_SILENT,
     STORAGE_DAMAGED,
     STORAGE_READ_ERROR,
     DISK_LOW,
+    CLOCK_OFF,
     KEYS_UNAVAILABLE,
     DIRECTORY_UNAVAILABLE,
     BUS_DOWN,

@@ -626,6 +626,40 @@ class ActorCrashed(LogEvent, name="actor.crashed", level=Level.ERROR, is_cheap=T
 
 
 @attrs.frozen
+class LifeLost(LogEvent, name="node.lost", level=Level.WARNING):
+    """The session that this node lives by is lost; other nodes may take it for dead. `node_id` is
+    the number of its life."""
+
+    node_id: int
+    reason: str
+
+
+@attrs.frozen
+class LifeResumed(LogEvent, name="node.resumed", level=Level.INFO):
+    """The node is alive again."""
+
+    node_id: int
+
+
+@attrs.frozen
+class LifeBegunAnew(LogEvent, name="node.renewed", level=Level.WARNING):
+    """Other nodes have taken this one for dead: it begins anew, under another number."""
+
+    node_id: int
+
+
+@attrs.frozen
+class NodeReaped(LogEvent, name="node.reaped", level=Level.WARNING):
+    """Another node is dead: its users are away since it was last heard (`members`, one for each
+    room of each), and this node ends the answers that it left open."""
+
+    node: str
+    node_id: int
+    members: int
+    answers: int
+
+
+@attrs.frozen
 class StoreFailed(
     LogEvent, name="store.failed", level=Level.ERROR, is_cheap=True, alike_by=("code", "detail")
 ):

@@ -18,7 +18,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
@@ -106,12 +106,30 @@ class _Reading(Collector):
         return kind(one.name, one.doc, labels=one.labels)
 
 
-class Metrics:
-    """Counts events and hands them to the log; `show` adds what is read at each scrape."""
+class _OfNode(CollectorRegistry):
+    """What is in a registry, with the name of the node on each series."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, registry: CollectorRegistry, node: str) -> None:
+        super().__init__()
+        self._of = registry
+        self._label = {"node": node}
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._of.collect():
+            family.samples = [
+                one._replace(labels={**self._label, **one.labels}) for one in family.samples
+            ]
+            yield family
+
+
+class Metrics:
+    """Counts events and hands them to the log; `show` adds what is read at each scrape. Where the
+    node has a name, each series has it in the label `node`."""
+
+    def __init__(self, log: EventLog, node: str = "") -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each, of no use
         self._log = log
+        self._node = node
         self._registry = CollectorRegistry()
         self._series = {
             kind: (_SummedSeries if counted.sums else _Series)(counted, self._registry)
@@ -191,4 +209,6 @@ class Metrics:
 
     def render(self) -> bytes:
         """All of it, as Prometheus reads it; see `CONTENT_TYPE`."""
-        return generate_latest(self._registry)
+        return generate_latest(
+            _OfNode(self._registry, self._node) if self._node else self._registry
+        )

@@ -26,19 +26,15 @@ class Unfit(enum.StrEnum):
     SCHEMA_FOREIGN = "schema_foreign"
     SCHEMA_TOO_NEW = "schema_too_new"
     SCHEMA_IN_USE = "schema_in_use"
-    SCHEMA_NOT_EMPTY = "schema_not_empty"
-    COPY_UNFINISHED = "copy_unfinished"
+    NODE_NAME_IN_USE = "node_name_in_use"
+    BUS_DIFFERS = "bus_differs"
 
 
 _MAY_PASS: Final = frozenset(
-    {
-        Unfit.UNREACHABLE,
-        Unfit.READ_ONLY,
-        Unfit.SCHEMA_IN_USE,
-        Unfit.SCHEMA_NOT_EMPTY,
-        Unfit.COPY_UNFINISHED,
-    }
+    {Unfit.UNREACHABLE, Unfit.READ_ONLY, Unfit.SCHEMA_IN_USE, Unfit.NODE_NAME_IN_USE}
 )
+_KEYS: Final = {Unfit.NODE_NAME_IN_USE: "[cluster] node", Unfit.BUS_DIFFERS: "[bus] url"}
+"""What of the configuration is amiss, where it is not the address of the database."""
 
 
 class DatabaseUnfit(StoreError):
@@ -48,7 +44,7 @@ class DatabaseUnfit(StoreError):
         self.code = code
         self.sentence = sentence if sentence[-1] in ".?" else f"{sentence}."
         self.exit_code = EXIT_FAILURE if code in _MAY_PASS else EXIT_CONFIG
-        super().__init__(f"[state] url ({code}): {self.sentence}")
+        super().__init__(f"{_KEYS.get(code, '[state] url')} ({code}): {self.sentence}")
 
 
 class NodeReplaced(StoreError):

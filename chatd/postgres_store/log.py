@@ -4,6 +4,9 @@
 A batch that is in doubt ends this child where it turns out that it was carried out: the messages
 actor, which goes with it, begins again with what the log holds. Until that is known nothing else is
 written, and who sends gets `storage_error` at once.
+
+A node with a name that another one has taken for dead begins another life (`Life`): this child ends
+then too, and goes on with the next life. A node without a name is replaced for good.
 """
 
 import contextlib
@@ -15,6 +18,7 @@ import trio
 from chatd.chat.commits import CommitFailed, CommitOutcome, StoreClosed
 from chatd.chat.records import Message, Record
 from chatd.postgres_store.errors import CommitsLost, NodeReplaced
+from chatd.postgres_store.life import Life
 from chatd.postgres_store.opening import OpenedLog
 from chatd.postgres_store.retention import FIND, REMOVE, REMOVE_OLD_AUDIT
 from chatd.postgres_store.rows import message
@@ -26,6 +30,15 @@ from chatd.store.retention import Keep, Surplus, finding_surplus
 from chatd.wire.codes import Code
 
 IN_DOUBT: Final = "it is not known yet whether the database has an earlier batch"
+BETWEEN_LIVES: Final = "the other nodes have taken this one for dead: it begins anew"
+REPLACED: Final = "Another chatd has taken over the log: this one writes nothing any more."
+
+
+class _BetweenLives(CommitFailed):
+    """A life of this node is over, and the log goes on with the next one."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.STORAGE_ERROR, BETWEEN_LIVES)
 
 
 class PostgresLog:
@@ -36,10 +49,16 @@ class PostgresLog:
         opened: OpenedLog,
         committed: Callable[[float], None] = lambda _took_s: None,
         index: SearchIndex | None = None,
+        life: Life | None = None,
     ) -> None:
         """`committed` gets the seconds that each commit took. Without an `index` of the search
-        none is kept."""
+        none is kept. Without a `life` the node has one alone."""
         self._writer = LogWriter(opened)
+        self._life = life
+        if life is not None:
+            life.changed = self._life_changed
+        self._is_between_lives = False
+        self._begun = trio.Event()  # the next life
         self._index = index
         self._committed = committed
         self._turn = trio.Lock()
@@ -51,23 +70,47 @@ class PostgresLog:
         self._asked = Asked()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Find out what became of batches that are in doubt, until cancelled. Raises
-        FailedCommitFound, NodeReplaced, CommitsLost."""
+        """Find out what became of batches that are in doubt, until cancelled, or until the life of
+        this node is over. Raises FailedCommitFound, NodeReplaced, CommitsLost."""
+        if self._is_between_lives:
+            await self._begin_anew()
         with contextlib.suppress(FailedCommitFound):  # whoever begins after this reads the log
             await self._settle()
         if self._index is not None:
             with contextlib.suppress(CommitFailed):  # the next step fails too, and is reported
                 await self._index.renew_form()
         task_status.started()
-        while True:
+        while not self._is_between_lives:
             await self._doubted.wait()
-            await self._settle()
+            if not self._is_between_lives:
+                await self._settle()
+        await self._turn.acquire()  # what was asked before has its answer
+        self._turn.release()
 
     async def _settle(self) -> None:
-        async with self._turn:
-            with self._noting_its_end():
-                await self._writer.settled()
         self._doubted = trio.Event()
+        with contextlib.suppress(_BetweenLives):
+            async with self._turn:
+                with self._noting_its_end():
+                    await self._writer.settled()
+
+    async def _begin_anew(self) -> None:
+        await self._begun.wait()
+        async with self._turn:
+            self._writer.begin_anew()
+        self._begun = trio.Event()
+        self._is_between_lives = False
+
+    def _life_changed(self) -> None:
+        """Another life of this node has begun, or another chatd has the log."""
+        assert self._life is not None
+        if not self._life.name:
+            self._ended = NodeReplaced(REPLACED)
+            self.is_failing = True
+        elif self._writer.is_of_past_life:
+            self._is_between_lives = True
+            self._begun.set()
+        self._doubted.set()
 
     async def commit(self, records: Sequence[Record]) -> CommitOutcome:
         """As `LogWriter.commit`. Raises StoreClosed at the end."""
@@ -77,6 +120,7 @@ class PostgresLog:
         try:
             with self._asking(), self._noting_its_end():
                 async with self._turn:
+                    self._check_life()  # it may have ended meanwhile
                     outcome = await self._writer.commit(records)
         except CommitFailed:
             self.is_failing = True
@@ -136,6 +180,7 @@ class PostgresLog:
         StoreClosed."""
         with self._asking(), self._noting_its_end():
             async with self._turn:
+                self._check_life()
                 return await self._writer.run(statement, parameters)
 
     def waits_s(self, now_s: float) -> float:
@@ -154,8 +199,14 @@ class PostgresLog:
         self._is_closed = True
         with trio.move_on_after(timeout_s) as scope:
             await self._turn.acquire()
+            if self._life is not None:
+                await self._life.leave()
         self._writer.close()
         return not scope.cancelled_caught
+
+    def _check_life(self) -> None:
+        if self._is_between_lives:
+            raise _BetweenLives
 
     @contextlib.contextmanager
     def _noting_its_end(self) -> Iterator[None]:
@@ -164,8 +215,13 @@ class PostgresLog:
         if self._ended is not None:
             raise self._ended
         try:
+            self._check_life()
             yield
         except (NodeReplaced, CommitsLost) as ended:
+            if isinstance(ended, NodeReplaced) and self._life is not None and self._life.name:
+                self._is_between_lives = True
+                self._doubted.set()
+                raise _BetweenLives from None
             self._ended = ended
             self.is_failing = True
             self._doubted.set()

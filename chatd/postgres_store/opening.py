@@ -15,11 +15,11 @@ from typing import Any, Final
 import attrs
 import psycopg
 
-from chatd import __version__
 from chatd.observe.ids import new_uuid
 from chatd.postgres_client import why_misread, why_unreached
 from chatd.postgres_store.errors import DatabaseUnfit, Unfit
-from chatd.postgres_store.migrations import migrate, require_finished_copy, version_of
+from chatd.postgres_store.lives import begin_life, connect_for_life
+from chatd.postgres_store.migrations import migrate, version_of
 from chatd.postgres_store.recovery import RecoveredLog, recover
 from chatd.postgres_store.requirements import ServerFacts, why_unfit
 from chatd.postgres_store.sessions import LOCK_CLASS, STATEMENT_S, LogAddress, connect
@@ -51,26 +51,34 @@ SESSION: Final = """
 """
 _TAKE: Final = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
 _SHARE: Final = "SELECT pg_try_advisory_lock_shared(%s, hashtext(%s))"
-# None is alive: this node has the log alone. Its ledger says where members have left then.
-_END_LIVES: Final = """
-    WITH ended AS (DELETE FROM nodes)
-    UPDATE members SET stays = '{}', version = pg_current_xact_id()::text::bigint
-    WHERE stays <> '{}'
-"""
-_BEGIN_LIFE: Final = "INSERT INTO nodes (name, version) VALUES (%s, %s) RETURNING node_id"
-_CLAIM_ANSWERS: Final = "SELECT claim_answers(%s)"
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen
+class LifeBegun:
+    """The connection that a node lives by, and which session of the server that is."""
+
+    connection: "psycopg.Connection[Any]"
+    session: tuple[int, datetime]
+
+
+@attrs.define(eq=False)
 class OpenedLog:
     """A log that is this node's: the connection that holds its lock, and which session of the
-    server that is; the number of this life of the node; what the log held."""
+    server that is; the number of this life of the node, which is another one once `Life` has begun
+    anew; what the log held; how the node lives."""
 
     address: LogAddress
     connection: "psycopg.Connection[Any]"
     session: tuple[int, datetime]
     node_id: int
     log: RecoveredLog
+    life: LifeBegun | None = None
+
+    def close(self) -> None:
+        """Close what is still open of it."""
+        self.connection.close()
+        if self.life is not None:
+            self.life.connection.close()
 
 
 def open_log(address: LogAddress, now_ms: int) -> OpenedLog:
@@ -123,20 +131,15 @@ def _opened(address: LogAddress, connection: "psycopg.Connection[Any]", now_ms: 
             f"The user of the database may not read and write the table {row[0]} of the schema "
             f"{schema}; let its owner grant SELECT, INSERT, UPDATE and DELETE on all its tables.",
         )
-    if not address.node:
-        connection.execute(_END_LIVES)
-    [(node_id,)] = connection.execute(_BEGIN_LIFE, (address.node, __version__))
-    connection.execute(_CLAIM_ANSWERS, (node_id,))
     [session] = connection.execute(SESSION)
-    return OpenedLog(address, connection, session, node_id, recover(connection, node_id))
-
-
-def require_fit(address: LogAddress, connection: "psycopg.Connection[Any]") -> None:
-    """Raises DatabaseUnfit unless the database may have a log, and `psycopg.Error`."""
-    facts = _facts(address, connection)
-    unfit = why_unfit(facts, address.schema, needs_fsync=address.is_synced)
-    if unfit is not None:
-        raise unfit
+    living = connect_for_life(address)
+    try:
+        life = LifeBegun(living, *living.execute(SESSION))
+        node_id = begin_life(address, living)
+        return OpenedLog(address, connection, session, node_id, recover(connection), life)
+    except BaseException:
+        living.close()
+        raise
 
 
 def _facts(address: LogAddress, connection: "psycopg.Connection[Any]") -> ServerFacts:

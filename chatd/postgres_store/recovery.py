@@ -24,12 +24,10 @@ _ROOMS: Final = "SELECT connection_id, room_id, last_seq, forgotten_seq, last_re
 _MEMBERS: Final = f"""
     SELECT r.connection_id, m.user_id, {MEMBER_COLUMNS} FROM members m JOIN rooms r USING (room_id)
 """
-_OPEN_ANSWERS: Final = """
+OPEN_ANSWERS: Final = """
     SELECT a.question_id, a.answer_id, r.connection_id, a.user_id, a.thread_id, a.opened_ms,
            a.is_to_read, a.address
-    FROM answers a JOIN rooms r USING (room_id)
-    WHERE a.state IS NULL AND a.node_id IS NOT DISTINCT FROM coalesce(%s, a.node_id)
-    ORDER BY a.opened_ms
+    FROM answers a JOIN rooms r USING (room_id) WHERE a.state IS NULL
 """
 _NEWEST: Final = "SELECT position, timestamp_ms FROM messages ORDER BY position DESC LIMIT 1"
 
@@ -76,7 +74,9 @@ def _recovered(connection: "psycopg.Connection[Any]", node: int) -> RecoveredLog
         position,
         message_count,
         members.queues,
-        tuple(_open_answer(*row) for row in connection.execute(_OPEN_ANSWERS, (answers_of,))),
+        tuple(
+            open_answer(*row) for row in connection.execute(f"{OPEN_ANSWERS} ORDER BY a.opened_ms")
+        ),
         tuple(damaged),
         newest_ms,
         revs,
@@ -103,7 +103,7 @@ def _members(
     return members, shares
 
 
-def _open_answer(
+def open_answer(
     question_id: bytes,
     answer_id: bytes,
     connection_id: str,
@@ -113,6 +113,7 @@ def _open_answer(
     is_to_read: bool,
     address: str | None,
 ) -> OpenAnswer:
+    """An answer of a row of `OPEN_ANSWERS`."""
     return OpenAnswer(
         uuid_text(question_id),
         uuid_text(answer_id),

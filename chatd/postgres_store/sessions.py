@@ -28,12 +28,16 @@ _SET_UP: Final = """
 class LogAddress:
     """Where the log is: the address of the database, which holds a password, and the schema.
     `is_synced`: what is committed survives a power cut of the server. `node` is the name of a node
-    that shares the log with others, empty where it has it alone."""
+    that shares the log with others, empty where it has it alone; `bus` is where it tells them what
+    it wrote, without who it is there. A node that the server does not hear for `dead_after_s` is
+    dead."""
 
     url: str = attrs.field(repr=False)
     schema: str
     is_synced: bool = True
     node: str = ""
+    bus: str = ""
+    dead_after_s: float = 10.0
 
     def settings(self, statement_s: float = STATEMENT_S) -> dict[str, str]:
         """The settings of a session."""

@@ -16,6 +16,7 @@ import psycopg
 
 from chatd.chat.commits import CommitFailed, StoreClosed, StoreReadFailed
 from chatd.observe.clock import Clock
+from chatd.postgres_store.life import Life
 from chatd.postgres_store.log import PostgresLog
 from chatd.postgres_store.members import PostgresMembers
 from chatd.postgres_store.opening import OpenedLog, open_log
@@ -69,6 +70,7 @@ class PostgresStore(OpenedStore):
         self._index_pool = pool_to_index(opened.address)
         self._index = SearchIndex(self._index_pool)
         self._readers = PostgresReaders.at(opened.address, self._index.index_until)
+        self.life = Life(opened)
         self._log: PostgresLog | None = None
         self._room_log: PostgresRoomLog | None = None
         self._closed = False
@@ -85,7 +87,7 @@ class PostgresStore(OpenedStore):
 
     def start_log(self, committed: Callable[[float], None] = lambda _took_s: None) -> PostgresLog:
         """The side of the log that writes; there is one. `committed` as for `PostgresLog`."""
-        self._log = PostgresLog(self._opened, committed, self._index)
+        self._log = PostgresLog(self._opened, committed, self._index, self.life)
         return self._log
 
     @property
@@ -150,7 +152,8 @@ class PostgresStore(OpenedStore):
         if self._room_log is not None:
             self._room_log.close()
         self._index_pool.close()
-        self._opened.connection.close()
+        self.life.close()
+        self._opened.close()
         self._lock.release()
         return True
 
@@ -168,6 +171,6 @@ def open_postgres_store(
         try:
             found = newest_snapshot(directory, opened.log.epoch, 0)
         except OSError as error:
-            opened.connection.close()
+            opened.close()
             raise unavailable(directory, error) from error
         return PostgresStore(directory, lock, opened, found)

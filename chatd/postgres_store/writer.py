@@ -61,8 +61,7 @@ _NOT_NEXT: Final = "CHD01"
 _BEHIND: Final = "CHD06"
 _SCOPED: Final = "CHD03"
 _TWIN: Final = "CHD05"
-_ENDED: Final = "CHD07"
-_AGAIN: Final = frozenset({"40001", "40P01", "55P03", "57014"})
+AGAIN: Final = frozenset({"40001", "40P01", "55P03", "57014"})
 """Serialization, deadlock, a lock that is held, a statement that took too long: nothing was
 written."""
 _ELSEWHERE: Final = frozenset({"25006", "57P03"})
@@ -83,8 +82,7 @@ MESSAGES: Final = f"""
     {CHANGED} {MENTIONED}
 """
 _SEQS: Final = "SELECT message_id, seq FROM messages WHERE message_id = ANY (%s)"
-_OPEN: Final = "SELECT question_id FROM answers WHERE question_id = ANY (%s) AND state IS NULL"
-_END_SESSION: Final = """
+END_SESSION: Final = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s
 """
 _NAME_ANEW: Final = "UPDATE meta SET epoch = %s WHERE epoch = %s RETURNING epoch"
@@ -112,6 +110,7 @@ class LogWriter:
     """Writes for one node and one task at a time, first over the connection that opened the log."""
 
     _opened: OpenedLog
+    _node_id: int = attrs.field(init=False)  # of the life that it writes for
     _heads: Heads = attrs.field(init=False)
     _threads: trio.CapacityLimiter = attrs.field(init=False)
     _connection: TrioConnection | None = attrs.field(init=False, default=None)
@@ -124,6 +123,7 @@ class LogWriter:
 
     def __attrs_post_init__(self) -> None:
         log = self._opened.log
+        self._node_id = self._opened.node_id
         self._heads = Heads(dict(log.room_ids), log.has_scoped)
         self._threads = trio.CapacityLimiter(1)
         self._session = self._opened.session
@@ -160,14 +160,26 @@ class LogWriter:
                 except _Lost:
                     await trio.sleep(backoff.failed())
                 except psycopg.Error as error:
-                    if error.sqlstate not in _AGAIN:
+                    if error.sqlstate not in AGAIN:
                         raise self._failed(error) from None
         raise CommitFailed(Code.STORAGE_ERROR, self._why)
+
+    @property
+    def is_of_past_life(self) -> bool:
+        """Whether another life of this node has begun (`Life`), for which it does not write yet."""
+        return self._node_id != self._opened.node_id
+
+    def begin_anew(self) -> None:
+        """Write for the life that has begun. What was in doubt is in the log by now, or never will
+        be."""
+        self._node_id = self._opened.node_id
+        self._pending = None
+        self._commits = 0
 
     def close(self) -> None:
         """Close the connection, and with it give the lock of the log free."""
         self._is_adopted = True
-        self._opened.connection.close()
+        self._opened.close()
         if self._connection is not None:
             self._connection.drop()
 
@@ -192,7 +204,7 @@ class LogWriter:
                 if state == _SCOPED:
                     self._heads = attrs.evolve(self._heads, has_scoped=True)
                     batch = None
-                elif state in _AGAIN:
+                elif state in AGAIN:
                     self._why = f"the database is busy ({type(error).__name__})"
                     await trio.sleep(backoff.failed())
                 elif state == _BEHIND:
@@ -208,8 +220,8 @@ class LogWriter:
         before, self._pending = self._pending, batch
         number = self._commits + 1
         try:
-            [(seqs, version, repeated)] = await self._asked(
-                connection, COMMIT, batch.parameters(self._opened.node_id, number)
+            [(seqs,)] = await self._asked(
+                connection, COMMIT, batch.parameters(self._node_id, number)
             )
         except psycopg.Error as error:
             if error.sqlstate == _NOT_NEXT and await self._count(connection) > self._commits:
@@ -239,14 +251,14 @@ class LogWriter:
         """Learn what became of the batch that is in doubt, by taking its number."""
         number = self._commits + 1
         try:
-            await self._asked(connection, COMMIT, _NOTHING.parameters(self._opened.node_id, number))
+            await self._asked(connection, COMMIT, _NOTHING.parameters(self._node_id, number))
         except psycopg.Error as error:
             if error.sqlstate == _NOT_NEXT and await self._count(connection) > self._commits:
                 self._pending, self._commits = None, number
                 raise FailedCommitFound(
                     "The log holds a batch that was reported as failed."
                 ) from None
-            if error.sqlstate in _AGAIN:  # the batch is still under way
+            if error.sqlstate in AGAIN:  # the batch is still under way
                 raise _Lost from None
             raise self._failed(error) from None
         self._pending = None
@@ -255,8 +267,8 @@ class LogWriter:
     async def _count(self, connection: TrioConnection) -> int:
         """How many batches of this node were carried out."""
         address = self._opened.address
-        rows = await self._asked(connection, _COMMITS, (self._opened.node_id,))
-        if not rows and not self._has_lock:
+        rows = await self._asked(connection, _COMMITS, (self._node_id,))
+        if not rows and (address.node or not self._has_lock):
             raise NodeReplaced(
                 f"Another chatd has taken over the log in the schema {address.schema}: this one "
                 "writes nothing any more."
@@ -366,7 +378,7 @@ class LogWriter:
             raise _Lost from None
         try:
             # What the lost connection still does on the server ends, and its lock is free.
-            await self._asked(connection, _END_SESSION, self._session)
+            await self._asked(connection, END_SESSION, self._session)
             [(self._has_lock,)] = await self._asked(connection, *take_lock(address))
             await self._count(connection)
             [self._session] = await self._asked(connection, SESSION, ())
@@ -390,7 +402,7 @@ class LogWriter:
                 cursor = await connection.execute(statement, parameters)
                 return await cursor.fetchall()
             except psycopg.Error as error:
-                if _is_lost(connection, error):
+                if is_lost(connection, error):
                     self._why = why_unreached(self._opened.address.url, error)
                     connection.drop()
                     raise _Lost from None
@@ -404,7 +416,7 @@ class LogWriter:
         return CommitFailed(code, f"the database says {error.sqlstate} ({type(error).__name__})")
 
 
-def _is_lost(connection: TrioConnection, error: psycopg.Error) -> bool:
+def is_lost(connection: TrioConnection, error: psycopg.Error) -> bool:
     """Whether an error ends the connection, or it leads to a server that cannot be written to."""
     severity = error.diag.severity_nonlocalized
     state = error.sqlstate

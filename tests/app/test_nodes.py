@@ -1,215 +1,155 @@
-"""Daemons that share a log: what a client of one of them says reaches those of the others, once and
-in order, over each bus and without one."""
+"""Daemons that share a log: what each tells of the others, and what becomes of one that hangs, is
+killed, or ends."""
 
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
+import json
+import signal
+from collections.abc import Mapping
 from typing import Any
 
-import attrs
-import pytest
 import trio
 
 from chatd.postgres_store.sessions import LogAddress
 from tests.app.client import Client, token_for
-from tests.app.daemon import NO_LIMITS, Daemon, House, fetch_inside
-from tests.app.test_internal import samples
-from tests.postgres import Postgres
-from tests.postgres_store.logs import new_address, rows_of, run_in
-from tests.redis import Redis, a_redis
+from tests.app.daemon import Daemon, House, fetch, fetch_inside
+from tests.app.test_errors import sentence
+from tests.app.test_kill import SECRET
+from tests.app.test_postgres_log import PASSWORD, settings
+from tests.postgres import Postgres, a_server
+from tests.postgres_store.logs import new_address, rows_of
 
-SECRET = "a secret that only these tests of several nodes know"
-ROOM = "demo"
-LIMIT_S = 90.0
-
-
-@pytest.fixture
-def redis() -> Iterator[Redis]:
-    with a_redis() as server:
-        yield server
+LIMIT_S = 240.0
+PAUSE_S = 0.1
 
 
-@attrs.frozen
-class Nodes:
-    """Two daemons, and what they share."""
-
-    address: LogAddress
-    houses: tuple[House, House]
-    daemons: tuple[Daemon, Daemon]
-
-    @property
-    def ports(self) -> tuple[int, int]:
-        return self.daemons[0].port, self.daemons[1].port
-
-    async def metrics(self, number: int) -> dict[tuple[str, ...], float]:
-        _, _, body = await fetch_inside(self.houses[number].state_dir / "internal.sock", "/metrics")
-        return samples(body)
-
-    async def readiness(self, number: int) -> tuple[int, str]:
-        place = self.houses[number].state_dir / "internal.sock"
-        status, _, body = await fetch_inside(place, "/readyz", (("Accept", "text/plain"),))
-        return status, body.decode()
+def of(address: LogAddress, node: str, **more: str) -> dict[str, str]:
+    cluster = {"CHATD_CLUSTER__NODE": node, "CHATD_CLUSTER__DEAD_AFTER_S": "2"}
+    return settings(address, **cluster, **more)
 
 
-@pytest.fixture
-async def two_houses(tmp_path: Path, nursery: trio.Nursery) -> Any:
-    made = []
-    for name in ("a", "b"):
-        path = tmp_path / name
-        path.mkdir()
-        made.append(House(path, nursery))
-    yield tuple(made)
-    for house in made:
-        await house.tear_down()
+async def start(house: House, address: LogAddress, node: str) -> Daemon:
+    return await house.start("--state-dir", node, env=of(address, node))
 
 
-async def started(houses: tuple[House, House], address: LogAddress, bus: str) -> Nodes:
-    daemons: list[Daemon] = []
-
-    async def start(number: int) -> None:
-        env = {
-            **NO_LIMITS,
-            "CHATD_AUTH__JWT_SECRET": SECRET,
-            "CHATD_ANSWERS__ENABLED": "false",
-            "CHATD_STATE__URL": address.url,
-            "CHATD_STATE__DURABILITY": "write",
-            "CHATD_CLUSTER__NODE": "ab"[number],
-            "CHATD_BUS__URL": bus,
-        }
-        daemons.append(await houses[number].start(env=env))
-
-    for number in (0, 1):
-        await start(number)
-    first, second = daemons
-    return Nodes(address, houses, (first, second))
+async def inside(house: House, node: str, path: str) -> tuple[int, bytes]:
+    status, _, body = await fetch_inside(house.path / node / "internal.sock", path)
+    return status, body
 
 
-async def entered(nursery: trio.Nursery, port: int, user: str, **auth: Any) -> Client:
-    client = await Client.connect(nursery, port, token_for(SECRET, user), **auth)
-    await client.caught_up([ROOM])
-    return client
+async def seen_by(house: House, node: str) -> Mapping[str, Any]:
+    """What a daemon tells of the nodes."""
+    _, body = await inside(house, node, "/cluster")
+    found: Mapping[str, Any] = json.loads(body)
+    return found
 
 
-def seen(client: Client) -> list[tuple[int, str]]:
-    """The messages that a client was told, in their order: in histories, and then live."""
-    told = [one for page in client.said("chat:history") for one in page["messages"]]
-    told += client.said("chat:message")
-    return [(one["seq"], one["content"]) for one in told]
+async def sees(house: House, node: str, *alive: str) -> Mapping[str, Any]:
+    """The same, once these are the nodes, and all of them are alive."""
+    with trio.fail_after(LIMIT_S):
+        while True:
+            told = await seen_by(house, node)
+            if [(one["name"], one["isAlive"]) for one in told["nodes"]] == [
+                (name, True) for name in alive
+            ]:
+                return told
+            await trio.sleep(PAUSE_S)
 
 
-async def flood(nodes: Nodes, clients: list[Client], count: int) -> None:
-    """So many messages of each client, at the same time; all of them are acknowledged."""
-
-    async def talk(client: Client, name: str) -> None:
-        for number in range(count):
-            assert (await client.say(f"{name} {number}"))["ok"]
-
+async def has_stored(port: int, user: str) -> None:
+    """A user comes in, and a message is stored, which may be refused at first."""
     async with trio.open_nursery() as nursery:
-        for client in clients:
-            nursery.start_soon(talk, client, uuid.uuid4().hex)
+        client = await Client.connect(nursery, port, token_for(SECRET, user))
+        with trio.fail_after(LIMIT_S):
+            while "seq" not in await client.say("hello"):  # noqa: ASYNC110  # of a process
+                await trio.sleep(PAUSE_S)
+        nursery.cancel_scope.cancel()
 
 
-async def all_see_the_log(nodes: Nodes, clients: list[Client]) -> None:
-    """Each client is told all that is in the log, once and in order."""
-    rows = rows_of(nodes.address, "SELECT seq, content FROM messages ORDER BY seq")
-    assert [seq for seq, _ in rows] == list(range(1, len(rows) + 1))
-    for client in clients:
-        await client.hear("chat:message", LIMIT_S, seq=len(rows))
-        assert seen(client) == rows
-
-
-@pytest.mark.parametrize("kind", ["redis", "notify", "alone"])
-async def test_what_either_node_commits_all_clients_get_in_order_and_once(
-    two_houses: tuple[House, House],
-    nursery: trio.Nursery,
-    postgres: Postgres,
-    redis: Redis,
-    kind: str,
+async def test_daemons_that_share_a_log_see_each_other_come_hang_die_and_leave(
+    house: House, postgres: Postgres
 ) -> None:
     address = new_address(postgres)
-    bus = {"redis": redis.url(), "notify": address.url, "alone": ""}[kind]
-    nodes = await started(two_houses, address, bus)
-    with trio.fail_after(LIMIT_S):
-        clients = [
-            await entered(nursery, port, f"user{number}")
-            for number, port in enumerate(nodes.ports * 2)
-        ]
-        await flood(nodes, clients, 15)
-        await all_see_the_log(nodes, clients)
-        ada, eve = clients[:2]
-        said = await ada.say("first")
-        edit = {"connectionId": ROOM, "messageId": said["messageId"], "content": "second"}
-        assert (await ada.ask("chat:message:edit", edit))["ok"]
-        edited = await eve.hear("chat:message:edited", seq=said["seq"])
-        assert edited["content"] == "second"
-        # A client moves, with all that it has seen.
-        last = await eve.hear("chat:message", seq=said["seq"])
-        epoch = ada.said("connection:status")[0]["epoch"]
-        await eve.close()
-        assert (await ada.say("third"))["ok"]
-        since = {"since": {ROOM: last["seq"]}, "epoch": epoch}
-        moved = await entered(nursery, nodes.ports[0], "user1", **since)
-        [history] = moved.said("chat:history")
-        assert [one["content"] for one in history["messages"]] == ["third"]
-        found = await nodes.metrics(1)
-        assert found[("chatd_bus_up",)] == (kind != "alone")
-        assert (found["chatd_bus_messages_total", "in"] > 0) == (kind != "alone")
-        assert found["chatd_healed_messages_total", "poll"] > 0 or kind != "alone"
-        assert found["chatd_condition", "bus_down"] == 0
-        assert found[("chatd_order_behind_seq",)] == 0
-    for daemon in nodes.daemons:
+    a = await start(house, address, "a")
+    b = await start(house, address, "b")
+    told = await sees(house, "a", "a", "b")
+    assert [one["isThis"] for one in told["nodes"]] == [True, False]
+    assert told["node"] == "a"
+    assert told["bus"] is None
+    assert told["log"]["kind"] == "postgresql"
+    assert told["log"]["isReached"]
+    assert len(told["log"]["epoch"]) == 16
+
+    shown = await house.run("admin", "cluster", "--state-dir", "b", env=of(address, "b"))
+    lines = shown.out.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["node", "a", "b"]
+    assert "(this one)" in lines[2]
+    as_json = await house.run(
+        "admin", "cluster", "--json", "--state-dir", "b", env=of(address, "b")
+    )
+    assert json.loads(as_json.out)["node"] == "b"
+    _, metrics = await inside(house, "b", "/metrics")
+    assert b'chatd_nodes_alive{node="b"} 2.0' in metrics
+    assert b'chatd_reaped_nodes_total{node="b"} 0.0' in metrics
+
+    taken = await house.run("serve", "--port", "0", "--state-dir", "c", env=of(address, "a"))
+    assert "[cluster] node (node_name_in_use): Another node is called a" in sentence(taken, 1)
+
+    a.send_signal(signal.SIGSTOP)  # it hangs, and comes back under another number
+    await b.event("node.reaped")
+    await sees(house, "b", "b")
+    a.send_signal(signal.SIGCONT)
+    renewed = await a.event("node.renewed")
+    told = await sees(house, "a", "a", "b")
+    assert told["nodes"][0]["nodeId"] == renewed["node_id"]
+    await has_stored(a.port, "ada")
+    assert (await inside(house, "a", "/readyz"))[0] == 200
+
+    await a.kill()
+    await sees(house, "b", "b")
+    a = await start(house, address, "a")
+    await sees(house, "b", "a", "b")
+    reaped = len(b.events("node.reaped"))
+    await a.stop()
+    assert rows_of(address, "SELECT name FROM nodes") == [("b",)]
+    await sees(house, "b", "b")
+    assert len(b.events("node.reaped")) == reaped == 2
+    await b.stop()
+    assert rows_of(address, "SELECT name FROM nodes") == []
+    assert PASSWORD not in a.err.text + b.err.text + shown.out + as_json.out
+
+
+async def test_a_daemon_without_its_database_is_not_ready_until_it_is_back(house: House) -> None:
+    with a_server(fsync="on") as server:
+        address = LogAddress(server.url(server.new_database(), "postgres"), "chatd")
+        daemon = await start(house, address, "a")
+        await has_stored(daemon.port, "ada")
+        server.stop()
+        lost = await daemon.event("node.lost")
+        status, body = await inside(house, "a", "/readyz")
+        assert status == 503
+        reasons = json.loads(body)["reasons"]
+        assert "log_unreachable" in [reason["code"] for reason in reasons]
+        assert (await fetch(daemon.port, "/api/websocket/health"))[0] == 503
+        assert not (await seen_by(house, "a"))["log"]["isReached"]
+        await trio.to_thread.run_sync(server.start)
+        await daemon.event("node.resumed")
+        await has_stored(daemon.port, "ada")
+        with trio.fail_after(LIMIT_S):
+            while (await inside(house, "a", "/readyz"))[0] != 200:  # noqa: ASYNC110  # of a process
+                await trio.sleep(PAUSE_S)
+        assert daemon.events("node.renewed") == []
         await daemon.stop()
-        assert daemon.events("internal.error") == []
-        assert daemon.events("actor.crashed") == []
+        assert "cannot be reached" in lost["reason"] or "has failed" in lost["reason"]
+        assert PASSWORD not in daemon.err.text
 
 
-async def test_while_redis_is_away_all_comes_by_looks_and_readiness_says_so(
-    two_houses: tuple[House, House], nursery: trio.Nursery, postgres: Postgres, redis: Redis
-) -> None:
-    nodes = await started(two_houses, new_address(postgres), redis.url())
-    with trio.fail_after(LIMIT_S):
-        clients = [await entered(nursery, port, f"user{port}") for port in nodes.ports]
-        await flood(nodes, clients, 3)
-        await all_see_the_log(nodes, clients)
-        redis.kill()
-        await flood(nodes, clients, 5)
-        await all_see_the_log(nodes, clients)
-        began = await nodes.daemons[1].event("condition.began")
-        assert began["code"] == "bus_down"
-        status, body = await nodes.readiness(1)
-        assert status == 200
-        assert "bus_down: Redis" in body
-        late = await entered(nursery, nodes.ports[1], "late")
-        clients.append(late)
-        redis.start()
-        await nodes.daemons[1].event("condition.ended")
-        await flood(nodes, clients, 5)
-        await all_see_the_log(nodes, clients)
-
-
-async def test_a_log_that_lost_its_end_ends_both_daemons_and_serves_anew_under_another_epoch(
-    two_houses: tuple[House, House], nursery: trio.Nursery, postgres: Postgres, redis: Redis
-) -> None:
-    address = new_address(postgres)
-    nodes = await started(two_houses, address, redis.url())
-    with trio.fail_after(LIMIT_S):
-        ada = await entered(nursery, nodes.ports[0], "ada")
-        eve = await entered(nursery, nodes.ports[1], "eve")
-        await ada.say("first")
-        await ada.say("second")
-        await eve.hear("chat:message", seq=2)
-        epoch = ada.said("connection:status")[0]["epoch"]
-        lost = "DELETE FROM chatd.messages WHERE seq = 2; UPDATE chatd.rooms SET last_seq = 1"
-        run_in(address, lost)
-        for daemon in nodes.daemons:
-            assert await daemon.ended() == 1
-            assert "has another epoch" in daemon.events("epoch.changed")[0]["detail"]
-        again = await started(two_houses, address, redis.url())
-        since = {"since": {ROOM: 2}, "epoch": epoch}
-        for port in again.ports:
-            client = await entered(nursery, port, "ada", **since)
-            assert client.said("connection:status")[0]["epoch"] != epoch
-            [history] = client.said("chat:history")
-            assert history["reset"] is True
-            assert [one["content"] for one in history["messages"]] == ["first"]
-        assert len({client["epoch"] for client in client.said("connection:status")}) == 1
+async def test_a_daemon_that_keeps_its_log_by_itself_is_alone(house: House) -> None:
+    daemon = await house.start()
+    shown = await house.run("admin", "cluster", "--json")
+    told = json.loads(shown.out)
+    assert [(one["name"], one["isThis"], one["sockets"]) for one in told["nodes"]] == [
+        ("", True, 0)
+    ]
+    assert told["log"]["kind"] == "sqlite"
+    lines = (await house.run("admin", "cluster")).out.splitlines()
+    assert lines[-1].startswith("The log is in sqlite, with the epoch ")
+    await daemon.stop()

@@ -106,6 +106,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "state.snapshot_interval_s": 60.0,
         "state.min_free_bytes": 268_435_456,
         "cluster.node": "",
+        "cluster.dead_after_s": 10.0,
         "bus.url": "",
         "messages.markup": "neutralise",
         "messages.content_chars": 10_000,

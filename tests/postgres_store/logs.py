@@ -25,7 +25,7 @@ def new_address(postgres: Postgres) -> LogAddress:
 def opened_log(address: LogAddress) -> Iterator[OpenedLog]:
     opened = open_log(address, NOW_MS)
     yield opened
-    opened.connection.close()
+    opened.close()
 
 
 def another_node(opened: OpenedLog) -> OpenedLog:

@@ -309,7 +309,7 @@ async def test_a_chatd_that_was_replaced_writes_nothing_any_more(
     with pytest.raises(NodeReplaced, match="taken over the log in the schema chatd"):
         await log.commit(stored_from(2, 2))
     assert seqs(address) == [1]
-    successor.connection.close()
+    successor.close()
 
 
 async def test_a_database_that_lost_what_it_had_gives_the_log_another_epoch(
