@@ -57,6 +57,7 @@ async def node_over(opened: OpenedLog) -> AsyncIterator[Node]:
         yield Node(opened, log, MachineLedger(machine, log))
     finally:
         await log.close(5)
+        opened.close()
 
 
 @asynccontextmanager
@@ -166,9 +167,9 @@ async def test_who_starts_takes_over_what_nobody_owes_any_more_and_nothing_else(
         await b.carry_out(question(2), question(3))
         await b.carry_out(end(3, 103))
         run_in(address, f"DELETE FROM chatd.nodes WHERE node_id = {b.opened.node_id}")
-        third = open_log(address, NOW_MS)
+        third = open_log(attrs.evolve(address, node="c"), NOW_MS)
         taken = third.log.recovered.open_answers
-        third.connection.close()
+        third.close()
         assert [one.question_id for one in taken] == [message_id(2)]
         assert [one.question_id for one in a.owes()] == [QUESTION]
 
@@ -178,6 +179,6 @@ async def test_one_node_alone_takes_up_all_that_is_open(postgres: Postgres) -> N
     async with node_over(open_log(address, NOW_MS)) as before:
         await before.carry_out(question(1), question(2))
     again = open_log(address, NOW_MS)
-    again.connection.close()
+    again.close()
     taken = [one.question_id for one in again.log.recovered.open_answers]
     assert taken == [message_id(1), message_id(2)]
