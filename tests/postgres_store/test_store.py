@@ -163,7 +163,7 @@ def test_an_audit_that_cannot_be_read_is_a_sentence(address: LogAddress, tmp_pat
     for to, error, code in (
         (away, DatabaseUnfit, Unfit.UNREACHABLE),
         (LogAddress("sales", "chatd"), DatabaseUnfit, Unfit.URL_INVALID),
-        (address, StoreTooOld, None),
+        (address, StoreUnavailable, None),
     ):
         caught: StoreError
         with pytest.raises(error) as raised:
