@@ -54,6 +54,19 @@ async def sees(house: House, node: str, *alive: str) -> Mapping[str, Any]:
             await trio.sleep(PAUSE_S)
 
 
+async def is_on(address: LogAddress, user: str, *nodes: str) -> None:
+    """Wait until the log has a user on these nodes alone; on none, it is away."""
+    query = f"""
+        SELECT array(SELECT name FROM nodes WHERE node_id = ANY (m.stays) ORDER BY name),
+               cardinality(m.stays), m.away_seq IS NULL
+        FROM members m WHERE user_id = '{user}'
+    """
+    wanted = [(list(nodes), len(nodes), bool(nodes))]
+    with trio.fail_after(LIMIT_S):
+        while rows_of(address, query) != wanted:  # noqa: ASYNC110  # the server sets no event
+            await trio.sleep(PAUSE_S)
+
+
 async def has_stored(port: int, user: str) -> None:
     """A user comes in, and a message is stored, which may be refused at first."""
     async with trio.open_nursery() as nursery:
@@ -65,7 +78,7 @@ async def has_stored(port: int, user: str) -> None:
 
 
 async def test_daemons_that_share_a_log_see_each_other_come_hang_die_and_leave(
-    house: House, postgres: Postgres
+    house: House, postgres: Postgres, nursery: trio.Nursery
 ) -> None:
     address = new_address(postgres)
     a = await start(house, address, "a")
@@ -93,22 +106,43 @@ async def test_daemons_that_share_a_log_see_each_other_come_hang_die_and_leave(
     taken = await house.run("serve", "--port", "0", "--state-dir", "c", env=of(address, "a"))
     assert "[cluster] node (node_name_in_use): Another node is called a" in sentence(taken, 1)
 
+    bob = await Client.connect(nursery, a.port, token_for(SECRET, "bob"))
+    eve = await Client.connect(nursery, b.port, token_for(SECRET, "eve"))
+    assert (await bob.say("I am on a"))["ok"]
+    assert (await eve.say("I am on b"))["ok"]
+    await is_on(address, "bob", "a")
+    await is_on(address, "eve", "b")
+
     a.send_signal(signal.SIGSTOP)  # it hangs, and comes back under another number
     await b.event("node.reaped")
     await sees(house, "b", "b")
+    await is_on(address, "bob")
+    assert (await eve.say("while bob is away"))["ok"]
     a.send_signal(signal.SIGCONT)
     renewed = await a.event("node.renewed")
     told = await sees(house, "a", "a", "b")
     assert told["nodes"][0]["nodeId"] == renewed["node_id"]
+    await is_on(address, "bob", "a")
+    await bob.hear("chat:message", content="while bob is away")
     await has_stored(a.port, "ada")
     assert (await inside(house, "a", "/readyz"))[0] == 200
 
     await a.kill()
+    await bob.gone()
     await sees(house, "b", "b")
+    await is_on(address, "bob")
+    bob = await Client.connect(nursery, b.port, token_for(SECRET, "bob"))
+    assert (await bob.say("I am on b, too"))["ok"]
+    await is_on(address, "bob", "b")
     a = await start(house, address, "a")
     await sees(house, "b", "a", "b")
     reaped = len(b.events("node.reaped"))
+    moritz = await Client.connect(nursery, a.port, token_for(SECRET, "moritz"))
+    seq = (await moritz.say("I am on a"))["seq"]
+    await is_on(address, "moritz", "a")
     await a.stop()
+    await is_on(address, "moritz")
+    assert rows_of(address, "SELECT away_seq FROM members WHERE user_id = 'moritz'") == [(seq,)]
     assert rows_of(address, "SELECT name FROM nodes") == [("b",)]
     await sees(house, "b", "b")
     assert len(b.events("node.reaped")) == reaped == 2
