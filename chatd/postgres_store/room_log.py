@@ -21,6 +21,7 @@ from chatd.postgres_store.pages import read_page
 from chatd.postgres_store.reader_pool import READ_S, ReaderPool, pool_to_read
 from chatd.postgres_store.rows import as_text
 from chatd.postgres_store.sessions import LogAddress
+from chatd.store.damage import Damaged
 from chatd.store.errors import StoreError
 from chatd.store.message_reader import Page
 from chatd.store.reader_pool import Witness
@@ -67,13 +68,13 @@ class PostgresRoomLog:
     _epoch: str
 
     @classmethod
-    def at(cls, address: LogAddress, writer: PostgresLog, epoch: str) -> "PostgresRoomLog":
-        """The log at `address`; it connects when it is asked."""
-        return cls(ReaderPool(pool_to_read(address, CONNECTIONS, READ_S)), writer, epoch)
-
-    def witnessed_by(self, witness: Witness | None) -> None:
-        """Tell this one of reads that fail."""
-        self._pool.witness = witness
+    def at(
+        cls, address: LogAddress, writer: PostgresLog, epoch: str, witness: Witness | None = None
+    ) -> "PostgresRoomLog":
+        """The log at `address`; it connects when it is asked. `witness` hears of what fails."""
+        pool = ReaderPool(pool_to_read(address, CONNECTIONS, READ_S))
+        pool.witness = witness
+        return cls(pool, writer, epoch)
 
     async def heads(self, rooms: Mapping[str, int]) -> Mapping[str, Head]:
         epoch, heads = await self._pool.read(_read_heads, rooms)
@@ -82,7 +83,11 @@ class PostgresRoomLog:
         return heads
 
     async def read_after(self, room: str, place: Place) -> Stretch:
-        return await self._pool.read(_read_after, room, place)
+        read = await self._pool.read(_read_after, room, place)
+        for message in read.messages:
+            if message.is_damaged and self._pool.witness is not None:
+                self._pool.witness.damaged(Damaged("messages", room, message.seq))
+        return read
 
     async def require(self, room: str, shown: Shown) -> None:
         place, message_id = shown.place, shown.message_id

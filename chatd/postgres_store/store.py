@@ -102,7 +102,9 @@ class PostgresStore(OpenedStore):
 
     def read_rooms(self, log: PostgresLog) -> PostgresRoomLog:
         """What any node commits; `log` is the side that writes."""
-        self._room_log = PostgresRoomLog.at(self._opened.address, log, self.epoch)
+        self._room_log = PostgresRoomLog.at(
+            self._opened.address, log, self.epoch, self._readers.witness
+        )
         return self._room_log
 
     @property

@@ -9,11 +9,13 @@ from chatd.chat.order import Place
 from chatd.chat.records import Message, MessageDeleted, MessageEdited, MessageStored
 from chatd.postgres_store import room_log as reading
 from chatd.postgres_store.room_log import PostgresRoomLog
+from chatd.store.damage import Damaged
 from chatd.store.retention import Surplus
 from chatd.store.room_log import EpochChanged, Head, Shown
 from tests.postgres_store.logs import SCHEMA, rows_of, run_in
 from tests.store.histories import PostgresHistory
 from tests.store.logs import ROOM, deleted, edited, message, stored, stored_from
+from tests.store.test_damage import Heard
 
 NOTHING = Place()
 
@@ -21,7 +23,7 @@ NOTHING = Place()
 @pytest.fixture
 async def log(history: PostgresHistory) -> AsyncIterator[PostgresRoomLog]:
     [(epoch,)] = rows_of(history.address, "SELECT epoch FROM meta")
-    log = PostgresRoomLog.at(history.address, history.log, epoch)
+    log = PostgresRoomLog.at(history.address, history.log, epoch, Heard())
     yield log
     log.close()
 
@@ -136,6 +138,7 @@ async def test_damaged_rows_are_shown_as_such_and_stop_nothing(
     ]
     assert [one.rev for one in read.changes] == [2]
     assert (read.up_to, read.is_to_the_end) == (Place(4, 2), True)
+    assert log._pool.witness.rows == [Damaged("messages", ROOM, 2)]  # type: ignore[union-attr]
 
 
 async def test_what_is_committed_while_it_is_read_lies_behind(
@@ -230,5 +233,6 @@ async def test_a_database_that_gives_no_answer_is_a_read_that_failed(
         ):
             with pytest.raises(StoreReadFailed):
                 await asked
+        assert len(log._pool.witness.failures) == 2  # type: ignore[union-attr]
     finally:
         run_in(history.address, f"ALTER TABLE {SCHEMA}.away RENAME TO rooms")

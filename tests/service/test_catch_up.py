@@ -318,6 +318,31 @@ async def check_pages(scene: Scene, since: int, owed: set[int], script: list[str
     assert entered(scene)[: len(expected)] == expected
 
 
+async def test_a_room_that_retention_emptied_meanwhile_is_not_read_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the log has is not published yet, and what was published it has not any more."""
+    scene = Scene(3)
+    for _ in range(2):
+        scene.log.store()
+    reads: list[int | None] = []
+
+    async def page(_room: str, *, after: int | None, **_: Any) -> Page:
+        reads.append(after)
+        await trio.lowlevel.checkpoint()
+        if after is None:
+            return Page(tuple(scene.log.stored[1:3]), True, 1, 3)
+        scene.timelines.forget(ROOM, 4)
+        return Page(tuple(scene.log.stored[3:]), False, 4, 5)
+
+    monkeypatch.setattr(scene.log, "page", page)
+    with trio.fail_after(30):
+        await scene.run(Stand(0), [])
+    assert reads == [None, 0]
+    assert [one["messages"] for one in scene.of("chat:history")] == [[]]
+    assert seqs(scene.of("chat:message")) == [4, 5]
+
+
 @example(stored=9, script=["read", "read"])
 @given(stored=stored, script=steps)
 async def test_pages_are_cut_by_their_size_too(stored: int, script: list[str]) -> None:
