@@ -42,8 +42,13 @@ class Nodes:
         return self.daemons[0].port, self.daemons[1].port
 
     async def metrics(self, number: int) -> dict[tuple[str, ...], float]:
+        """As `samples`, without the name of the node, which all of them have."""
         _, _, body = await fetch_inside(self.houses[number].state_dir / "internal.sock", "/metrics")
-        return samples(body)
+        name = "ab"[number]
+        return {
+            tuple(word for word in words if word != name): figure
+            for words, figure in samples(body).items()
+        }
 
     async def readiness(self, number: int) -> tuple[int, str]:
         place = self.houses[number].state_dir / "internal.sock"
