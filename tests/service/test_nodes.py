@@ -57,8 +57,9 @@ async def test_messages_and_changes_of_each_node_reach_clients_of_the_other_in_o
         edited = await eve.until("chat:message:edited")
         assert (edited["seq"], edited["content"]) == (1, "first again")
         react = {"connectionId": ROOM, "messageId": first["messageId"], "emoji": ":done:"}
-        assert (await ada.call("chat:message:react", react | {"on": True}))["rev"] == 2
-        assert (await eve.until("chat:message:reaction"))["rev"] == 2
+        assert (await eve.call("chat:message:react", react | {"on": True}))["rev"] == 2
+        for peer in (ada, eve):
+            assert (await peer.until("chat:message:reaction"))["rev"] == 2
         gone = {"connectionId": ROOM, "messageId": first["messageId"]}
         assert (await ada.call("chat:message:delete", gone))["rev"] == 3
         assert (await eve.until("chat:message:deleted"))["rev"] == 3
@@ -68,7 +69,7 @@ async def test_messages_and_changes_of_each_node_reach_clients_of_the_other_in_o
         shown = [await contents(node) for node in (one, other)]
         assert shown == [["", "second", "number 3", "number 4", "number 5"]] * 2
         if not has_bus:
-            assert other.parts.fan_out.publisher.healed[Healed.POLL] == 7  # type: ignore[union-attr]
+            assert other.parts.fan_out.publisher.healed.total() >= 6  # type: ignore[union-attr]
 
 
 async def contents(node: Chat, **auth: Any) -> list[str]:
