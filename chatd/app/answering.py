@@ -29,6 +29,7 @@ from chatd.service.answer_roster import AnswerRoster
 from chatd.service.answer_signals import AnswerSignals
 from chatd.service.commands import Commands
 from chatd.service.signals import Signals
+from chatd.service.timeline import Timelines
 from chatd.sockets.adapter import Adapter
 from chatd.store.opened_store import OpenedStore
 from chatd.wire.codes import Code
@@ -70,6 +71,7 @@ def build_answering(
     config: Config,
     store: OpenedStore,
     adapter: Adapter,
+    timelines: Timelines,
     commands: Commands,
     markup: Markup,
     clock: Clock,
@@ -98,7 +100,7 @@ def build_answering(
     answers = config.answers
     elsewhere, relay = None, None
     if signals is not None:
-        elsewhere = AnswerSignals(roster, signals, clock.wall_ms, databases)
+        elsewhere = AnswerSignals(roster, signals, clock.wall_ms, timelines.last_seq, databases)
         relay = AnswerRelay(signals)
     life = AnswerLife(
         databases.answering,

@@ -243,6 +243,7 @@ class Parts:
             config,
             store,
             self._adapter,
+            self.timelines,
             self._commands,
             self._markup,
             self.clock,

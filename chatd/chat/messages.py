@@ -57,6 +57,7 @@ class Asked:
             message.timestamp_ms,
             is_to_read=True,
             address=self.address,
+            question_seq=message.seq,
         )
 
 

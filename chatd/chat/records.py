@@ -99,6 +99,7 @@ class OpenAnswer:
 
     With `is_to_read` the message was not read yet for whether it asks anything. `address` is where
     it was asked from, where that is known; it is kept as long as the answer is open, for the audit.
+    `question_seq` is the seq of the question, 0 where it is not known; it is not kept.
     """
 
     question_id: str
@@ -109,6 +110,7 @@ class OpenAnswer:
     opened_ms: int
     is_to_read: bool = False
     address: str | None = None
+    question_seq: int = attrs.field(default=0, eq=False)
 
 
 @attrs.frozen

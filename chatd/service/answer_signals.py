@@ -1,6 +1,7 @@
 """Answers on their way, shown on every node: who owns one tells the others how it grows.
 
-    answer:start   [question, answer, asker, opened ms, read only, dry run, deadline ms, ms left]
+    answer:start   [question, its seq, answer, asker, opened ms, read only, dry run, deadline ms,
+                    ms left]
     answer:status  [question, phase, elapsed ms]
     answer:rows    [question, rows before these, columns or null, rows]
     answer:hint    [question, asker, code, sentence or null]
@@ -57,19 +58,21 @@ class _Own:
 class AnswerSignals:
     """A `Display` of this node's answers, here and elsewhere; and those of other nodes, here.
 
-    `answered` are the rooms that a database answers in.
+    `answered` are the rooms that a database answers in; `published_seq` says up to where a room is
+    shown here.
     """
 
     _roster: AnswerRoster
     _signals: Signals
     _wall_ms: Callable[[], int]
+    _published_seq: Callable[[str], int]
     answered: Collection[str] = ()
     _own: dict[str, dict[str, _Own]] = attrs.field(init=False, factory=dict)  # by room and question
     _heard: HeardAnswers = attrs.field(init=False)
     _ended: set[str] = attrs.field(init=False, factory=set)  # own ones whose end is shown already
 
     def __attrs_post_init__(self) -> None:
-        self._heard = HeardAnswers(self._roster, self._signals, self._is_own)
+        self._heard = HeardAnswers(self._roster, self._signals, self._is_own, self._published_seq)
         self._signals.on(HELLO, self._on_hello)
         self._signals.watch(self)
 
@@ -135,6 +138,10 @@ class AnswerSignals:
             ended = attrs.evolve(of, answer_id=message.message_id)
             self._roster.end_as_stored(ended, stored)
 
+    def shown(self, message: Message) -> None:
+        """A message was shown: where it is a question, what was heard of its answer is, too."""
+        self._heard.shown(message.connection_id, message.seq)
+
     def _known(self, answer: OpenAnswer) -> _Own | None:
         return self._own.get(answer.connection_id, {}).get(answer.question_id)
 
@@ -180,6 +187,7 @@ class AnswerSignals:
         answer = own.answer
         fields = [
             answer.question_id,
+            answer.question_seq,
             answer.answer_id,
             answer.user_id,
             answer.opened_ms,

@@ -1,5 +1,8 @@
-"""What is published on several nodes, with what it means for answers: a message that ends one is
-shown behind the end, and a question that is deleted is answered no more, whichever node did it."""
+"""What is published on several nodes, with what it means for answers.
+
+A message that ends an answer is shown behind the end. What was heard of an answer is shown behind its
+question. A question that is deleted is answered no more, whichever node has done it.
+"""
 
 import attrs
 
@@ -27,6 +30,8 @@ class EndingPublisher:
             signals.published(message)
             answers.overtaken(message.reply_to)
         self._shown.publish(message)
+        if self._told is not None:
+            self._told[0].shown(message)
 
     def publish_change(self, change: Change) -> None:
         self._shown.publish_change(change)

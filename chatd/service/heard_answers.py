@@ -1,5 +1,8 @@
 """Answers of other nodes, as far as they were heard of, for the clients of this node.
 
+Signals may be faster than messages, where these are read from the log: what is heard of an answer
+before its question is shown waits for that.
+
 What the signals hold is said in `chatd.service.answer_signals`. They may get lost, come twice or
 late: rows are shown where they follow on those that are there, a phase where it is a later one.
 What has a hole waits until the owner has told all of it again. An answer that is never ended here
@@ -7,7 +10,8 @@ is forgotten some time after its deadline.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 import attrs
 import trio
@@ -24,6 +28,9 @@ GRACE_S: Final = 60.0
 its node to be found dead, meanwhile."""
 HEARD_MAX: Final = 10_000
 """Answers of other nodes that are shown at once; more are seen when they have ended."""
+WAITING_MAX: Final = 100
+"""Signals of one answer that wait for its question to be shown; with more, what comes is missed,
+and told again."""
 HELLO_AGAIN_S: Final = 1.0
 """Between two hellos for a room of which something was missed."""
 
@@ -34,13 +41,17 @@ HINT: Final = "answer:hint"
 HELLO: Final = "answer:hello"
 _PHASES: Final = tuple(AnswerPhase)
 
+Step: TypeAlias = Callable[[], None]
+
 
 @attrs.define
 class _Heard:
-    """An answer, as far as it was heard."""
+    """An answer, as far as it was heard. `waiting` is what is to be shown once its question is;
+    None where it is."""
 
     answer: OpenAnswer
     until_s: float
+    waiting: list[Step] | None
     phase: int = -1
     has_columns: bool = False
     events: int = 0
@@ -50,11 +61,12 @@ class _Heard:
 @attrs.define(eq=False)
 class HeardAnswers:
     """The open answers of other nodes in the rooms that this node holds; `is_own` says which of a
-    room are this node's."""
+    room are this node's, `published_seq` up to where a room is shown."""
 
     _roster: AnswerRoster
     _signals: Signals
     _is_own: Callable[[str, str], bool]
+    _published_seq: Callable[[str], int]
     _rooms: dict[str, dict[str, _Heard]] = attrs.field(init=False, factory=dict)
     _count: int = attrs.field(init=False, default=0)
     _hello_s: dict[str, float] = attrs.field(init=False, factory=dict)  # by room that is held
@@ -78,6 +90,14 @@ class HeardAnswers:
         if not in_room:
             self._rooms.pop(answer.connection_id, None)
 
+    def shown(self, room: str, seq: int) -> None:
+        """A room was shown up to this seq."""
+        for heard in list(self._rooms.get(room, {}).values()):
+            if heard.waiting is not None and heard.answer.question_seq <= seq:
+                waiting, heard.waiting = heard.waiting, None
+                for step in waiting:
+                    step()
+
     def held(self, room: str) -> None:
         """The room's signals are heard from now on, and hello is said."""
         self._hello_s[room] = trio.current_time()
@@ -89,8 +109,8 @@ class HeardAnswers:
             self._drop(heard.answer)
 
     def _on_start(self, room: str, _node: str, fields: Sequence[Any]) -> None:
-        question, answer_id, user_id, opened_ms, read_only, dry_run, deadline_ms, left_ms = (
-            _checked(fields, str, str, str, int, bool, bool, int, int)
+        question, seq, answer_id, user_id, opened_ms, read_only, dry_run, deadline_ms, left_ms = (
+            _checked(fields, str, int, str, str, int, bool, bool, int, int)
         )
         is_known = self.answer(room, question) is not None or self._is_own(room, question)
         if is_known or room not in self._hello_s:
@@ -99,12 +119,19 @@ class HeardAnswers:
         if self._count >= HEARD_MAX:
             return
         self._count += 1
-        answer = OpenAnswer(question, answer_id, room, user_id, None, opened_ms)
+        answer = OpenAnswer(question, answer_id, room, user_id, None, opened_ms, question_seq=seq)
         until_s = trio.current_time() + left_ms / 1000 + GRACE_S
-        self._rooms.setdefault(room, {})[question] = _Heard(answer, until_s)
-        self._roster.start(
-            answer, read_only=read_only, dry_run=dry_run, deadline_ms=deadline_ms, until_s=until_s
+        heard = _Heard(answer, until_s, [] if seq > self._published_seq(room) else None)
+        self._rooms.setdefault(room, {})[question] = heard
+        start = partial(
+            self._roster.start,
+            answer,
+            read_only=read_only,
+            dry_run=dry_run,
+            deadline_ms=deadline_ms,
+            until_s=until_s,
         )
+        self._once_shown(heard, start)
 
     def _on_status(self, room: str, _node: str, fields: Sequence[Any]) -> None:
         question, phase, elapsed_ms = _checked(fields, str, str, int)
@@ -112,7 +139,7 @@ class HeardAnswers:
         heard = self._known(room, question)
         if heard is not None and reached > heard.phase:
             heard.phase = reached
-            self._roster.status(heard.answer, phase, elapsed_ms)
+            self._once_shown(heard, partial(self._roster.status, heard.answer, phase, elapsed_ms))
 
     def _on_rows(self, room: str, _node: str, fields: Sequence[Any]) -> None:
         question, first, named, rows, *_ = fields
@@ -121,7 +148,8 @@ class HeardAnswers:
         heard = self._known(room, question)
         if heard is None:
             return
-        if first > heard.row_count or (columns is None and not heard.has_columns):
+        is_full = heard.waiting is not None and len(heard.waiting) >= WAITING_MAX
+        if is_full or first > heard.row_count or (columns is None and not heard.has_columns):
             self._miss(room)
             return
         new = rows[heard.row_count - max(0, first) :]
@@ -129,7 +157,8 @@ class HeardAnswers:
             return
         heard.row_count += len(new)
         columns, heard.has_columns = None if heard.has_columns else columns, True
-        self._roster.rows(heard.answer, heard.events, columns, new)
+        rows_of = partial(self._roster.rows, heard.answer, heard.events, columns, new)
+        self._once_shown(heard, rows_of)
         heard.events += 1
 
     def _on_hint(self, room: str, _node: str, fields: Sequence[Any]) -> None:
@@ -137,6 +166,13 @@ class HeardAnswers:
         _checked([question, user_id, code, sentence or ""], str, str, str, str)
         answer = OpenAnswer(question, "", room, user_id, None, 0)
         self._roster.hint(answer, HintCode(code), sentence)
+
+    def _once_shown(self, heard: _Heard, step: Step) -> None:
+        """Show something of an answer, now, or behind its question."""
+        if heard.waiting is None:
+            step()
+        else:
+            heard.waiting.append(step)
 
     def _known(self, room: str, question: str) -> _Heard | None:
         """An answer of another node; where nothing is known of it, its start was missed."""

@@ -105,13 +105,16 @@ class Node:
     roster: AnswerRoster = attrs.field(init=False)
     display: AnswerSignals = attrs.field(init=False)
     publisher: EndingPublisher = attrs.field(init=False)
+    published: int = 1_000_000  # up to which seq the room is shown
     is_behind: bool = False  # messages that were stored are not shown here yet
     late: list[Message] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
         self.log.nodes.append(self)
         self.roster = AnswerRoster(self.room, MARKUPS["neutralise"])  # type: ignore[arg-type]
-        self.display = AnswerSignals(self.roster, self.signals, lambda: NOW_MS, (ROOM,))
+        self.display = AnswerSignals(
+            self.roster, self.signals, lambda: NOW_MS, lambda _room: self.published, (ROOM,)
+        )
         bounds = Bounds(max_rows=10_000, max_bytes=1_000_000, timeout_s=30.0)
         life = AnswerLife(
             {ROOM: RoomDatabase(self.database, "sqlite", False)},

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
 import orjson
 import pytest
 import trio
@@ -262,8 +263,8 @@ async def test_a_hint_reaches_its_user_on_the_other_nodes(
     "signal",
     [
         ("answer:start", []),
-        ("answer:start", [1, 2, 3, 4, 5, 6, 7, 8]),
-        ("answer:start", ["q", "a", "u", 1, 1, True, 1, 1]),
+        ("answer:start", [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        ("answer:start", ["q", 1, "a", "u", 1, 1, True, 1, 1]),
         ("answer:status", ["q"]),
         ("answer:status", [message_id(1), "flying", 1]),
         ("answer:rows", []),
@@ -341,3 +342,35 @@ async def test_an_end_that_was_shown_with_its_message_is_not_shown_again(
         await settled()
         assert len(a.room.of("end")) == 1
         assert a.display._ended == set()
+
+
+async def test_what_comes_before_the_question_is_shown_waits_for_it(
+    mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heard_answers, "WAITING_MAX", 5)
+    async with nodes() as (_, [a, b]):
+        mock_clock.jump(2)
+        b.published = 0
+        question = await a.ask()
+        call = a.database.calls[0]
+        for number in range(4):
+            call.rows(number)
+        assert b.room.sent == []
+        assert b.entered() == []
+        message = Message(question, ROOM, 1, "ann", None, "SELECT 1", None, None, NOW_MS)
+        b.publisher.publish(attrs.evolve(message, message_id=message_id(9), seq=0))
+        assert b.room.names() == ["message"]
+        b.publisher.publish(message)
+        assert b.room.names() == ["message", "message", "start", *["status"] * 3, "rows"]
+        mock_clock.jump(2)
+        call.rows(4)  # that some were missed is found, and they are told again
+        assert [row for event in b.room.of("rows") for row in event["rows"]] == [
+            [0],
+            [1],
+            [2],
+            [3],
+            [4],
+        ]
+        call.end()
+        await settled()
+        assert b.room.names()[-2:] == ["end", "message"]
