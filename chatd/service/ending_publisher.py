@@ -1,7 +1,7 @@
 """What is published on several nodes, with what it means for answers.
 
-A message that ends an answer is shown behind the end. What was heard of an answer is shown behind its
-question. A question that is deleted is answered no more, whichever node has done it.
+A message that ends an answer is shown behind the end. What was heard of an answer is shown behind
+its question. A question that is deleted is answered no more, whichever node has done it.
 """
 
 import attrs
