@@ -11,14 +11,18 @@ means unseen: for others it is as if the user were gone. What happens:
     the last one departs        nothing for GRACE_S (a reload shows nothing), then offline, and
                                 what was declared is forgotten
 
+Where several nodes serve a room, each has a machine of its own, and other nodes' users come in as
+sockets too (`chatd.chat.elsewhere`). What is decided of a user travels as a `Claim`, and of two
+claims the later one counts, in whatever order they come: so all machines show the same.
+
 Memory is bounded by sockets and by those whose grace runs. All graces are equally long, so that the
 order in which they began is the order in which they are due. Time is given: `now_s` never goes
 back and is what graces go by, `wall_ms` may, and is what people are shown.
 """
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
-from typing import Any, TypeAlias, assert_never
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any, Final, TypeAlias, assert_never
 
 import attrs
 
@@ -27,10 +31,46 @@ from chatd.wire.names import PresenceStatus
 GRACE_S = 10.0  # between the last socket's end and offline
 
 
+Stamp: TypeAlias = tuple[int, str]
+"""When something was decided, on the clock that nodes share, and by which node."""
+NEVER: Final[Stamp] = (0, "")
+
+
+@attrs.frozen
+class Claim:
+    """What nodes have decided of a user in a room, and when; and the last sign of the user."""
+
+    name: str | None
+    named_at: Stamp
+    status: PresenceStatus
+    declared_at: Stamp
+    seen_ms: int
+
+    @property
+    def decided(self) -> tuple[object, ...]:
+        """All but the last sign."""
+        return self.name, self.named_at, self.status, self.declared_at
+
+    def merged(self, other: "Claim") -> "Claim":
+        """What was decided later of both; the same whichever is known first."""
+        mine, its = (self.declared_at, str(self.status)), (other.declared_at, str(other.status))
+        by_status = self if mine >= its else other
+        named, its_name = (self.named_at, self.name or ""), (other.named_at, other.name or "")
+        by_name = self if named >= its_name else other
+        return Claim(
+            by_name.name,
+            by_name.named_at,
+            by_status.status,
+            by_status.declared_at,
+            max(self.seen_ms, other.seen_ms),
+        )
+
+
 @attrs.define
 class Arrive:
     """A socket is in a room. `declared` is what it declares as it arrives, None for nothing: then
-    the user's status stays, and a user who was not there has `initial`."""
+    the user's status stays, and a user who was not there has `initial`. Where there is a `claim`,
+    that counts alone."""
 
     socket: Hashable
     connection_id: str
@@ -38,14 +78,16 @@ class Arrive:
     name: str | None
     declared: PresenceStatus | None = None
     initial: PresenceStatus = PresenceStatus.ONLINE
+    claim: Claim | None = None
 
 
 @attrs.define
 class Depart:
-    """A socket is in a room no more."""
+    """A socket is in a room no more. `seen_ms` is the user's last sign, None for now."""
 
     socket: Hashable
     connection_id: str
+    seen_ms: int | None = None
 
 
 @attrs.define
@@ -56,6 +98,16 @@ class Declare:
     socket: Hashable
     connection_id: str
     status: PresenceStatus
+    claim: Claim | None = None
+
+
+@attrs.define
+class Restate:
+    """Another node knows something later of a user; nothing changes of one who is not there."""
+
+    connection_id: str
+    user_id: str
+    claim: Claim
 
 
 @attrs.define
@@ -67,7 +119,7 @@ class Forget:
     connection_id: str | None = None
 
 
-Command: TypeAlias = Arrive | Depart | Declare | Forget
+Command: TypeAlias = Arrive | Depart | Declare | Restate | Forget
 
 
 @attrs.frozen
@@ -116,6 +168,13 @@ class _User:
     status: PresenceStatus
     last_seen_ms: int
     sockets: set[Hashable] = attrs.field(factory=set)
+    claim: Claim | None = None
+
+    def take(self, claim: Claim) -> None:
+        """Have what is later of this claim and those before."""
+        claim = self.claim = claim if self.claim is None else self.claim.merged(claim)
+        self.name, self.status = claim.name, claim.status
+        self.last_seen_ms = max(self.last_seen_ms, claim.seen_ms)
 
     @property
     def shown(self) -> tuple[PresenceStatus, str | None]:
@@ -127,9 +186,11 @@ class _User:
 
 
 class Presence:
-    """All rooms' users. Owned by one actor."""
+    """All rooms' users. Owned by one actor. `forgotten` is told of each user in a room of whom
+    nothing is known any more: the room and the user."""
 
     def __init__(self) -> None:
+        self.forgotten: Callable[[str, str], None] | None = None
         self._rooms: dict[str, dict[str, _User]] = {}
         self._users_of: dict[tuple[Hashable, str], _User] = {}  # by socket and room
         self._graces: dict[tuple[str, str], float] = {}  # (room, user) -> due; in the order of due
@@ -141,10 +202,12 @@ class Presence:
             match command:
                 case Arrive():
                     self._arrive(command, wall_ms, effects)
-                case Depart(socket, connection_id):
-                    self._depart(socket, connection_id, now_s, wall_ms)
+                case Depart(socket, connection_id, seen_ms):
+                    self._depart(socket, connection_id, now_s, seen_ms or wall_ms)
                 case Declare():
                     self._declare(command, wall_ms, effects)
+                case Restate():
+                    self._restate(command, effects)
                 case Forget(_, user_id, room):
                     meant = [one for one in self._graces if room == one[0] or user_id == one[1]]
                     self._let_go(meant, effects)
@@ -237,24 +300,28 @@ class Presence:
         user = users.get(user_id)
         before: tuple[PresenceStatus, str | None] = PresenceStatus.OFFLINE, None
         if user is None:
-            user = users[user_id] = _User(user_id, command.name, command.initial, wall_ms)
+            seen_ms = wall_ms if command.claim is None else command.claim.seen_ms
+            user = users[user_id] = _User(user_id, command.name, command.initial, seen_ms)
         else:
             before = user.shown
-        if command.declared is not None:
-            user.status = command.declared
-        user.name = command.name
-        user.last_seen_ms = wall_ms
+        if command.claim is not None:
+            user.take(command.claim)
+        else:
+            if command.declared is not None:
+                user.status = command.declared
+            user.name = command.name
+            user.last_seen_ms = wall_ms
         user.sockets.add(command.socket)
         self._users_of[command.socket, room] = user
         self._graces.pop((room, user_id), None)
         if user.shown != before:
             effects.append(PresenceChanged(room, user.entry(), command.socket))
 
-    def _depart(self, socket: Hashable, room: str, now_s: float, wall_ms: int) -> None:
+    def _depart(self, socket: Hashable, room: str, now_s: float, seen_ms: int) -> None:
         user = self._users_of.pop((socket, room), None)
         if user is None:
             return
-        user.last_seen_ms = wall_ms
+        user.last_seen_ms = seen_ms if user.claim is None else max(user.last_seen_ms, seen_ms)
         user.sockets.discard(socket)
         if not user.sockets:
             self._graces[room, user.user_id] = now_s + GRACE_S
@@ -267,13 +334,27 @@ class Presence:
             return
         before = user.shown
         user.last_seen_ms = wall_ms
-        user.status = command.status
+        if command.claim is not None:
+            user.take(command.claim)
+        else:
+            user.status = command.status
         if user.shown != before:
             effects.append(PresenceChanged(room, user.entry(), command.socket))
         effects.append(Declared(command, user.status))
+
+    def _restate(self, command: Restate, effects: list[Effect]) -> None:
+        user = self._rooms.get(command.connection_id, {}).get(command.user_id)
+        if user is None:
+            return
+        before = user.shown
+        user.take(command.claim)
+        if user.shown != before:
+            effects.append(PresenceChanged(command.connection_id, user.entry(), None))
 
     def _forget(self, room: str, user_id: str) -> None:
         users = self._rooms[room]
         del users[user_id]
         if not users:
             del self._rooms[room]
+        if self.forgotten is not None:
+            self.forgotten(room, user_id)
