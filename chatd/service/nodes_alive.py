@@ -15,7 +15,7 @@ import trio
 from chatd.service.signals import Signals
 
 BEAT_S: Final = 1.0
-SILENCE_S: Final = 4.0
+SILENCE_S: Final = 3.5
 """With a grace of presence behind it this stays below 15 s, by which all nodes show the same."""
 NODES_MAX: Final = 100
 """Other nodes that are heard; more can only be somebody who makes up names."""

@@ -7,7 +7,7 @@ with a change and stands in a snapshot. Started again, it begins from the store 
 that are there.
 """
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, assert_never
 
 import attrs
@@ -16,6 +16,7 @@ from chatd.actors.mailbox import Mailbox
 from chatd.chat.markup import Markup
 from chatd.chat.presence import (
     Arrive,
+    Claim,
     Command,
     Declare,
     Declared,
@@ -103,7 +104,7 @@ class PresenceRoster:
     def declare(self, client: Client, command: Declare) -> Coroutine[Any, Any, None] | None:
         """Hand a declaration over, or wait until there is space for it."""
         client.status = command.status
-        self.note_declared(client, command.connection_id, command.status)
+        command.claim = self.note_declared(client, command.connection_id, command.status)
         return deliver(self._mailbox, command, command.origin)
 
     def status_of(self, client: Client, connection_id: str) -> PresenceStatus:
@@ -114,9 +115,11 @@ class PresenceRoster:
                 return one.declared[connection_id]
         return self.machine.status(connection_id, client.user_id) or client.status
 
-    def note_declared(self, client: Client, connection_id: str, status: PresenceStatus) -> None:
+    def note_declared(
+        self, client: Client, connection_id: str, status: PresenceStatus
+    ) -> Claim | None:
         """Of all sockets of the user this one has declared last in the room. Who is unseen from now
-        on is not seen typing."""
+        on is not seen typing. Returns what other nodes are told, where there are any."""
         for one in self._clients.of(client.user_id):
             if one.declared is not None:
                 one.declared.pop(connection_id, None)
@@ -124,11 +127,16 @@ class PresenceRoster:
         client.declared[connection_id] = status
         if status is PresenceStatus.OFFLINE:
             self._typing.end(connection_id, client.user_id)
+        return None
 
     def _arrival(self, client: Client, connection_id: str) -> Arrive:
         declared = (client.declared or {}).get(connection_id)
         name = client.identity.name
         return Arrive(client.socket, connection_id, client.user_id, name, declared, client.status)
+
+    def _arrivals_elsewhere(self) -> Iterable[Command]:
+        """Those of the sockets of other nodes, where there are any."""
+        return ()
 
     # The actor's side
 
@@ -146,7 +154,7 @@ class PresenceRoster:
             if not client.is_unseen
             for room in client.wanted
         ]
-        machine.decide(arrivals, now_s, self._clock.wall_ms())
+        machine.decide([*arrivals, *self._arrivals_elsewhere()], now_s, self._clock.wall_ms())
         for room, entries in frozen.items():
             for user_id, _, _, last_seen_ms in entries:
                 machine.sign(room, user_id, last_seen_ms)

@@ -33,13 +33,14 @@ HEADS_EVERY: Final = 3
 AGAIN_S: Final = 1.0
 """Before the same whole is asked for again."""
 WHOLE_S: Final = 0.2
-"""Between two wholes of one slice; who asks meanwhile gets it with the next beat."""
+"""Between two wholes of one slice; who lost something meanwhile gets it with the next beat."""
 PIECE_BYTES: Final = 6_000
 """Of the entries of one signal. With its envelope it fits into a NOTIFY."""
 LAST: Final = "\U0010ffff"
 """Behind all names."""
 
 V = TypeVar("V")
+V_contra = TypeVar("V_contra", contravariant=True)
 Piece = list[Any]
 
 
@@ -55,10 +56,12 @@ class Form(Protocol[V]):
         ...
 
 
-class Learned(Protocol[V]):
+class Learned(Protocol[V_contra]):
     """Who is told what has changed of a copy."""
 
-    def __call__(self, node: str, name: str, key: str, value: V, *, is_there: bool) -> None: ...
+    def __call__(
+        self, node: str, name: str, key: str, value: V_contra, *, is_there: bool
+    ) -> None: ...
 
 
 @attrs.define(eq=False)
@@ -258,9 +261,10 @@ class Slices(Generic[V]):
     def _ask(self, name: str, _node: str, fields: Sequence[Any]) -> None:
         if fields[0] not in ("", self._signals.node):
             return
-        if not fields[0] and name not in self._own:
-            return
-        if name in self._told_s and trio.current_time() - self._told_s[name] < WHOLE_S:
+        if not fields[0]:
+            if name in self._own:
+                self._tell_whole(name)
+        elif name in self._told_s and trio.current_time() - self._told_s[name] < WHOLE_S:
             self._due.add(name)
         else:
             self._tell_whole(name)
@@ -323,5 +327,5 @@ def _pieces(entries: Iterable[Piece]) -> Iterator[list[Piece]]:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError("no text")
+        raise TypeError("no text")
     return value
