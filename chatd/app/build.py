@@ -116,6 +116,7 @@ from chatd.service.mentions import Mentions
 from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
 from chatd.service.publisher import Publisher
+from chatd.service.receipts import Receipts
 from chatd.service.revoking import Revoking
 from chatd.service.room_api import ROOMS_PATH, RoomApi
 from chatd.service.rooms import Rooms
@@ -254,7 +255,7 @@ class Parts:
             self.life.adopted = self.answering.service.adopt
         self.effects = ChatEffects(
             self.publisher,
-            self.timelines,
+            Receipts(self.timelines, self._adapter.to_user),
             self._adapter,
             self.occupancy,
             self.presence,

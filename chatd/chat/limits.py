@@ -18,6 +18,7 @@ from chatd.chat.backoff import next_wait_s
 BACKOFF_FIRST_S = 1.0  # the least that a refused sender has to wait
 BACKOFF_MAX_S = 60.0  # the doubling stops here
 CLEAN_S = 60.0  # without a violation for so long, the doubling starts over
+DEBT_BURSTS_MAX = 16  # bursts that nodes may have let through before they told each other
 TOKEN_ENOUGH = 1.0 - 1e-6  # a token; sums of clock readings fall short of 1 by their rounding
 LOOKED_AT = 8  # states that are looked at for an idle one, when there is no room for another
 KEYS_MAX = 50_000  # keys with a state of their own, before idle ones are swept out
@@ -57,6 +58,13 @@ class Bucket:
     def give_back(self) -> None:
         """Return a token that was spent for nothing."""
         self._tokens = min(self._burst, self._tokens + 1.0)
+
+    def debit(self, tokens: float, now_s: float) -> None:
+        """Other nodes have spent these; a negative number of them was given back. So there may be
+        less than none, down to `DEBT_BURSTS_MAX` times what it holds when full."""
+        self.wait_s(now_s)
+        least = -self._burst * DEBT_BURSTS_MAX
+        self._tokens = max(least, min(self._burst, self._tokens - tokens))
 
     @property
     def is_scarce(self) -> bool:

@@ -1,6 +1,6 @@
 """Which clients there are, by user."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import attrs
 
@@ -11,10 +11,12 @@ from chatd.sockets.socket import Socket
 
 @attrs.define(eq=False)
 class Clients:
-    """The connected clients of this daemon."""
+    """The connected clients of this daemon. `counted` is told how many a user has, where that
+    matters to others."""
 
     _by_user: dict[str, dict[Client, None]] = attrs.field(init=False, factory=dict)
     count: int = attrs.field(init=False, default=0)
+    counted: Callable[[str, int], None] | None = attrs.field(init=False, default=None)
 
     def of(self, user_id: str) -> Collection[Client]:
         """The clients of a user."""
@@ -43,6 +45,8 @@ class Clients:
         """A client has connected."""
         self._by_user.setdefault(client.user_id, {})[client] = None
         self.count += 1
+        if self.counted is not None:
+            self.counted(client.user_id, len(self._by_user[client.user_id]))
 
     def remove(self, client: Client) -> None:
         """A client has disconnected."""
@@ -51,3 +55,5 @@ class Clients:
         if not clients:
             del self._by_user[client.user_id]
         self.count -= 1
+        if self.counted is not None:
+            self.counted(client.user_id, len(clients))

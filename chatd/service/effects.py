@@ -32,7 +32,7 @@ from chatd.chat.messages import (
     SendMessage,
     Settled,
 )
-from chatd.chat.records import Change, Message, MessageDeleted, MessagePlace
+from chatd.chat.records import Change, Message, MessageDeleted
 from chatd.engine.flusher import Flusher
 from chatd.observe import (
     ChangeRefused as ChangeNotMade,
@@ -50,13 +50,13 @@ from chatd.service.occupancy import Occupancy
 from chatd.service.presence_roster import PresenceRoster
 from chatd.service.publisher import Publisher
 from chatd.service.readings import Readings, read_ack
-from chatd.service.timeline import Timelines
+from chatd.service.receipts import Receipts
 from chatd.service.typing_roster import TypingRoster
 from chatd.sockets.adapter import Adapter
 from chatd.sockets.emitter import event_packet
 from chatd.wire.acks import AckPayload, ChangeAck
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.events import MessageReceipt, ReadMarker
+from chatd.wire.events import ReadMarker
 
 
 @attrs.define(eq=False, slots=False)
@@ -64,7 +64,7 @@ class ChatEffects:
     """Carries effects out, one at a time; where one raises, the actor ends and is started again."""
 
     _publisher: Publisher
-    _timelines: Timelines
+    _receipts: Receipts
     _adapter: Adapter
     _occupancy: Occupancy
     _presence: PresenceRoster
@@ -95,8 +95,7 @@ class ChatEffects:
                 command.origin.settle()
             case AcknowledgementKept(command, delivered):
                 command.origin.acknowledge(AckPayload())
-                for place in delivered:
-                    self._delivered(place, command.user_id)
+                self._receipts.delivered(delivered, command.user_id)
             case Marked(command, has_moved):
                 self._marked(command, has_moved=has_moved)
             case ChangeKept(command, change):
@@ -175,13 +174,6 @@ class ChatEffects:
                 is_duplicate,
             )
         )
-
-    def _delivered(self, place: MessagePlace, by: str) -> None:
-        """The first acknowledgement of a message: its author gets it, on each device."""
-        room = place.connection_id
-        self._timelines.confirm(room, place.seq)
-        receipt = MessageReceipt(message_id=written_id(place.message_id), connection_id=room, by=by)
-        self._adapter.to_user(place.user_id, room, event_packet(receipt))
 
     def _marked(self, command: MarkRead, *, has_moved: bool) -> None:
         """The user gets where it stands now: the socket that asked by its ack, the others where the

@@ -10,7 +10,7 @@ version before. A node does not hear its own signals, passes over kinds that it 
 over what is none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
@@ -19,6 +19,8 @@ import orjson
 from chatd.bus import Bus
 from chatd.bus.frames import OLDEST, VERSION
 
+PIECE_BYTES: Final = 6_000
+"""Of the entries of one signal. With its envelope it fits into a NOTIFY."""
 _TOPIC: Final = "v:"
 
 Handler: TypeAlias = Callable[[str, str, Sequence[Any]], None]
@@ -127,3 +129,18 @@ class Signals:
     def came_up(self) -> None:
         for holder in self._holders:
             holder.came_up()
+
+
+def in_pieces(entries: Iterable[list[Any]]) -> Iterator[list[list[Any]]]:
+    """Entries in lists that are each short enough for a signal."""
+    piece: list[list[Any]] = []
+    size = 0
+    for entry in entries:
+        length = len(orjson.dumps(entry)) + 1
+        if piece and size + length > PIECE_BYTES:
+            yield piece
+            piece, size = [], 0
+        piece.append(entry)
+        size += length
+    if piece:
+        yield piece

@@ -15,18 +15,17 @@ and heads that say another stamp, have the whole asked for; heads are told all t
 sent before a copy was dropped does not bring it back.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import attrs
-import orjson
 import trio
 
 from chatd.chat.shared_clock import SharedClock
 from chatd.observe.clock import Clock
 from chatd.service.nodes_alive import NodesAlive
-from chatd.service.signals import Signals
+from chatd.service.signals import Signals, in_pieces
 
 HEADS_EVERY: Final = 3
 """Beats between two rounds of heads: so late is found what got lost."""
@@ -34,14 +33,11 @@ AGAIN_S: Final = 1.0
 """Before the same whole is asked for again."""
 WHOLE_S: Final = 0.2
 """Between two wholes of one slice; who lost something meanwhile gets it with the next beat."""
-PIECE_BYTES: Final = 6_000
-"""Of the entries of one signal. With its envelope it fits into a NOTIFY."""
 LAST: Final = "\U0010ffff"
 """Behind all names."""
 
 V = TypeVar("V")
 V_contra = TypeVar("V_contra", contravariant=True)
-Piece = list[Any]
 
 
 class Form(Protocol[V]):
@@ -126,7 +122,7 @@ class Slices(Generic[V]):
         changed, self._changed = self._changed, {}
         for name, changes in changed.items():
             written = [[key, here, self._form.write(it)] for key, (here, it) in changes.items()]
-            for piece in _pieces(written):
+            for piece in in_pieces(written):
                 before = self._stamps.get(name, 0)
                 at = self._stamps[name] = self._now()
                 self._signals.send(name, f"{self._kind}.change", [before, at, piece])
@@ -186,7 +182,7 @@ class Slices(Generic[V]):
     def _tell_whole(self, name: str) -> None:
         self.tell()
         written = [[key, self._form.write(value)] for key, value in self.own(name).items()]
-        pieces = list(_pieces(written)) or [[]]
+        pieces = list(in_pieces(written)) or [[]]
         now = self._now()
         at = self._stamps.get(name, now)
         self._told_s[name] = trio.current_time()
@@ -195,7 +191,7 @@ class Slices(Generic[V]):
 
     def _tell_heads(self) -> None:
         now = self._now()
-        pieces = list(_pieces([name, at] for name, at in sorted(self._stamps.items()))) or [[]]
+        pieces = list(in_pieces([name, at] for name, at in sorted(self._stamps.items()))) or [[]]
         after = ""
         for piece in pieces:
             up_to = LAST if piece is pieces[-1] else piece[-1][0]
@@ -308,21 +304,6 @@ class Slices(Generic[V]):
         while copy.entries:
             key, value = copy.entries.popitem()
             self._learned(node, name, key, value, is_there=False)
-
-
-def _pieces(entries: Iterable[Piece]) -> Iterator[list[Piece]]:
-    """Entries in lists that are each short enough for a signal."""
-    piece: list[Piece] = []
-    size = 0
-    for entry in entries:
-        length = len(orjson.dumps(entry)) + 1
-        if piece and size + length > PIECE_BYTES:
-            yield piece
-            piece, size = [], 0
-        piece.append(entry)
-        size += length
-    if piece:
-        yield piece
 
 
 def _text(value: object) -> str:

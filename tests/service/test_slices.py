@@ -11,7 +11,8 @@ from trio.testing import MockClock
 
 from chatd.chat.shared_clock import AHEAD_MAX_MS, SharedClock
 from chatd.service.nodes_alive import SILENCE_S
-from chatd.service.slices import HEADS_EVERY, PIECE_BYTES, Slices
+from chatd.service.signals import PIECE_BYTES
+from chatd.service.slices import HEADS_EVERY, Slices
 from tests.bus.memory_bus import Wire
 from tests.rows import rows
 from tests.service.cluster import Node, made_node, running, troubled
