@@ -154,10 +154,12 @@ class SharedLedger(Ledger):
 
     def _skip_to(self, decision: Decision) -> None:
         """Learn of the messages of others that lie before those of a decision."""
+        first_seqs: dict[str, int] = {}
         for record in decision.records:
             if isinstance(record, MessageStored):
-                message = record.message
-                self._machine.learn_head(message.connection_id, message.seq - 1, 0)
+                first_seqs.setdefault(record.message.connection_id, record.message.seq)
+        for room, seq in first_seqs.items():
+            self._machine.learn_head(room, seq - 1, 0)
 
     def _learn(self, behind: Behind) -> None:
         for room, (last_seq, last_rev) in behind.heads.items():

@@ -227,6 +227,17 @@ async def test_what_is_heard_of_other_nodes_is_known_without_a_look_at_the_log(
     assert kept.change.rev == 2
 
 
+async def test_messages_of_ones_own_leave_no_hole_in_what_is_known(nodes: list[Node]) -> None:
+    one, two, _ = nodes
+    await one.does(join(ROOM), *(send(number, user_id="bob") for number in range(1, 4)))
+    assert one.machine.lacking(ROOM, "ann") is None
+    assert one.machine.recent_from(ROOM) == 1
+    await two.says(4, user_id="bob")
+    await one.does(send(5, user_id="bob"), send(6, user_id="bob"))
+    assert one.machine.lacking(ROOM, "ann") is not None  # of what the other node has stored
+    assert one.machine.recent_from(ROOM) == 5
+
+
 async def test_members_that_other_nodes_have_written_are_found_and_learnt(
     nodes: list[Node], reader: PostgresMembers
 ) -> None:
