@@ -41,7 +41,7 @@ HEADS: Final = """
     SELECT m.epoch, r.connection_id, r.last_seq, r.last_rev, r.forgotten_seq, r.message_id
     FROM meta m LEFT JOIN (
         SELECT r.*, p.message_id
-        FROM unnest(%s::text[], %s::bigint[]) asked(room, seq)
+        FROM unnest(%(rooms)s::text[], %(seqs)s::bigint[]) asked(room, seq)
         JOIN rooms r ON r.connection_id = asked.room
         LEFT JOIN messages p ON p.room_id = r.room_id AND p.seq = asked.seq
     ) r ON true
@@ -114,7 +114,7 @@ class PostgresRoomLog:
 async def _read_heads(
     connection: TrioConnection, rooms: Mapping[str, int]
 ) -> tuple[str, dict[str, Head]]:
-    asked = [as_text(room) for room in rooms], list(rooms.values())
+    asked = {"rooms": [as_text(room) for room in rooms], "seqs": list(rooms.values())}
     found = await connection.execute(HEADS, asked, binary=True)
     rows = await found.fetchall()
     heads = {

@@ -13,7 +13,7 @@ from chatd.chat.queue import Gap
 from chatd.chat.reading import Lack
 from chatd.chat.records import MessageEdited, MessageStored
 from chatd.postgres_client import TrioConnection
-from chatd.postgres_store import cuts, lookups, pages, stretches
+from chatd.postgres_store import cuts, lookups, pages, room_log, stretches
 from chatd.postgres_store.log import PostgresLog
 from chatd.postgres_store.opening import open_log
 from chatd.postgres_store.reader_pool import ReaderPool, pool_to_read
@@ -58,6 +58,7 @@ READS: list[tuple[str, dict[str, object], int]] = [
     (cuts.NEWEST, SOUGHT, 4 * 32),
     (stretches.STRETCHES, SOUGHT | {"firsts": [10, 10], "lasts": [29, 29]}, 40),
     (stretches.MENTIONING, SOUGHT, 10),
+    (room_log.HEADS, SOUGHT | {"seqs": [4_001, 1]}, 2),
 ]
 AT_ONCE = 8  # rows of messages and of what belongs to them, for each message that is found
 
