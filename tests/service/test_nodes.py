@@ -16,6 +16,7 @@ from chatd.service.ordered_publisher import Healed, OrderedPublisher
 from tests.bus.memory_bus import Wire
 from tests.postgres import Postgres
 from tests.postgres_store.logs import new_address, rows_of, run_in
+from tests.service.api_callers import Api
 from tests.service.chats import ROOM, Chat, ChatPeer, message, token
 from tests.service.nodes import open_nodes
 from tests.service.streams import open_stream
@@ -172,6 +173,21 @@ async def test_streams_over_http_hold_rooms_too(
         moved = await open_stream(other, token("moved"), last_id=f"{epoch}:3")
         assert (await moved.expect("stream:open"))["resumed"] is True
         assert (await stream.expect("chat:message"))["content"] == "third"
+
+
+async def test_what_is_said_over_http_on_a_node_where_nobody_is_reaches_the_room(
+    address: LogAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_nodes(address, tmp_path, monkeypatch, wire=Wire()) as (one, other):
+        ada = await one.enter("ada")
+        for number in range(1, 4):
+            said = await Api(other, token("eve")).say(f"number {number}")
+            assert said["seq"] == number
+        assert await heard(ada, 3) == [(seq, f"number {seq}") for seq in range(1, 4)]
+        assert other.parts.fan_out.publisher.rooms == 0  # type: ignore[union-attr]
+        assert await contents(other) == ["number 1", "number 2", "number 3"]
+        found = await Api(other, token("eve")).ask("GET", "messages")
+        assert len(found.json()["messages"]) == 3
 
 
 async def test_what_retention_removes_on_one_node_no_other_one_shows(
