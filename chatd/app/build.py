@@ -18,7 +18,9 @@ from chatd.app.ages import Ages, evidence_of
 from chatd.app.answering import build_answering, configured_databases
 from chatd.app.damage import DamageFound
 from chatd.app.disk_space import DiskSpace
-from chatd.app.logs import life_in, traces_in
+from chatd.app.fan_out import build_fan_out
+from chatd.app.isolation import Isolation
+from chatd.app.logs import ledger_of, life_in, members_of, traces_in
 from chatd.app.running_directory import RunningDirectory
 from chatd.app.secret import key_set_place, make_keys, make_verifier
 from chatd.app.status import (
@@ -50,6 +52,7 @@ from chatd.engine.listener import Listener, ListenerSettings
 from chatd.engine.session import Handshake, Session
 from chatd.engine.sessions import Sessions
 from chatd.net.deadlines import Deadlines
+from chatd.net.disconnects import DisconnectReason
 from chatd.net.http.cors import AllowedOrigins
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.page import (
@@ -606,6 +609,11 @@ class Parts:
         forbidden = ForbiddenNotices(event_log)
         self.poller = make_poller()
         self.admission = settings.make_admission(config, trio.current_time())
+        self.isolation = (
+            Isolation(self.life, self.signals, self._isolate)
+            if self.life is not None and self.signals is not None
+            else None
+        )
         self.sessions = Sessions(
             settings.session_settings(config),
             self._deadlines,
@@ -666,6 +674,12 @@ class Parts:
             event_log,
             static=StaticFiles({**page.files.by_path, **admin.by_path, **client.files.by_path}),
         )
+
+    def _isolate(self, is_isolated: bool) -> None:
+        self.admission.is_isolated = is_isolated
+        if is_isolated:
+            for session in list(self.sessions.by_sid.values()):
+                session.end(DisconnectReason.LOG_UNREACHABLE)
 
     def _make_connection(self, session: Session, handshake: Handshake) -> SocketIOConnection:
         return SocketIOConnection(session, handshake, self.app, self._adapter)

@@ -28,7 +28,11 @@ def described(config: Config, parts: Parts) -> dict[str, Any]:
     """The nodes, the log and the bus. It asks nobody: where the database is away, it is what was
     there before. A node that keeps its log by itself is alone here."""
     life = parts.life
-    bus = place_of_bus(config.bus.url)
+    place = place_of_bus(config.bus.url)
+    bus = None
+    if place and parts.fan_out is not None:
+        why_down = parts.fan_out.bus.why_down
+        bus = {"place": place, "isUp": parts.fan_out.bus.is_up, "whyDown": why_down}
     seen = [] if life is None else life.nodes
     nodes = [
         {
@@ -55,7 +59,7 @@ def described(config: Config, parts: Parts) -> dict[str, Any]:
             "schemaVersion": None if life is None else life.schema_version or None,
             "isReached": life is None or life.why_lost is None,
         },
-        "bus": bus or None,
+        "bus": bus,
     }
 
 

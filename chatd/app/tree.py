@@ -101,6 +101,11 @@ def supervise(
                     )
                 ]
             ),
+            *(
+                []
+                if parts.isolation is None
+                else [Child("isolation", partial(_ready, parts.isolation.run))]
+            ),
             Child("presence", partial(_ready, partial(_presence, parts))),
             Child("typing", partial(_ready, partial(_typing, parts))),
             *(

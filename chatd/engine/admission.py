@@ -101,6 +101,7 @@ class Admission:
         self.connections = 0
         self._emptied: trio.Event | None = None
         self.is_draining = False
+        self.is_isolated = False  # clients are better off on another node
 
     def replace_limits(
         self,
@@ -202,8 +203,9 @@ class Admission:
     def open_session(self, address: str, sid: str, now_s: float) -> Vacancy[str] | Overload:
         """Count a session of this address, or say why there is no room for it. `instead_of` is the
         sid of a pending session."""
-        if self.is_draining:
-            return Overload("draining", RETRY_AFTER_CEILING_S)
+        if self.is_draining or self.is_isolated:
+            reason = "draining" if self.is_draining else "isolated"
+            return Overload(reason, RETRY_AFTER_CEILING_S)
         key = counted_as(address)
         pending = self._pending.get(key, ())
         is_crowded = len(pending) >= self._pending_sessions_per_address

@@ -24,6 +24,7 @@ class DisconnectReason(StrEnum):
     SLOW_CONSUMER = "slow consumer"  # owed more bytes than the bound
     TOKEN_EXPIRED = "token expired"
     DIRECTORY_UNAVAILABLE = "directory unavailable"  # which rooms its user has is not known
+    LOG_UNREACHABLE = "log unreachable"  # the client finds another node, which reaches it
     TOKEN_REVOKED = "token revoked"  # an administrator ended the sessions of its user
     KICKED = "kicked"  # an administrator ended it
     OVERLOADED = "overloaded"

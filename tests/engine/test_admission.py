@@ -189,6 +189,16 @@ def test_while_draining_nobody_comes_in() -> None:
     assert overload.limit == "draining"
 
 
+def test_while_clients_are_better_off_on_another_node_nobody_comes_in() -> None:
+    door = admission()
+    door.is_isolated = True
+    overload = door.open_session("a", "1", 0)
+    assert isinstance(overload, Overload)
+    assert overload.limit == "isolated"
+    door.is_isolated = False
+    assert isinstance(door.open_session("a", "1", 0), Vacancy)
+
+
 def test_the_oldest_session_that_is_nobodys_gives_way_to_the_newest() -> None:
     door = admission(sessions_per_address=10, pending_sessions_per_address=2)
     assert [door.open_session("a", sid, 0) for sid in "12"] == [FREE, FREE]
