@@ -73,7 +73,9 @@ def place_of_bus(url: str) -> str:
         return ""
     if _is_redis(url):
         redis = RedisAddress.read(url)
-        return f"redis://{redis.path or redis.place}/{redis.database}"
+        if redis.path:
+            return f"unix://{redis.path}?db={redis.database}"
+        return f"redis://{redis.place}/{redis.database}"
     from psycopg.conninfo import conninfo_to_dict
 
     parts = conninfo_to_dict(url)

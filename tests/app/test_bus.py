@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chatd.app.bus import check_bus
+from chatd.app.bus import check_bus, place_of_bus
 from chatd.app.deep.bus import look_at_bus
 from chatd.app.deep.check import Verdict
 from chatd.app.errors import StartFailedError
@@ -102,6 +102,29 @@ def test_a_node_without_a_name_has_no_bus(tmp_path: Path) -> None:
     assert PASSWORD not in str(raised.value)
     file.write_text('[cluster]\nnode = "a"\n')
     assert load(file, {}, {}, tmp_path).config.cluster.node == "a"
+
+
+@rows(
+    ("url", "place"),
+    [
+        pytest.param("", "", id="none"),
+        pytest.param(REDIS, "redis://127.0.0.1:1/0", id="redis"),
+        pytest.param(
+            f"rediss://ada:{PASSWORD}@one.example/3", "redis://one.example:6379/3", id="tls"
+        ),
+        pytest.param(
+            f"unix://:{PASSWORD}@/run/redis.sock", "unix:///run/redis.sock?db=0", id="socket"
+        ),
+        pytest.param(POSTGRES, "postgresql://127.0.0.1:1/none", id="postgresql"),
+        pytest.param(
+            f"host=one.example dbname=chat user=ada password={PASSWORD}",
+            "postgresql://one.example:5432/chat",
+            id="as libpq writes it",
+        ),
+    ],
+)
+def test_a_place_of_a_bus_is_its_address_without_who_comes(url: str, place: str) -> None:
+    assert place_of_bus(url) == place
 
 
 async def test_a_bus_is_tried(tmp_path: Path, redis: Redis, postgres: Postgres) -> None:

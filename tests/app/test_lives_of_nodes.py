@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
 import trio
 
 from chatd.postgres_store.sessions import LogAddress
@@ -15,10 +16,12 @@ from tests.app.test_errors import sentence
 from tests.app.test_kill import SECRET
 from tests.app.test_postgres_log import PASSWORD, settings
 from tests.postgres import Postgres, a_server
-from tests.postgres_store.logs import new_address, rows_of
+from tests.postgres_store.logs import new_address, rows_of, run_in
+from tests.redis import a_redis
 
 LIMIT_S = 240.0
 PAUSE_S = 0.1
+HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
 
 
 def of(address: LogAddress, node: str, **more: str) -> dict[str, str]:
@@ -174,6 +177,41 @@ async def test_a_daemon_without_its_database_is_not_ready_until_it_is_back(house
         await daemon.stop()
         assert "cannot be reached" in lost["reason"] or "has failed" in lost["reason"]
         assert PASSWORD not in daemon.err.text
+
+
+async def test_a_daemon_that_alone_is_cut_from_the_database_sends_its_clients_away(
+    house: House, postgres: Postgres, nursery: trio.Nursery
+) -> None:
+    address = new_address(postgres)
+    role = f"cut_{address.url.partition('/test_')[2].partition('?')[0]}"
+    run_in(address, f"CREATE ROLE {role} SUPERUSER LOGIN")
+    cut_off = attrs.evolve(address, url=address.url.replace("postgres@", f"{role}@"))
+    with a_redis() as redis:
+        b = await house.start("--state-dir", "b", env=of(address, "b", CHATD_BUS__URL=redis.url()))
+        env = of(cut_off, "a", CHATD_BUS__URL=redis.url())
+        a = await house.start("--state-dir", "a", env=env)
+        told = await sees(house, "a", "a", "b")
+        assert told["bus"] == {"place": redis.url(options="?db=0"), "isUp": True, "whyDown": None}
+        ada = await Client.connect(nursery, a.port, token_for(SECRET, "ada"))
+        bea = await Client.connect(nursery, b.port, token_for(SECRET, "bea"))
+        run_in(
+            address,
+            f"ALTER ROLE {role} NOLOGIN;"
+            f" SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'",
+        )
+        await a.event("node.lost")
+        await ada.gone(LIMIT_S)
+        assert (await fetch(a.port, HANDSHAKE))[0] == 503
+        assert (await inside(house, "b", "/readyz"))[0] == 200
+        assert (await bea.say("still here"))["ok"]
+        run_in(address, f"ALTER ROLE {role} LOGIN")
+        await a.event("node.renewed")  # the other one took it for dead meanwhile
+        with trio.fail_after(LIMIT_S):
+            while (await fetch(a.port, HANDSHAKE))[0] != 200:  # noqa: ASYNC110  # of a process
+                await trio.sleep(PAUSE_S)
+        await has_stored(a.port, "ada")
+        await a.stop()
+        await b.stop()
 
 
 async def test_a_daemon_that_keeps_its_log_by_itself_is_alone(house: House) -> None:
