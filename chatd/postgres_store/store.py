@@ -37,9 +37,10 @@ from chatd.store.snapshots import (
     NAMES,
     READ_SEQS,
     FoundSnapshot,
-    PassedOver,
+    PassedOverFor,
     Snapshot,
     newest_snapshot,
+    put_aside,
     remove_all,
     write_snapshot,
 )
@@ -61,7 +62,9 @@ class PostgresStore(OpenedStore):
         self.epoch = opened.log.epoch
         self.recovered = opened.log.recovered
         self.snapshot = found.snapshot
-        self.passed_over: tuple[PassedOver, ...] = found.passed_over
+        self.passed_over = tuple(
+            one for one in found.passed_over if one.reason is not PassedOverFor.AHEAD
+        )
         self.loss: Loss | None = None
         self.damaged = opened.log.recovered.damaged
         self._lock = lock
@@ -172,6 +175,8 @@ def open_postgres_store(
         opened = open_log(address, (clock or Clock()).wall_ms())
         try:
             found = newest_snapshot(directory, opened.log.epoch, 0)
+            # They are of the log in SQLite from which this one was copied.
+            put_aside(directory, found.passed_over)
         except OSError as error:
             opened.close()
             raise unavailable(directory, error) from error

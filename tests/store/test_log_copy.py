@@ -121,20 +121,20 @@ def test_a_log_goes_to_postgres_and_back_and_is_the_same(
     last.close()
 
 
-def test_a_start_goes_on_in_the_copy_where_the_log_was(
-    directory: Path, tmp_path: Path, postgres: Postgres
-) -> None:
+def test_a_start_goes_on_in_the_copy_where_the_log_was(directory: Path, postgres: Postgres) -> None:
     filled(directory)
     address = new_address(postgres)
     copied(in_files(directory), in_postgres(address))
     before = open_store(directory, "write")
-    store = open_postgres_store(tmp_path / "beside", address)
-    assert store.epoch == before.epoch
-    assert store.recovered.rooms == before.recovered.rooms
-    assert store.recovered.members == before.recovered.members
-    assert store.recovered.open_answers == before.recovered.open_answers
     before.close()
-    store.close()
+    for _ in range(2):
+        store = open_postgres_store(directory, address)
+        assert store.passed_over == ()  # the snapshots of the log in SQLite are no fault
+        assert store.epoch == before.epoch
+        assert store.recovered.rooms == before.recovered.rooms
+        assert store.recovered.members == before.recovered.members
+        assert store.recovered.open_answers == before.recovered.open_answers
+        store.close()
     assert rows_of(address, "SELECT has_scoped_ids FROM meta") == [(True,)]
     run_in(address, "INSERT INTO chatd.rooms (connection_id) VALUES ('new')")
     assert rows_of(address, "SELECT max(room_id) FROM rooms") == [(3,)]
