@@ -43,6 +43,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how often the daemon is killed in the middle of a flood (default: 4)",
     )
     parser.addoption(
+        "--cluster-seconds",
+        type=float,
+        default=120.0,
+        metavar="N",
+        help="how long faults befall several nodes (default: 120)",
+    )
+    parser.addoption(
+        "--cluster-nodes",
+        type=int,
+        default=3,
+        metavar="N",
+        help="how many nodes these are (default: 3)",
+    )
+    parser.addoption(
         "--next",
         action="store_true",
         help="build an application of Next.js with the parts of the page: minutes, from npm",
@@ -65,6 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 LONGEST: Final = (
+    "cluster",
     "tooling",
     "page",
     "app",

@@ -57,6 +57,7 @@ class Client:
         self._reading = trio.CancelScope()
         self._refusal: dict[str, Any] | None = None
         self._joined = False
+        self._listener: Callable[[str, Any], None] | None = None
         self.heard: list[tuple[str, Any]] = []
         self.packets: list[str] = []
         self.is_gone = False
@@ -123,7 +124,10 @@ class Client:
     def _take(self, packet: str) -> None:
         if packet.startswith("42"):
             name, *arguments = json.loads(packet[2:])
-            self.heard.append((name, *arguments))
+            if self._listener is not None:
+                self._listener(name, *arguments)
+            else:
+                self.heard.append((name, *arguments))
         elif (ack := _ACK.fullmatch(packet)) is not None:
             answer = self._acks.pop(int(ack[1]), None)
             if answer is not None:
@@ -166,6 +170,13 @@ class Client:
         if isinstance(answers[0], Gone):
             raise answers[0]
         return answers[0]
+
+    def tell(self, listener: Callable[[str, Any], None]) -> None:
+        """Tell of each event, those so far first, as it comes, and keep none from now on."""
+        for said in self.heard:
+            listener(*said)
+        self.heard.clear()
+        self._listener = listener
 
     async def say(self, content: str, room: str = "demo", message_id: str | None = None) -> Any:
         """Send a message and return its ack."""

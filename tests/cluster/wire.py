@@ -15,7 +15,7 @@ import trio
 
 CHUNK_BYTES: Final = 65_536
 UNDER_WAY_MAX: Final = 256
-"""Chunks of one direction that a slow wire holds; beyond, the sender has to wait, as on a real one."""
+"""Chunks of one direction that a slow wire holds; beyond, the sender has to wait."""
 
 
 class Direction(Enum):

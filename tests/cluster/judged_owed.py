@@ -1,0 +1,164 @@
+"""What a member is owed: all that was stored while it had no socket anywhere, and no more than what
+the cluster can not have known to be received.
+
+A node that dies or stops is found out only after a while, the detection window. A goodbye that the
+node has answered needs none.
+"""
+
+from collections.abc import Iterator
+
+import attrs
+
+from tests.cluster.histories import (
+    Acked,
+    Case,
+    CaughtUp,
+    Joined,
+    Left,
+    Live,
+    Page,
+    Received,
+    Row,
+    Tried,
+)
+
+
+@attrs.frozen
+class Times:
+    """When each message was sent first, and acknowledged first."""
+
+    tried: dict[str, float]
+    acked: dict[str, float]
+
+    @classmethod
+    def of(cls, case: Case) -> "Times":
+        tried: dict[str, float] = {}
+        acked: dict[str, float] = {}
+        for notes in case.notes.values():
+            for note in notes:
+                if isinstance(note, Tried):
+                    tried.setdefault(note.message_id, note.at_s)
+                elif isinstance(note, Acked):
+                    acked.setdefault(note.message_id, note.at_s)
+        return cls(tried, acked)
+
+
+@attrs.define
+class Standing:
+    """A member's standing in a room."""
+
+    seen: int = 0  # the highest seq that came
+    received: int = 0  # up to where it was acknowledged as received
+    floor: int = 0  # nothing up to there may be owed
+    has_come: bool = False
+    is_settled: bool = True  # nothing is owed from before
+
+
+@attrs.define
+class Member:
+    user: str
+    case: Case
+    times: Times
+    left: Left | None = None
+    standings: dict[str, Standing] = attrs.field(factory=dict)
+    shown: dict[str, set[int]] = attrs.field(factory=dict)  # since the last join
+    must: dict[str, set[int]] = attrs.field(factory=dict)
+    node: str = "?"
+
+    def judge(self) -> Iterator[str]:
+        for note in self.case.notes[self.user]:
+            match note:
+                case Joined(epoch=epoch) if epoch != self.case.epoch:
+                    self.standings.clear()
+                    self.left = None
+                case Joined():
+                    yield from self._join(note)
+                case Page(room=room, rows=rows):
+                    for row in rows:
+                        self._see(room, row)
+                case Live(room=room, row=row, is_replay=is_replay):
+                    standing = self._of(room)
+                    if is_replay and standing.has_come and row.seq <= standing.floor:
+                        yield (
+                            f"{self.user} at {self.node}, {room}: {row.seq} is owed, and was "
+                            f"received; nothing up to {standing.floor} may be"
+                        )
+                    self._see(room, row)
+                case Received(room=room, up_to=up_to):
+                    standing = self._of(room)
+                    standing.received = max(standing.received, up_to)
+                    standing.is_settled |= up_to >= max(self.shown.get(room, {0}), default=0)
+                case CaughtUp():
+                    yield from self._caught_up()
+                case Left():
+                    self.left = note
+
+    def _of(self, room: str) -> Standing:
+        return self.standings.setdefault(room, Standing())
+
+    def _see(self, room: str, row: Row) -> None:
+        standing = self._of(room)
+        standing.seen = max(standing.seen, row.seq)
+        self.shown.setdefault(room, set()).add(row.seq)
+
+    def _join(self, note: Joined) -> Iterator[str]:
+        self.node = note.node
+        self.shown, self.must = {}, {}
+        for room, owed in note.owed.items():
+            standing = self._of(room)
+            others = [row for row in self.case.log.get(room, ()) if row.user_id != self.user]
+            if not standing.has_come or self.left is None:
+                if standing.has_come or owed == 0:
+                    standing.has_come = True
+                    continue
+                yield f"{self.user} at {self.node}, {room}: {owed} owed to who is new"
+                continue
+            standing.floor = self._floor(standing, self.left, others)
+            must = {row.seq for row in others if self._is_due(row, self.left, note)}
+            most = sum(
+                row.seq > standing.floor
+                and self.times.tried.get(row.message_id, note.at_s) <= note.at_s
+                for row in others
+            )
+            if not len(must) <= owed <= most:
+                yield (
+                    f"{self.user} at {self.node}, {room}: {owed} owed, at least {len(must)} and "
+                    f"at most {most} have to be; away for {note.asked_s - self.left.at_s:.1f} s, "
+                    f"had up to {standing.seen}"
+                )
+            standing.is_settled = owed == 0
+            # What a `since` skips is not shown again; who names none gets all that is owed.
+            if room not in note.since:
+                self.must[room] = must
+
+    def _is_due(self, row: Row, left: Left, joined: Joined) -> bool:
+        """Whether it was stored while the member was away for all to know."""
+        window_s = 0.0 if left.is_clean else self.case.detection_s
+        tried_s = self.times.tried.get(row.message_id)
+        acked_s = self.times.acked.get(row.message_id)
+        if tried_s is None or acked_s is None:
+            return False
+        return tried_s > left.at_s + window_s and acked_s < joined.asked_s
+
+    def _floor(self, standing: Standing, left: Left, others: list[Row]) -> int:
+        known = standing.seen if standing.is_settled else standing.received
+        if left.is_clean:
+            return known
+        before_s = left.at_s - self.case.detection_s
+        late = [
+            row.seq for row in others if self.times.acked.get(row.message_id, before_s) >= before_s
+        ]
+        return min(known, min(late, default=known + 1) - 1)
+
+    def _caught_up(self) -> Iterator[str]:
+        for room, must in self.must.items():
+            missing = sorted(must - self.shown.get(room, set()))
+            if missing:
+                yield f"{self.user} at {self.node}, {room}: {missing} were owed and did not come"
+        self.must = {}
+
+
+def owed(case: Case) -> Iterator[str]:
+    times = Times.of(case)
+    for user in case.notes:
+        yield from Member(user, case, times).judge()

@@ -1,0 +1,199 @@
+"""Several daemons as processes, over one PostgreSQL and one bus, behind nginx as documented.
+
+Each node has a wire of its own to each server. Nothing here reaches into a node, and each process
+is ended by its pid.
+"""
+
+import json
+import re
+import signal
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from string import ascii_lowercase
+from typing import Any, Final, Literal, TypeAlias
+
+import attrs
+import trio
+
+from tests.app.daemon import NO_LIMITS, PAUSE_S, START_S, Daemon, House, fetch_inside
+from tests.cluster.wire import Wire, a_wire
+from tests.peers.proxies import Nginx
+from tests.peers.servers import free_port
+from tests.peers.test_cluster import NGINX, without_tls
+from tests.postgres import Postgres, a_server
+from tests.redis import Redis, a_redis
+
+Bus: TypeAlias = Literal["redis", "notify", "none"]
+
+SECRET: Final = "a secret for the tests, of more than 32 bytes"
+CONNECTIONS_PER_NODE: Final = 20
+"""Of PostgreSQL's; what a node that was killed leaves behind counts for a while."""
+DATABASE_ROWS: Final = 20
+HISTORY_ON_JOIN: Final = 5
+"""Few, so that what is owed comes as a replay and shows one by one."""
+
+
+@attrs.define(eq=False)
+class Node:
+    """A daemon that is started again and again at the same port."""
+
+    name: str
+    port: int
+    postgres: Wire
+    redis: Wire | None
+    _house: House
+    _environment: Mapping[str, str]
+    _daemons: list[Daemon] = attrs.field(factory=list)
+
+    @property
+    def daemon(self) -> Daemon:
+        return self._daemons[-1]
+
+    @property
+    def wires(self) -> Sequence[Wire]:
+        return [wire for wire in (self.postgres, self.redis) if wire is not None]
+
+    @property
+    def is_running(self) -> bool:
+        return bool(self._daemons) and self.daemon.process.returncode is None
+
+    async def start(self) -> None:
+        """Start it, and return when it says that it is ready."""
+        arguments = ("--port", str(self.port), "--log-format", "json")
+        self._daemons.append(await self._house.start(*arguments, env=self._environment))
+        await self.ready()
+
+    async def ready(self, within_s: float = START_S) -> None:
+        """Return when `/readyz` answers 200."""
+        with trio.fail_after(within_s):
+            while (await self.readiness())[0] != 200:
+                assert self.is_running, self.daemon.err.text[-4000:]
+                await trio.sleep(PAUSE_S)
+
+    async def readiness(self) -> tuple[int, Any]:
+        """The status and the body of `/readyz`."""
+        status, _, body = await fetch_inside(self._house.state_dir / "internal.sock", "/readyz")
+        return status, json.loads(body)
+
+    async def kill(self) -> None:
+        """SIGKILL, also of one that is stopped."""
+        await self.daemon.kill()
+
+    async def stop(self) -> None:
+        """SIGTERM, and a clean end."""
+        await self.daemon.stop()
+
+    def pause(self) -> None:
+        """SIGSTOP."""
+        self.daemon.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self.daemon.send_signal(signal.SIGCONT)
+
+    def events(self, *levels: str) -> list[dict[str, Any]]:
+        """Lines of its log, over all of its lives, of these levels."""
+        return [
+            line for daemon in self._daemons for line in daemon.events() if line["level"] in levels
+        ]
+
+
+@attrs.define(eq=False)
+class Cluster:
+    """The nodes, and what is around them."""
+
+    nodes: list[Node]
+    postgres: Postgres
+    database: str
+    redis: Redis | None
+    proxy_port: int
+    proxy_url: str
+
+    def node_of(self, sid: str) -> str:
+        """The name of the node that has a session."""
+        return sid.partition(".")[0]
+
+    async def end(self) -> None:
+        """Stop all nodes in order; each ends well."""
+        async with trio.open_nursery() as nursery:
+            for node in self.nodes:
+                if node.is_running:
+                    nursery.start_soon(node.stop)
+
+
+@asynccontextmanager
+async def a_cluster(
+    path: Path, rooms: Sequence[str], count: int = 3, bus: Bus = "redis", **environment: str
+) -> AsyncIterator[Cluster]:
+    """So many nodes that are ready; the first room has a database that answers."""
+    async with AsyncExitStack() as stack:
+        settings = {"fsync": "on", "max_connections": str(30 + CONNECTIONS_PER_NODE * count)}
+        postgres = stack.enter_context(a_server(**settings))
+        redis = stack.enter_context(a_redis()) if bus == "redis" else None
+        nursery = await stack.enter_async_context(trio.open_nursery())
+        stack.callback(nursery.cancel_scope.cancel)
+        database = postgres.new_database()
+        configuration = configured(path, rooms)
+        nodes = []
+        for name in ascii_lowercase[:count]:
+            home = path / name
+            home.mkdir()
+            house = House(home, nursery)
+            house.config(configuration)
+            stack.push_async_callback(house.tear_down)
+            to_postgres = await stack.enter_async_context(a_wire(postgres_socket(postgres)))
+            to_redis = redis and await stack.enter_async_context(a_wire(redis.socket))
+            state_url = f"postgresql://postgres@127.0.0.1:{to_postgres.port}/{database}"
+            bus_url = {
+                "redis": f"redis://127.0.0.1:{to_redis.port}" if to_redis else "",
+                "notify": state_url,
+                "none": "",
+            }[bus]
+            given = {
+                **NO_LIMITS,
+                "CHATD_AUTH__JWT_SECRET": SECRET,
+                "CHATD_CLUSTER__NODE": name,
+                "CHATD_STATE__URL": state_url,
+                "CHATD_BUS__URL": bus_url,
+                "CHATD_MESSAGES__HISTORY_ON_JOIN": str(HISTORY_ON_JOIN),
+                **environment,
+            }
+            nodes.append(Node(name, free_port(), to_postgres, to_redis, house, given))
+        await nodes[0].start()  # alone, as it makes the schema
+        async with trio.open_nursery() as starting:
+            for node in nodes[1:]:
+                starting.start_soon(node.start)
+        places = {node.name: f"127.0.0.1:{node.port}" for node in nodes}
+        proxy = Nginx("", path, without_tls(routed(NGINX, places)))
+        stack.callback(proxy.stop)
+        yield Cluster(nodes, postgres, database, redis, proxy.port, proxy.url)
+
+
+def postgres_socket(server: Postgres) -> Path:
+    return server.directory / ".s.PGSQL.5432"
+
+
+def configured(path: Path, rooms: Sequence[str]) -> str:
+    """The file of each node: the proxy is trusted, and a small database answers in a room."""
+    shop = path / "shop.db"
+    with sqlite3.connect(shop) as connection:
+        connection.execute("CREATE TABLE shop (n INTEGER)")
+        connection.executemany("INSERT INTO shop VALUES (?)", [(n,) for n in range(DATABASE_ROWS)])
+    connection.close()
+    answering = f"[databases.{rooms[0]}]\nsqlite = '{shop}'\nread_only = true\n"
+    return f'[server]\ntrusted_proxies = ["127.0.0.1"]\n{answering}'
+
+
+def routed(block: str, places: Mapping[str, str]) -> str:
+    """The documented block, which is for three nodes, for those at these places."""
+    lines = []
+    for line in block.splitlines(True):
+        if "10.0.0.1:8765" in line or re.search(r"\bchatd_a\b", line):
+            for name, place in places.items():
+                named = line.replace("10.0.0.1:8765", place).replace("~^a", f"~^{name}")
+                lines.append(re.sub(r"\bchatd_a\b", f"chatd_{name}", named))
+        elif "10.0.0." not in line and not re.search(r"\bchatd_[b-z]\b", line):
+            lines.append(line)
+    return "".join(lines)
