@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,10 @@ SETTINGS: Final = {
     "shared_buffers": "16MB",
     "max_connections": "50",
 }
-READY: Final = "database system is ready to accept connections"
+READY: Final = (
+    "database system is ready to accept connections",
+    "database system is ready to accept read-only connections",  # one that follows another one
+)
 PORT: Final = "5432"  # in the name of the socket, where a server takes no other connections
 STOP_S: Final = 30.0
 
@@ -92,6 +96,21 @@ class Postgres:
             self._process.wait(STOP_S)
             self._process = None
 
+    def lag(self) -> None:
+        """Have one that follows another one hear of nothing any more."""
+        with self.connect("postgres") as connection:
+            connection.execute("ALTER SYSTEM SET primary_conninfo = ''")
+            connection.execute("SELECT pg_reload_conf()")
+            until_s = time.monotonic() + STOP_S
+            while connection.execute("SELECT FROM pg_stat_wal_receiver").fetchall():
+                assert time.monotonic() < until_s, "it goes on hearing"
+                time.sleep(0.01)
+
+    def promote(self) -> None:
+        """Have one that follows another one follow nobody, and take what is written."""
+        with self.connect("postgres") as connection:
+            assert connection.execute("SELECT pg_promote()").fetchone() == (True,)
+
     def freeze(self) -> None:
         """Have nobody answered, neither those who are connected nor those who come."""
         for pid in self._all_pids():
@@ -129,7 +148,7 @@ class Postgres:
         said = []
         for line in process.stderr:
             said.append(line)
-            if READY in line:
+            if any(ready in line for ready in READY):
                 # Nobody reads on; the server goes on where nobody does.
                 process.stderr.close()
                 self._process = process
@@ -151,6 +170,32 @@ def a_server(**settings: str) -> Iterator[Postgres]:
             server.stop()
 
 
+@contextmanager
+def a_standby(primary: Postgres) -> Iterator[Postgres]:
+    """A server that follows another one, with all that is there by now."""
+    with tempfile.TemporaryDirectory(prefix="chatd-pg-", ignore_cleanup_errors=True) as made:
+        directory = Path(made)
+        _give(directory, primary._as_user)
+        subprocess.run(
+            [
+                *(_program("pg_basebackup"), "--pgdata", str(directory / "cluster")),
+                *("--write-recovery-conf", "--checkpoint", "fast", "--no-sync"),
+                *("--host", str(primary.directory), "--port", primary._port),
+                *("--username", "postgres"),
+            ],
+            check=True,
+            capture_output=True,
+            cwd=directory,
+            **primary._as_user,
+        )
+        server = Postgres(directory, primary._settings, primary._as_user)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """The server; the first test that asks for it waits three seconds."""
@@ -163,9 +208,8 @@ def _made(directory: Path, settings: Mapping[str, str]) -> Postgres:
     as_user: dict[str, Any] = {}
     if os.geteuid() == 0:
         owner = pwd.getpwnam("postgres")
-        os.chown(directory, owner.pw_uid, owner.pw_gid)
-        directory.chmod(0o755)
         as_user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+    _give(directory, as_user)
     subprocess.run(
         [
             *(program("initdb"), "--pgdata", str(cluster), "--username", "postgres"),
@@ -180,7 +224,14 @@ def _made(directory: Path, settings: Mapping[str, str]) -> Postgres:
     return Postgres(directory, settings, as_user)
 
 
-def program(name: str) -> str:
+def _give(directory: Path, as_user: Mapping[str, Any]) -> None:
+    """Have the server own the directory, and others see its socket there."""
+    if as_user:
+        os.chown(directory, as_user["user"], as_user["group"])
+        directory.chmod(0o755)
+
+
+def _program(name: str) -> str:
     """A program of the newest version that Debian has installed, or else one of the PATH."""
     found = sorted(
         Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4])

@@ -1,6 +1,6 @@
 """What people and observers saw of a cluster, as values that know no clients: notes, in order.
 
-Times are seconds of one clock, that of the test. Messages are as clients are shown them, reduced to
+Times are seconds since the run began. Messages are as clients are shown them, reduced to
 what nodes have to agree on.
 """
 
@@ -142,6 +142,7 @@ class Page:
     rows: Sequence[Row]
     is_reset: bool
     last_rev: int
+    at_s: float = 0.0
 
 
 @attrs.frozen
@@ -151,6 +152,7 @@ class Live:
     room: str
     row: Row
     is_replay: bool
+    at_s: float = 0.0
 
 
 @attrs.frozen
@@ -164,6 +166,7 @@ class Changed:
     stage: Stage | None = None
     content: str = ""
     reaction: tuple[str, str] | None = None
+    at_s: float = 0.0
 
 
 @attrs.frozen
@@ -254,6 +257,7 @@ class Case:
     present: Mapping[str, frozenset[str]] = attrs.field(factory=dict)  # room -> who is there
     typings: Sequence[Typing] = ()
     markers: Sequence[Marker] = ()
+    crashes: Sequence[str] = ()  # what nodes logged of themselves
     is_epoch_kept: bool = True
     detection_s: float = 15.0
 

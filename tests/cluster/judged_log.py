@@ -154,3 +154,8 @@ def refusals(case: Case) -> Iterator[str]:
         for note in notes:
             if isinstance(note, Refused):
                 yield f"{user} was refused {note.event}: {note.code}, at {note.at_s:.1f} s"
+
+
+def crashes(case: Case) -> Iterator[str]:
+    """No part of a node has crashed: faults are met, not suffered."""
+    yield from case.crashes

@@ -50,7 +50,6 @@ class Standing:
     seen: int = 0  # the highest seq that came
     received: int = 0  # up to where it was acknowledged as received
     floor: int = 0  # nothing up to there may be owed
-    has_come: bool = False
     is_settled: bool = True  # nothing is owed from before
 
 
@@ -59,28 +58,32 @@ class Member:
     user: str
     case: Case
     times: Times
-    left: Left | None = None
+    left: Left | None = None  # of a session of this log
+    is_known: bool = False
+    is_of_log: bool = True
     standings: dict[str, Standing] = attrs.field(factory=dict)
     shown: dict[str, set[int]] = attrs.field(factory=dict)  # since the last join
     must: dict[str, set[int]] = attrs.field(factory=dict)
     node: str = "?"
+    joined_s: float = 0.0
 
     def judge(self) -> Iterator[str]:
         for note in self.case.notes[self.user]:
             match note:
                 case Joined(epoch=epoch) if epoch != self.case.epoch:
+                    self.is_known, self.is_of_log, self.left = True, False, None
                     self.standings.clear()
-                    self.left = None
                 case Joined():
+                    self.is_of_log = True
                     yield from self._join(note)
                 case Page(room=room, rows=rows):
                     for row in rows:
                         self._see(room, row)
                 case Live(room=room, row=row, is_replay=is_replay):
                     standing = self._of(room)
-                    if is_replay and standing.has_come and row.seq <= standing.floor:
+                    if is_replay and row.seq <= standing.floor:
                         yield (
-                            f"{self.user} at {self.node}, {room}: {row.seq} is owed, and was "
+                            f"{self._where(room)}: {row.seq} is owed, and was "
                             f"received; nothing up to {standing.floor} may be"
                         )
                     self._see(room, row)
@@ -91,7 +94,10 @@ class Member:
                 case CaughtUp():
                     yield from self._caught_up()
                 case Left():
-                    self.left = note
+                    self.left = note if self.is_of_log else None
+
+    def _where(self, room: str) -> str:
+        return f"{self.user} at {self.node}, {room}, in since {self.joined_s:.1f} s"
 
     def _of(self, room: str) -> Standing:
         return self.standings.setdefault(room, Standing())
@@ -102,16 +108,15 @@ class Member:
         self.shown.setdefault(room, set()).add(row.seq)
 
     def _join(self, note: Joined) -> Iterator[str]:
-        self.node = note.node
+        self.node, self.joined_s = note.node, note.at_s
         self.shown, self.must = {}, {}
         for room, owed in note.owed.items():
             standing = self._of(room)
             others = [row for row in self.case.log.get(room, ()) if row.user_id != self.user]
-            if not standing.has_come or self.left is None:
-                if standing.has_come or owed == 0:
-                    standing.has_come = True
+            if self.left is None:
+                if self.is_known or owed == 0:
                     continue
-                yield f"{self.user} at {self.node}, {room}: {owed} owed to who is new"
+                yield f"{self._where(room)}: {owed} owed to who is new"
                 continue
             standing.floor = self._floor(standing, self.left, others)
             must = {row.seq for row in others if self._is_due(row, self.left, note)}
@@ -122,14 +127,15 @@ class Member:
             )
             if not len(must) <= owed <= most:
                 yield (
-                    f"{self.user} at {self.node}, {room}: {owed} owed, at least {len(must)} and "
-                    f"at most {most} have to be; away for {note.asked_s - self.left.at_s:.1f} s, "
-                    f"had up to {standing.seen}"
+                    f"{self._where(room)}: {owed} owed, at least {len(must)} and "
+                    f"at most {most} have to be; away from {self.left.at_s:.1f} s "
+                    f"({'clean' if self.left.is_clean else 'lost'}), had up to {standing.seen}"
                 )
             standing.is_settled = owed == 0
             # What a `since` skips is not shown again; who names none gets all that is owed.
             if room not in note.since:
                 self.must[room] = must
+        self.is_known = True
 
     def _is_due(self, row: Row, left: Left, joined: Joined) -> bool:
         """Whether it was stored while the member was away for all to know."""
@@ -154,7 +160,7 @@ class Member:
         for room, must in self.must.items():
             missing = sorted(must - self.shown.get(room, set()))
             if missing:
-                yield f"{self.user} at {self.node}, {room}: {missing} were owed and did not come"
+                yield f"{self._where(room)}: {missing} were owed and did not come"
         self.must = {}
 
 

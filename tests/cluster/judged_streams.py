@@ -45,7 +45,14 @@ class Reader:
     epoch: str | None = None
     node: str = "?"
     is_in: bool = False
+    at_s: float = 0.0
+    joined_s: float = 0.0
     sights: dict[str, Sight] = attrs.field(factory=dict)
+
+    def where(self, room: str) -> str:
+        """Who sees something there, and when."""
+        times = f"{self.at_s:.1f} s, in since {self.joined_s:.1f} s"
+        return f"{self.user} at {self.node}, {room}, {times}"
 
     def of(self, room: str) -> Sight:
         return self.sights.setdefault(room, Sight())
@@ -57,13 +64,17 @@ class Reader:
                     yield from self._join(note)
                 case Left():
                     self.is_in = False
-                case Page(room=room):
+                case Page():
+                    self.at_s = note.at_s
                     yield from self._page(note)
-                case Live(room=room, row=row, is_replay=False):
-                    yield from self._next(room, row, "live")
                 case Live(room=room, row=row):
-                    yield from self._replay(room, row)
-                case Changed(room=room):
+                    self.at_s = note.at_s
+                    if note.is_replay:
+                        yield from self._replay(room, row)
+                    else:
+                        yield from self._next(room, row, "live")
+                case Changed():
+                    self.at_s = note.at_s
                     yield from self._changed(note)
                 case Reread(room=room, rows=rows):
                     for row in rows:
@@ -72,9 +83,10 @@ class Reader:
 
     def _join(self, note: Joined) -> Iterator[str]:
         self.node, self.is_in = note.node, True
+        self.at_s = self.joined_s = note.at_s
         if self.epoch not in (None, note.epoch):
             if self.case.is_epoch_kept:
-                yield f"{self.user} at {self.node}: epoch {note.epoch} after {self.epoch}"
+                yield f"{self.where('all')}: epoch {note.epoch} after {self.epoch}"
             self.sights.clear()
         self.epoch = note.epoch
         for room, sight in self.sights.items():
@@ -86,7 +98,7 @@ class Reader:
         if page.is_reset:
             if self.case.is_epoch_kept:
                 last = self.of(page.room).last
-                yield f"{self.user} at {self.node}, {page.room}: reset, having up to {last}"
+                yield f"{self.where(page.room)}: reset, having up to {last}"
             self.sights[page.room] = Sight()
         for row in page.rows:
             yield from self._next(page.room, row, "in a page")
@@ -97,7 +109,7 @@ class Reader:
         sight = self.of(room)
         is_first = sight.last is None and how != "live"
         if not is_first and row.seq != (sight.last or 0) + 1:
-            yield f"{self.user} at {self.node}, {room}: got {row.seq} {how} after {sight.last}"
+            yield f"{self.where(room)}: got {row.seq} {how} after {sight.last}"
         sight.last = row.seq
         yield from self._same(room, row)
         sight.take(row)
@@ -105,17 +117,14 @@ class Reader:
     def _replay(self, room: str, row: Row) -> Iterator[str]:
         sight = self.of(room)
         if row.seq > (sight.last or 0):
-            yield f"{self.user} at {self.node}, {room}: {row.seq} replayed after {sight.last}"
+            yield f"{self.where(room)}: {row.seq} replayed after {sight.last}"
         yield from self._same(room, row)
         sight.take(row)
 
     def _changed(self, note: Changed) -> Iterator[str]:
         sight = self.of(note.room)
         if sight.last_rev is not None and note.rev != sight.last_rev + 1:
-            yield (
-                f"{self.user} at {self.node}, {note.room}: change {note.rev} came after "
-                f"{sight.last_rev}"
-            )
+            yield (f"{self.where(note.room)}: change {note.rev} came after {sight.last_rev}")
         sight.last_rev = note.rev
         sight.change(note)
 
@@ -125,13 +134,13 @@ class Reader:
             return
         rows = self.case.log.get(room, ())
         if not 1 <= row.seq <= len(rows):
-            yield f"{self.user} at {self.node}, {room}: {row.seq} came and is not in the log"
+            yield f"{self.where(room)}: {row.seq} came and is not in the log"
             return
         stored = rows[row.seq - 1]
         if (stored.message_id, stored.user_id) != (row.message_id, row.user_id) or (
             stored.stage is row.stage and stored.content != row.content
         ):
-            yield f"{self.user} at {self.node}, {room}: {row} came, and the log has {stored}"
+            yield f"{self.where(room)}: {row} came, and the log has {stored}"
 
 
 def streams(case: Case) -> Iterator[str]:

@@ -69,8 +69,12 @@ class Node:
         """Return when `/readyz` answers 200."""
         with trio.fail_after(within_s):
             while (await self.readiness())[0] != 200:
-                assert self.is_running, self.daemon.err.text[-4000:]
+                self.runs()
                 await trio.sleep(PAUSE_S)
+
+    def runs(self) -> None:
+        """Fail with its last words, if it has ended."""
+        assert self.is_running, f"node {self.name} ended:\n{self.daemon.err.text[-4000:]}"
 
     async def readiness(self) -> tuple[int, Any]:
         """The status and the body of `/readyz`."""

@@ -87,6 +87,7 @@ class Person:
     port: int
     habits: Habits
     chance: random.Random
+    began_s: float
     notes: list[Note] = attrs.field(factory=list)
     node: str = ""  # where it is; empty while it is nowhere
     since: dict[str, int] = attrs.field(factory=dict)
@@ -157,11 +158,11 @@ class Person:
             is_clean = await self._say_goodbye(client)
         except (Gone, trio.TooSlowError):
             pass
-        self._note(Left(trio.current_time(), is_clean))
+        self._note(Left(self._now_s(), is_clean))
         return is_leaving
 
     async def _come(self, nursery: trio.Nursery) -> Client | None:
-        self._asked_s, self._sent_since = trio.current_time(), dict(self.since)
+        self._asked_s, self._sent_since = self._now_s(), dict(self.since)
         auth: dict[str, Any] = {"connectionId": list(self.rooms), "since": self._sent_since}
         if self.epoch is not None:
             auth["epoch"] = self.epoch
@@ -279,7 +280,7 @@ class Person:
     def _message(self, room: str, content: str) -> Deed:
         self._count += 1
         written = message(content, room, str(uuid.UUID(int=self.chance.getrandbits(128))))
-        self._note(Tried(room, written["messageId"], content, trio.current_time()))
+        self._note(Tried(room, written["messageId"], content, self._now_s()))
         return Deed("chat:message", written)
 
     def _change(
@@ -308,7 +309,7 @@ class Person:
         else:
             # Its author may have deleted what somebody reacts to.
             if error["code"] != "message_deleted":
-                now_s = trio.current_time()
+                now_s = self._now_s()
                 self._note(RefusedForGood(deed.event, error["code"], now_s))
             self._finish()
         return True
@@ -318,7 +319,7 @@ class Person:
             room, message_id = deed.payload["connectionId"], deed.payload["messageId"]
             is_question = ack.get("question", False)
             assert self.epoch is not None
-            now_s = trio.current_time()
+            now_s = self._now_s()
             self._note(Acked(room, message_id, ack["seq"], self.epoch, now_s, is_question))
             if not is_question:
                 self._mine = [*self._mine[-RECENT:], (room, message_id)]
@@ -332,6 +333,9 @@ class Person:
 
     # What it hears.
 
+    def _now_s(self) -> float:
+        return trio.current_time() - self.began_s
+
     def _note(self, note: Note) -> None:
         self.notes.append(note)
 
@@ -344,7 +348,7 @@ class Person:
             case "chat:message":
                 row, room = Row.of(payload), payload["connectionId"]
                 is_replay = "replay" in payload
-                self._note(Live(room, row, is_replay))
+                self._note(Live(room, row, is_replay, self._now_s()))
                 if not is_replay:
                     self._came(room, row)
             case "chat:answer:end":
@@ -362,7 +366,7 @@ class Person:
             for room in status["rooms"]
             if room["connectionId"] in self.rooms
         }
-        now_s = trio.current_time()
+        now_s = self._now_s()
         since = dict(self._sent_since)
         self._note(Joined(self.node, status["epoch"], self._asked_s, now_s, since, owed))
 
@@ -379,7 +383,7 @@ class Person:
         room = page["connectionId"]
         rows = [Row.of(shown) for shown in page["messages"]]
         is_reset = "reset" in page
-        self._note(Page(room, rows, is_reset, page["lastRev"]))
+        self._note(Page(room, rows, is_reset, page["lastRev"], self._now_s()))
         if is_reset:
             self.since.pop(room, None)
             self._revs.pop(room, None)
@@ -399,7 +403,7 @@ class Person:
         self._note(
             Changed(
                 *(room, payload["seq"], payload["messageId"], rev, stage),
-                *(payload.get("content", ""), reaction),
+                *(payload.get("content", ""), reaction, self._now_s()),
             )
         )
         self._heard_revs[room] = max(rev, self._heard_revs.get(room, 0))

@@ -28,6 +28,7 @@ REST_S: Final = 40.0
 PRESENCE_S: Final = 15.0  # after the last fault, views of who is there are equal
 ANSWERS_S: Final = 30.0  # the longest that a question runs, with what a fault adds
 TYPING_ROUNDS: Final = 3
+CRASHES: Final = ("actor.crashed", "internal.error")
 TYPIST: Final = f"{PREFIX}typist"
 
 
@@ -52,7 +53,7 @@ class Run:
 
 
 @asynccontextmanager
-async def people_of(cluster: Cluster, seed: int) -> AsyncIterator[list[Person]]:
+async def people_of(cluster: Cluster, seed: int, began_s: float) -> AsyncIterator[list[Person]]:
     """Everybody, chatting from now on, each in two of the rooms."""
     people = [
         Person(
@@ -61,6 +62,7 @@ async def people_of(cluster: Cluster, seed: int) -> AsyncIterator[list[Person]]:
             cluster.proxy_port,
             habits,
             random.Random(f"{seed} {kind} {number}"),
+            began_s,
         )
         for index, (kind, habits) in enumerate(HABITS.items())
         for number in range(EACH)
@@ -80,7 +82,8 @@ async def run(
     cluster: Cluster, seed: int, faults: Callable[[], Awaitable[None]], **how: bool
 ) -> Run:
     """Chat while `faults` last; then come to rest, and look at everything."""
-    async with people_of(cluster, seed) as people, trio.open_nursery() as nursery:
+    began_s = trio.current_time()
+    async with people_of(cluster, seed, began_s) as people, trio.open_nursery() as nursery:
         await faults()
         over_s = trio.current_time()
         for person in people:
@@ -88,6 +91,8 @@ async def run(
         with trio.move_on_after(REST_S):
             for person in people:
                 await person.settled()
+        for node in cluster.nodes:
+            node.runs()
         auditors = [await Observer.at(node, ROOMS, nursery) for node in cluster.nodes]
         with trio.move_on_after(ANSWERS_S):
             await all_answered(auditors[0], people)
@@ -112,12 +117,24 @@ async def run(
                 for room in ROOMS
             },
             typings=typings,
+            crashes=crashes_of(cluster),
             markers=await markers(
                 cluster, {person.user: person.rooms for person in people}, nursery
             ),
         )
         nursery.cancel_scope.cancel()
     return Run(found, people)
+
+
+def crashes_of(cluster: Cluster) -> list[str]:
+    """What nodes say of their own mistakes, over all of their lives."""
+    return [
+        f"{node.name}: {line['event']} {line.get('where') or line.get('actor')}: "
+        f"{line['error_type']}, {line['timestamp']}"
+        for node in cluster.nodes
+        for line in node.events("error", "critical")
+        if line["event"] in CRASHES
+    ]
 
 
 async def all_answered(auditor: Observer, people: Sequence[Person]) -> None:

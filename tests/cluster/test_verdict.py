@@ -232,6 +232,7 @@ WRONG: Sequence[tuple[str, str, Break]] = (
                    Presence("b", RED, {**STATUSES, "bob": "away"})])),
     ("presence", "all nodes show somebody who is gone",
      so(present={RED: frozenset({"ada", "bob"})})),
+    ("crashes", "an actor crashed", so(crashes=["a: actor.crashed"])),
     ("typing", "a node does not show it", so(typings=[Typing({"a": 0.0, "b": None})])),
     ("typing", "a node shows it late", so(typings=[Typing({"a": 0.0, "b": 1.5})] * 3)),
 )  # fmt: skip

@@ -4,7 +4,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from tests.cluster.histories import Case
-from tests.cluster.judged_log import acknowledged, changes, dense, markers, questions, refusals
+from tests.cluster.judged_log import (
+    acknowledged,
+    changes,
+    crashes,
+    dense,
+    markers,
+    questions,
+    refusals,
+)
 from tests.cluster.judged_owed import owed
 from tests.cluster.judged_signals import presence, typing
 from tests.cluster.judged_streams import streams, views
@@ -25,6 +33,7 @@ CHECKS: Final[Mapping[str, Check]] = {
         owed,
         presence,
         typing,
+        crashes,
     )
 }
 
