@@ -9,7 +9,7 @@ import re
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Any, Final, Literal, TypeAlias
@@ -65,11 +65,26 @@ class Node:
         self._daemons.append(await self._house.start(*arguments, env=self._environment))
         await self.ready()
 
-    async def ready(self, within_s: float = START_S) -> None:
+    async def ready(self) -> None:
         """Return when `/readyz` answers 200."""
-        with trio.fail_after(within_s):
+        with trio.fail_after(START_S):
             while (await self.readiness())[0] != 200:
                 self.runs()
+                await trio.sleep(PAUSE_S)
+
+    async def kept_running(self) -> None:
+        """Start it again whenever it ends, as its unit has systemd do, until cancelled."""
+        while True:
+            await self.daemon.process.wait()
+            await self.start()
+
+    async def back(self) -> None:
+        """Return when it is ready; meanwhile it may end, where it is kept running."""
+        with trio.fail_after(2 * START_S):
+            while True:
+                with suppress(OSError):
+                    if self.is_running and (await self.readiness())[0] == 200:
+                        return
                 await trio.sleep(PAUSE_S)
 
     def runs(self) -> None:
