@@ -8,7 +8,7 @@ import json
 import re
 import signal
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from string import ascii_lowercase
@@ -18,7 +18,7 @@ import attrs
 import trio
 
 from tests.app.daemon import NO_LIMITS, PAUSE_S, START_S, Daemon, House, fetch_inside
-from tests.cluster.wire import Wire, a_wire
+from tests.cluster.wire import Listener, Wire, a_wire
 from tests.peers.proxies import Nginx
 from tests.peers.servers import free_port
 from tests.peers.test_cluster import NGINX, without_tls
@@ -144,9 +144,15 @@ class Cluster:
 
 @asynccontextmanager
 async def a_cluster(
-    path: Path, rooms: Sequence[str], count: int = 3, bus: Bus = "redis", **environment: str
+    path: Path,
+    rooms: Sequence[str],
+    count: int = 3,
+    bus: Bus = "redis",
+    tap: Callable[[], Listener] | None = None,
+    **environment: str,
 ) -> AsyncIterator[Cluster]:
-    """So many nodes that are ready; the first room has a database that answers."""
+    """So many nodes that are ready; the first room has a database that answers. `tap` hears what
+    they say to PostgreSQL."""
     async with AsyncExitStack() as stack:
         settings = {"fsync": "on", "max_connections": str(30 + CONNECTIONS_PER_NODE * count)}
         postgres = stack.enter_context(a_server(**settings))
@@ -163,6 +169,7 @@ async def a_cluster(
             house.config(configuration)
             stack.push_async_callback(house.tear_down)
             to_postgres = await stack.enter_async_context(a_wire(postgres_socket(postgres)))
+            to_postgres.tap = tap
             to_redis = redis and await stack.enter_async_context(a_wire(redis.socket))
             state_url = f"postgresql://postgres@127.0.0.1:{to_postgres.port}/{database}"
             bus_url = {

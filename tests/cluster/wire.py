@@ -4,11 +4,11 @@ It knows bytes and connections, and nothing of what travels. It runs in the test
 nothing that blocks may run there meanwhile.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 import trio
@@ -25,6 +25,9 @@ class Direction(Enum):
     TO_NODE = "to the node"
 
 
+Listener: TypeAlias = Callable[[Direction, bytes], None]
+
+
 @attrs.define(eq=False)
 class Wire:
     """Takes connections at `port`, and passes each on to a server's socket at `target`."""
@@ -36,6 +39,8 @@ class Wire:
     _flows: trio.Event | None = None  # set when a pause is over; None while there is none
     _open: dict[trio.abc.Stream, None] = attrs.field(factory=dict)
     carried_bytes: int = 0
+    tap: Callable[[], Listener] | None = None
+    """For each new connection, who hears what is carried."""
 
     @property
     def port(self) -> int:
@@ -88,9 +93,13 @@ class Wire:
                 return  # nobody listens there: the node is hung up
             self._open |= {near: None, far: None}
             try:
+                listener = None if self.tap is None else self.tap()
                 async with far, trio.open_nursery() as nursery:
-                    nursery.start_soon(self._carry, near, far, Direction.FROM_NODE, nursery)
-                    nursery.start_soon(self._carry, far, near, Direction.TO_NODE, nursery)
+                    for source, sink, direction in (
+                        (near, far, Direction.FROM_NODE),
+                        (far, near, Direction.TO_NODE),
+                    ):
+                        nursery.start_soon(self._carry, source, sink, direction, listener, nursery)
             finally:
                 del self._open[near], self._open[far]
 
@@ -99,6 +108,7 @@ class Wire:
         source: trio.SocketStream,
         sink: trio.SocketStream,
         direction: Direction,
+        listener: Listener | None,
         connection: trio.Nursery,
     ) -> None:
         """One direction, until either side hangs up: then the connection is over."""
@@ -116,6 +126,8 @@ class Wire:
                 await trio.sleep_until(due_s)  # the delay itself
                 await self._passes()
                 self.carried_bytes += len(chunk)
+                if listener is not None:
+                    listener(direction, chunk)
                 await sink.send_all(chunk)
         await self._passes()
         connection.cancel_scope.cancel()
