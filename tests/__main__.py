@@ -66,7 +66,8 @@ options of these tests:
   --many-examples    try each property of Hypothesis with 1000 examples (default: 30)
   --every-crash      try whatever a crash may leave on the disk, not one in four
   --kill-rounds N    how often the daemon is killed in the middle of a flood (default: 4)
-  --cluster-seconds N  how long faults befall several nodes (default: 120)
+  --cluster-seconds N
+                     how long faults befall several nodes (default: 120)
   --cluster-nodes N  how many nodes these are (default: 3)
   --fuzz-seconds N   how long each fuzz target runs (default: 1)
   --next             build an application of Next.js with the parts of the page, too: minutes

@@ -1,6 +1,5 @@
 """A run: people chat, faults befall the cluster, all comes to rest, and what was seen is a case."""
 
-import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -10,10 +9,11 @@ import attrs
 import trio
 
 from tests.app.client import Client, token_for
+from tests.cluster.deeds import Habits
 from tests.cluster.histories import Acked, Case, Live, Presence, Row, Typing
 from tests.cluster.nodes import SECRET, Cluster
 from tests.cluster.observers import PREFIX, Observer, markers, typed
-from tests.cluster.people import Habits, Person
+from tests.cluster.people import Person
 
 ROOMS: Final = ("red", "green", "blue")
 HABITS: Final = {
@@ -41,9 +41,7 @@ class Run:
 
     def told(self) -> str:
         notes = [note for person in self.people for note in person.notes]
-        refused: Counter[str] = Counter()
-        for person in self.people:
-            refused.update(person.refusals)
+        refused = sum((person.refusals for person in self.people), Counter())
         stored = sum(map(len, self.case.log.values()))
         return (
             f"stored {stored}, acknowledged {sum(isinstance(note, Acked) for note in notes)}, "
@@ -52,25 +50,20 @@ class Run:
         )
 
 
+def pairs(first: int) -> list[Sequence[str]]:
+    """The rooms of one person of each kind; askers ask in the first room, which has a database."""
+    of_askers = (ROOMS[0], ROOMS[1 + first % 2])
+    return [(ROOMS[first % 2], ROOMS[2]), (ROOMS[0], ROOMS[1]), of_askers, ROOMS[first % 2 :][:2]]
+
+
 @asynccontextmanager
 async def people_of(cluster: Cluster, seed: int, began_s: float) -> AsyncIterator[list[Person]]:
     """Everybody, chatting from now on, each in two of the rooms."""
     people = [
-        Person(
-            f"{kind}{number}",
-            [ROOMS[(index + number) % 3], ROOMS[(index + number + 1) % 3]],
-            cluster.proxy_port,
-            habits,
-            random.Random(f"{seed} {kind} {number}"),
-            began_s,
-        )
-        for index, (kind, habits) in enumerate(HABITS.items())
+        Person.new(f"{kind}{number}", rooms, cluster.proxy_port, habits, seed, began_s)
         for number in range(EACH)
+        for (kind, habits), rooms in zip(HABITS.items(), pairs(number), strict=True)
     ]
-    for person in people:
-        if person.habits.asks and ROOMS[0] not in person.rooms:
-            person.rooms = [ROOMS[0], person.rooms[0]]
-        person.rooms = sorted(person.rooms, key=ROOMS.index)  # askers ask in the first one
     async with trio.open_nursery() as nursery:
         for person in people:
             nursery.start_soon(person.live)

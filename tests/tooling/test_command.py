@@ -24,7 +24,7 @@ def test_help_names_every_option_and_installs_nothing(tmp_path: Path) -> None:
         check=True,
     )
     options = re.findall(r'addoption\(\s*"(--[a-z-]+)"', (TESTS / "conftest.py").read_text())
-    assert len(options) == 5
+    assert len(options) == 7
     assert all(option in ended.stdout for option in options)
     assert ended.stdout.startswith("usage: python3 -m tests")
     assert [path.name for path in tmp_path.iterdir()] == ["tests"]
