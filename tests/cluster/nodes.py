@@ -1,7 +1,7 @@
 """Several daemons as processes, over one PostgreSQL and one bus, behind nginx as documented.
 
-Each node has a wire of its own to each server. Nothing here reaches into a node, and each process
-is ended by its pid.
+All nodes have one address of each server, as they have to, and there each node has a wire of its
+own. Nothing here reaches into a node, and each process is ended by its pid.
 """
 
 import json
@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from string import ascii_lowercase
+from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 import trio
 
 from tests.app.daemon import NO_LIMITS, PAUSE_S, START_S, Daemon, House, fetch_inside
-from tests.cluster.wire import Listener, Wire, a_wire
+from tests.cluster.wire import Listener, Wire, an_exchange
 from tests.peers.proxies import Nginx
 from tests.peers.servers import free_port
 from tests.peers.test_cluster import NGINX, without_tls
@@ -28,6 +29,7 @@ from tests.redis import Redis, a_redis
 Bus: TypeAlias = Literal["redis", "notify", "none"]
 
 SECRET: Final = "a secret for the tests, of more than 32 bytes"
+NODE_KEY: Final = "CHATD_CLUSTER__NODE"
 CONNECTIONS_PER_NODE: Final = 20
 """Of PostgreSQL's; what a node that was killed leaves behind counts for a while."""
 DATABASE_ROWS: Final = 20
@@ -41,8 +43,8 @@ class Node:
 
     name: str
     port: int
-    postgres: Wire
-    redis: Wire | None
+    wires: Sequence[Wire]
+    """To PostgreSQL, and to Redis where there is one."""
     _house: House
     _environment: Mapping[str, str]
     _daemons: list[Daemon] = attrs.field(factory=list)
@@ -50,10 +52,6 @@ class Node:
     @property
     def daemon(self) -> Daemon:
         return self._daemons[-1]
-
-    @property
-    def wires(self) -> Sequence[Wire]:
-        return [wire for wire in (self.postgres, self.redis) if wire is not None]
 
     @property
     def is_running(self) -> bool:
@@ -160,41 +158,62 @@ async def a_cluster(
         nursery = await stack.enter_async_context(trio.open_nursery())
         stack.callback(nursery.cancel_scope.cancel)
         database = postgres.new_database()
+        # Not in a directory of pytest's, whose path is too long for a socket.
+        sockets = Path(stack.enter_context(TemporaryDirectory(prefix="chatd-wires-")))
+        state_url = f"postgresql://postgres@/{database}?host={sockets}"
+        bus_url = {"redis": f"unix://{sockets}/redis", "notify": state_url, "none": ""}[bus]
+        given = {
+            **NO_LIMITS,
+            "CHATD_AUTH__JWT_SECRET": SECRET,
+            "CHATD_STATE__URL": state_url,
+            "CHATD_BUS__URL": bus_url,
+            "CHATD_MESSAGES__HISTORY_ON_JOIN": str(HISTORY_ON_JOIN),
+            **environment,
+        }
         configuration = configured(path, rooms)
-        nodes = []
+        nodes: dict[str, Node] = {}
         for name in ascii_lowercase[:count]:
             home = path / name
             home.mkdir()
             house = House(home, nursery)
             house.config(configuration)
             stack.push_async_callback(house.tear_down)
-            to_postgres = await stack.enter_async_context(a_wire(postgres_socket(postgres)))
-            to_postgres.tap = tap
-            to_redis = redis and await stack.enter_async_context(a_wire(redis.socket))
-            state_url = f"postgresql://postgres@127.0.0.1:{to_postgres.port}/{database}"
-            bus_url = {
-                "redis": f"redis://127.0.0.1:{to_redis.port}" if to_redis else "",
-                "notify": state_url,
-                "none": "",
-            }[bus]
-            given = {
-                **NO_LIMITS,
-                "CHATD_AUTH__JWT_SECRET": SECRET,
-                "CHATD_CLUSTER__NODE": name,
-                "CHATD_STATE__URL": state_url,
-                "CHATD_BUS__URL": bus_url,
-                "CHATD_MESSAGES__HISTORY_ON_JOIN": str(HISTORY_ON_JOIN),
-                **environment,
-            }
-            nodes.append(Node(name, free_port(), to_postgres, to_redis, house, given))
-        await nodes[0].start()  # alone, as it makes the schema
+            wires = [Wire(postgres_socket(postgres), tap=tap)]
+            if redis is not None:
+                wires.append(Wire(redis.socket))
+            named = {**given, NODE_KEY: name}
+            nodes[name] = Node(name, free_port(), wires, house, named)
+
+        def comes(wire: int) -> Callable[[int], Wire | None]:
+            def wire_of(process_id: int) -> Wire | None:
+                node = nodes.get(named_in(process_id))
+                return None if node is None else node.wires[wire]
+
+            return wire_of
+
+        place = sockets / ".s.PGSQL.5432"
+        await stack.enter_async_context(an_exchange(place, comes(0)))
+        if redis is not None:
+            await stack.enter_async_context(an_exchange(sockets / "redis", comes(1)))
+        first, *others = nodes.values()
+        await first.start()  # alone, as it makes the schema
         async with trio.open_nursery() as starting:
-            for node in nodes[1:]:
+            for node in others:
                 starting.start_soon(node.start)
-        places = {node.name: f"127.0.0.1:{node.port}" for node in nodes}
+        places = {node.name: f"127.0.0.1:{node.port}" for node in nodes.values()}
         proxy = Nginx("", path, without_tls(routed(NGINX, places)))
         stack.callback(proxy.stop)
-        yield Cluster(nodes, postgres, database, redis, proxy.port, proxy.url)
+        yield Cluster([first, *others], postgres, database, redis, proxy.port, proxy.url)
+
+
+def named_in(process_id: int) -> str:
+    """Which node a process is, by its environment; empty where it is none."""
+    with suppress(OSError):
+        environment = Path(f"/proc/{process_id}/environ").read_text().split("\0")
+        for line in environment:
+            if line.startswith(f"{NODE_KEY}="):
+                return line.partition("=")[2]
+    return ""
 
 
 def postgres_socket(server: Postgres) -> Path:

@@ -4,9 +4,11 @@ There it takes a lock of the whole server until the commit, fsync included, and 
 behind each other.
 """
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -16,7 +18,7 @@ import chatd
 from tests.app.client import Client, token_for
 from tests.cluster.conversation import Conversation
 from tests.cluster.nodes import SECRET, a_cluster, postgres_socket
-from tests.cluster.wire import a_wire
+from tests.cluster.wire import Wire, an_exchange
 from tests.postgres import Postgres
 from tests.rows import rows
 
@@ -70,15 +72,16 @@ async def test_one_that_is_not_alone_is_found(
     postgres: Postgres, says: Callable[["psycopg.Connection[Any]"], None], is_alone: bool
 ) -> None:
     conversation, database = Conversation(), postgres.new_database()
-    async with a_wire(postgres_socket(postgres)) as wire:
-        wire.tap = lambda: conversation.hear
+    wire = Wire(postgres_socket(postgres), tap=lambda: conversation.hear)
+    with TemporaryDirectory(prefix="chatd-wires-") as sockets:
+        url = f"postgresql://postgres@/{database}?host={sockets}"
 
         def ask() -> None:
-            url = f"postgresql://postgres@127.0.0.1:{wire.port}/{database}"
             with psycopg.connect(url, autocommit=True) as connection:
                 says(connection)
 
-        await trio.to_thread.run_sync(ask)
+        async with an_exchange(Path(sockets) / ".s.PGSQL.5432", {os.getpid(): wire}.get):
+            await trio.to_thread.run_sync(ask)
     told = [unit for unit in conversation.units if unit.notifies]
     assert told
     assert all(unit.is_alone for unit in told) is is_alone

@@ -34,7 +34,7 @@ async def test_the_epoch_changes_and_everybody_starts_over(
                 await in_thread(cluster.postgres.crash)
                 await in_thread(standby.promote)
                 for node in cluster.nodes:
-                    node.postgres.lead_to(postgres_socket(standby))
+                    node.wires[0].lead_to(postgres_socket(standby))
                 await trio.sleep(CHAT_S)
                 for node in cluster.nodes:
                     await node.back()

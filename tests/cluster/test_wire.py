@@ -1,12 +1,17 @@
 """The proxy between a node and its servers, before a server that echoes."""
 
-from collections.abc import AsyncIterator
+import functools
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 import trio
 
-from tests.cluster.wire import Direction, Wire, a_wire
+from tests.cluster.wire import Direction, Wire, an_exchange
+
+Dial: TypeAlias = Callable[[], Awaitable[trio.SocketStream]]
 
 DELAY_S = 0.3
 
@@ -36,12 +41,14 @@ async def server(path: Path, nursery: trio.Nursery, answer: bytes = b"") -> Path
 
 @pytest.fixture
 async def wire(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Wire]:
-    async with a_wire(await server(tmp_path / "echo", nursery)) as wire:
+    wire = Wire(await server(tmp_path / "echo", nursery))
+    async with an_exchange(tmp_path / "wire", {os.getpid(): wire}.get):
         yield wire
 
 
-async def dial(wire: Wire) -> trio.SocketStream:
-    return await trio.open_tcp_stream("127.0.0.1", wire.port)
+@pytest.fixture
+def dial(tmp_path: Path) -> Dial:
+    return functools.partial(trio.open_unix_socket, str(tmp_path / "wire"))
 
 
 async def answers(stream: trio.SocketStream, said: bytes = b"x") -> None:
@@ -61,19 +68,21 @@ async def has_ended(stream: trio.SocketStream) -> bool:
         return True
 
 
-async def test_what_is_said_arrives_on_both_sides_and_in_order(wire: Wire) -> None:
-    async with await dial(wire) as stream:
+async def test_what_is_said_arrives_on_both_sides_and_in_order(wire: Wire, dial: Dial) -> None:
+    async with await dial() as stream:
         await answers(stream, bytes(range(256)) * 2000)
     assert wire.carried_bytes == 2 * 512_000
 
 
-async def test_a_paused_wire_says_nothing_and_goes_on_where_it_stood(wire: Wire) -> None:
-    async with await dial(wire) as stream:
+async def test_a_paused_wire_says_nothing_and_goes_on_where_it_stood(
+    wire: Wire, dial: Dial
+) -> None:
+    async with await dial() as stream:
         await answers(stream)
         wire.pause()
         carried = wire.carried_bytes
         await stream.send_all(b"late")
-        async with await dial(wire) as newcomer:  # the kernel takes it; nobody answers
+        async with await dial() as newcomer:  # the kernel takes it; nobody answers
             await newcomer.send_all(b"new")
             with trio.move_on_after(0.1) as silence:
                 await stream.receive_some()
@@ -84,23 +93,23 @@ async def test_a_paused_wire_says_nothing_and_goes_on_where_it_stood(wire: Wire)
             assert await newcomer.receive_some() == b"new"
 
 
-async def test_a_cut_wire_ends_connections_and_takes_none(wire: Wire) -> None:
-    async with await dial(wire) as stream:
+async def test_a_cut_wire_ends_connections_and_takes_none(wire: Wire, dial: Dial) -> None:
+    async with await dial() as stream:
         await answers(stream)
         wire.cut()
         assert await has_ended(stream)
-    async with await dial(wire) as stream:
+    async with await dial() as stream:
         assert await has_ended(stream)
     wire.heal()
-    async with await dial(wire) as stream:
+    async with await dial() as stream:
         await answers(stream)
 
 
 @pytest.mark.parametrize("direction", Direction)
 async def test_a_slow_wire_delays_a_direction_and_keeps_the_order(
-    wire: Wire, direction: Direction
+    wire: Wire, dial: Dial, direction: Direction
 ) -> None:
-    async with await dial(wire) as stream:
+    async with await dial() as stream:
         await answers(stream)
         wire.slow(direction, DELAY_S)
         began_s = trio.current_time()
@@ -110,16 +119,24 @@ async def test_a_slow_wire_delays_a_direction_and_keeps_the_order(
         await answers(stream)
 
 
-async def test_another_server_takes_over(wire: Wire, tmp_path: Path, nursery: trio.Nursery) -> None:
-    async with await dial(wire) as stream:
+async def test_another_server_takes_over(
+    wire: Wire, dial: Dial, tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    async with await dial() as stream:
         await answers(stream)
         wire.lead_to(await server(tmp_path / "other", nursery, b"hello"))
         assert await has_ended(stream)
-    async with await dial(wire) as stream:
+    async with await dial() as stream:
         assert await stream.receive_some() == b"hello"
 
 
-async def test_a_server_that_is_away_hangs_up(wire: Wire, tmp_path: Path) -> None:
+async def test_a_server_that_is_away_hangs_up(wire: Wire, dial: Dial, tmp_path: Path) -> None:
     wire.lead_to(tmp_path / "nobody")
-    async with await dial(wire) as stream:
+    async with await dial() as stream:
+        assert await has_ended(stream)
+
+
+async def test_who_is_no_node_is_hung_up(tmp_path: Path) -> None:
+    path = tmp_path / "wire"
+    async with an_exchange(path, {}.get), await trio.open_unix_socket(str(path)) as stream:
         assert await has_ended(stream)

@@ -4,6 +4,8 @@ It knows bytes and connections, and nothing of what travels. It runs in the test
 nothing that blocks may run there meanwhile.
 """
 
+import socket
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from enum import Enum
@@ -30,10 +32,9 @@ Listener: TypeAlias = Callable[[Direction, bytes], None]
 
 @attrs.define(eq=False)
 class Wire:
-    """Takes connections at `port`, and passes each on to a server's socket at `target`."""
+    """Passes each connection that it is given on to a server's socket at `target`."""
 
     target: Path
-    _listeners: list[trio.SocketListener]
     _delays_s: dict[Direction, float] = attrs.field(factory=lambda: dict.fromkeys(Direction, 0.0))
     _is_cut: bool = False
     _flows: trio.Event | None = None  # set when a pause is over; None while there is none
@@ -41,10 +42,6 @@ class Wire:
     carried_bytes: int = 0
     tap: Callable[[], Listener] | None = None
     """For each new connection, who hears what is carried."""
-
-    @property
-    def port(self) -> int:
-        return int(self._listeners[0].socket.getsockname()[1])
 
     def pause(self) -> None:
         """Lose what is sent, as a network does that drops all: connections stand and say nothing.
@@ -79,10 +76,8 @@ class Wire:
             assert isinstance(stream, trio.SocketStream)
             stream.socket.close()
 
-    async def run(self) -> None:
-        await trio.serve_listeners(self._join, self._listeners)
-
-    async def _join(self, near: trio.SocketStream) -> None:
+    async def join(self, near: trio.SocketStream) -> None:
+        """Carry a connection until it is over."""
         async with near:
             await self._passes()
             if self._is_cut:
@@ -138,12 +133,25 @@ class Wire:
 
 
 @asynccontextmanager
-async def a_wire(target: Path) -> AsyncIterator[Wire]:
-    """A wire to the socket of a server, on a free port."""
-    wire = Wire(target, await trio.open_tcp_listeners(0, host="127.0.0.1"))
+async def an_exchange(path: Path, wire_of: Callable[[int], Wire | None]) -> AsyncIterator[None]:
+    """A socket that all nodes are given as the one address of a server; `wire_of` tells, by the
+    process that comes, whose wire its connection goes over. Nobody else is let in."""
+    sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    await sock.bind(str(path))
+    sock.listen()
+
+    async def come(stream: trio.SocketStream) -> None:
+        size = struct.calcsize("3i")
+        told = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        wire = wire_of(struct.unpack("3i", told)[0])
+        if wire is None:
+            await stream.aclose()
+        else:
+            await wire.join(stream)
+
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(wire.run)
+        nursery.start_soon(trio.serve_listeners, come, [trio.SocketListener(sock)])
         try:
-            yield wire
+            yield
         finally:
             nursery.cancel_scope.cancel()
