@@ -128,6 +128,7 @@ class AnswerSignals:
         question, stored = message.reply_to, message.answer
         if question is None or stored is None:
             return
+        self._heard.note_end(question)
         room = message.connection_id
         own = self._own.get(room, {}).get(question)
         of = self._heard.answer(room, question) if own is None else own.answer

@@ -9,6 +9,7 @@ What has a hole waits until the owner has told all of it again. An answer that i
 is forgotten some time after its deadline.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -31,6 +32,8 @@ HEARD_MAX: Final = 10_000
 WAITING_MAX: Final = 100
 """Signals of one answer that wait for its question to be shown; with more, what comes is missed,
 and told again."""
+ENDED_MAX: Final = 1_000
+"""Questions that are remembered as answered, so that a start which comes late shows nothing."""
 HELLO_AGAIN_S: Final = 1.0
 """Between two hellos for a room of which something was missed."""
 
@@ -69,6 +72,7 @@ class HeardAnswers:
     _published_seq: Callable[[str], int]
     _rooms: dict[str, dict[str, _Heard]] = attrs.field(init=False, factory=dict)
     _count: int = attrs.field(init=False, default=0)
+    _ended: OrderedDict[str, None] = attrs.field(init=False, factory=OrderedDict)  # questions
     _hello_s: dict[str, float] = attrs.field(init=False, factory=dict)  # by room that is held
 
     def __attrs_post_init__(self) -> None:
@@ -89,6 +93,12 @@ class HeardAnswers:
             self._count -= 1
         if not in_room:
             self._rooms.pop(answer.connection_id, None)
+
+    def note_end(self, question: str) -> None:
+        """The end of the answer to this question is published."""
+        self._ended[question] = None
+        if len(self._ended) > ENDED_MAX:
+            self._ended.popitem(last=False)
 
     def shown(self, room: str, seq: int) -> None:
         """A room was shown up to this seq."""
@@ -113,7 +123,7 @@ class HeardAnswers:
             _checked(fields, str, int, str, str, int, bool, bool, int, int)
         )
         is_known = self.answer(room, question) is not None or self._is_own(room, question)
-        if is_known or room not in self._hello_s:
+        if is_known or question in self._ended or room not in self._hello_s:
             return
         self._forget_overdue()
         if self._count >= HEARD_MAX:
@@ -177,7 +187,8 @@ class HeardAnswers:
     def _known(self, room: str, question: str) -> _Heard | None:
         """An answer of another node; where nothing is known of it, its start was missed."""
         heard = self._rooms.get(room, {}).get(question)
-        if heard is None and not self._is_own(room, question):
+        is_elsewhere = question not in self._ended and not self._is_own(room, question)
+        if heard is None and is_elsewhere:
             self._miss(room)
         return heard
 

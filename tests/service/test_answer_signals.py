@@ -1,5 +1,6 @@
 """Answers on several nodes: each shows how they grow, and their one end."""
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -374,3 +375,61 @@ async def test_what_comes_before_the_question_is_shown_waits_for_it(
         call.end()
         await settled()
         assert b.room.names()[-2:] == ["end", "message"]
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_whatever_gets_lost_or_comes_twice_rows_stand_in_order_and_ends_are_one(
+    mock_clock: trio.testing.MockClock, seed: int
+) -> None:
+    chance = random.Random(seed)
+    async with nodes() as (wire, [a, b]):
+        old: list[tuple[str, bytes]] = []
+
+        def lose(topic: str, payload: bytes) -> bool:
+            old.append((topic, payload))
+            if chance.random() < 0.2:
+                for bus in wire.buses:
+                    bus.hear(*chance.choice(old))
+            return chance.random() < 0.3
+
+        wire.lose = lose
+        for number in range(4):
+            await a.ask(f"SELECT {number}")
+        for number in range(60):
+            call = chance.choice(a.database.calls)
+            call.rows(number)
+            mock_clock.jump(chance.choice((0, 0, 1.5)))
+        for call in a.database.calls:
+            call.end()
+        await settled()
+        for end in a.room.of("end"):
+            shown = [one for one in b.room.of("rows") if one["messageId"] == end["messageId"]]
+            stored = [one for one in a.room.of("rows") if one["messageId"] == end["messageId"]]
+            here = [row for event in shown for row in event["rows"]]
+            assert here == [row for event in stored for row in event["rows"]][: len(here)]
+            assert [event["index"] for event in shown] == list(range(len(shown)))
+            assert [event["index"] for event in shown if "columns" in event] == [0][: len(shown)]
+            ends = [one for one in b.room.of("end") if one["messageId"] == end["messageId"]]
+            starts = [one for one in b.room.of("start") if one["messageId"] == end["messageId"]]
+            assert len(starts) == len(ends) <= 1
+            assert ends in ([], [end])
+
+
+async def test_a_start_that_comes_behind_the_end_shows_nothing(
+    mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heard_answers, "ENDED_MAX", 2)
+    async with nodes() as (wire, [a, b]):
+        told: list[tuple[str, bytes]] = []
+        wire.lose = lambda *one: bool(told.append(one))
+        for number in range(3):
+            await a.ask(f"SELECT {number}")
+            a.database.calls[number].end()
+            await settled()
+        before = list(b.room.sent)
+        for topic, payload in told:
+            b.signals.heard(topic, payload)
+        again = [
+            payload["replyTo"] for name, payload in b.room.sent[len(before) :] if name == "start"
+        ]
+        assert again == [message_id(1)]  # it was forgotten: the newest two are remembered
