@@ -10,12 +10,12 @@ from collections import OrderedDict
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 
-import attrs
 import trio
 
 from chatd.actors.pulse import Pulse
 from chatd.answers.active import ActiveAnswer
 from chatd.answers.answer import ENDS, AnswerState
+from chatd.answers.cancels import CancelOutcome, CancelsElsewhere
 from chatd.answers.life import AnswerLife, AnswerLog
 from chatd.answers.other_nodes import OtherNodes
 from chatd.answers.sql.questions import is_like_question, may_be_question
@@ -29,30 +29,6 @@ from chatd.wire.codes import Code, Refusal
 
 HINTED_MAX = 1_000  # hints that are remembered for messages sent again; older ones lose sentences
 REPEATED_MAX = 1_000  # messages sent again that the log is asked about; more get no hint again
-CANCEL_AGAIN_S = 1.0  # between two times that the other nodes are told of a cancel
-CANCEL_TIMES = 10  # then who cancels is refused; its node may be dead, and another one ends it
-
-NOT_REACHED = "The node that answers did not say that it has ended; try again shortly."
-
-
-@attrs.frozen
-class CancelOutcome:
-    """What came of a cancel: the state that the answer has ended in.
-
-    `is_confirmed`, where it was cancelled: the database says that nothing of it runs on.
-    """
-
-    state: str
-    is_confirmed: bool | None = None
-
-
-@attrs.define(eq=False)
-class _Wait:
-    """Clients that wait for the end of an answer of another node."""
-
-    count: int = 0
-    ended: trio.Event = attrs.field(factory=trio.Event)
-    outcome: CancelOutcome | None = None
 
 
 class AnswerService:
@@ -64,7 +40,7 @@ class AnswerService:
         self._others = others
         if others is not None:
             life.executions.tell_written = others.written
-        self._waits: dict[str, _Wait] = {}  # by the id of the question, as its clients know it
+        self._elsewhere = None if others is None else CancelsElsewhere(log, others)
         self._hinted: OrderedDict[str, Talk] = OrderedDict()  # by the id of the message
         self._repeated: list[OpenAnswer] = []
         self._open: OrderedDict[str, ActiveAnswer] = OrderedDict()  # by the id of the question
@@ -131,13 +107,13 @@ class AnswerService:
         one = self._open_in(question_id, rooms)
         if one is None:
             known = await self._log.answer_to(question_id, rooms)
-            if known is None or (known.state is None and self._others is None):
-                return Refusal(Code.NOT_FOUND, path="messageId")
-            if known.state is not None:
+            if known is not None and known.state is not None:
                 return CancelOutcome(known.state)
+            if known is None or self._elsewhere is None:
+                return Refusal(Code.NOT_FOUND, path="messageId")
             room = known.connection_id
             refusal = self._why_not(user_id, known.user_id, rooms[room])
-            return refusal or await self._cancel_elsewhere(question_id, room)
+            return refusal or await self._elsewhere.cancel(question_id, room, self.end_for_others)
         refusal = self._why_not(user_id, one.of.user_id, rooms[one.of.connection_id])
         if refusal is not None:
             return refusal
@@ -154,33 +130,6 @@ class AnswerService:
             return None
         sentence = "Only who asked may cancel this answer."
         return Refusal(Code.FORBIDDEN, sentence, path="messageId")
-
-    async def _cancel_elsewhere(
-        self, question_id: str, connection_id: str
-    ) -> CancelOutcome | Refusal:
-        """Have another node stop its answer: it is told again and again until the end is in the
-        log, as what it is told, and what it says, may get lost."""
-        assert self._others is not None
-        wait = self._waits.setdefault(question_id, _Wait())
-        wait.count += 1
-        try:
-            for _ in range(CANCEL_TIMES):
-                if not self.end_for_others(question_id, connection_id):
-                    self._others.want_end(question_id, connection_id)
-                with trio.move_on_after(CANCEL_AGAIN_S):
-                    await wait.ended.wait()
-                if wait.outcome is not None:
-                    return wait.outcome
-                known = await self._log.answer_to(question_id, (connection_id,))
-                if known is None:  # it was plain talk
-                    return Refusal(Code.NOT_FOUND, path="messageId")
-                if known.state is not None:
-                    return CancelOutcome(known.state)
-        finally:
-            wait.count -= 1
-            if not wait.count:
-                del self._waits[question_id]
-        return Refusal(Code.OVERLOADED, NOT_REACHED, path="messageId")
 
     def withdraw(self, question_id: str, connection_id: str) -> None:
         """A message was deleted. Where it is read for a question, or being answered, on whichever
@@ -217,10 +166,8 @@ class AnswerService:
 
     def ended_elsewhere(self, question_id: str, state: str, *, is_confirmed: bool | None) -> None:
         """An answer of another node has ended."""
-        wait = self._waits.get(question_id)
-        if wait is not None and state in ENDS:
-            wait.outcome = CancelOutcome(state, is_confirmed)
-            wait.ended.set()
+        if self._elsewhere is not None and state in ENDS:
+            self._elsewhere.ended(question_id, CancelOutcome(state, is_confirmed))
 
     def overtaken(self, question_id: str) -> None:
         """The message that ends an answer was published: where it is still open here, another node

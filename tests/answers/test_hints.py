@@ -8,7 +8,7 @@ import trio.testing
 
 from chatd.answers import life
 from chatd.answers import service as answers_service
-from chatd.answers.service import CancelOutcome
+from chatd.answers.cancels import CancelOutcome
 from chatd.answers.sql.reading import Response
 from chatd.answers.sql.talk import Talk
 from chatd.chat.messages import Asked

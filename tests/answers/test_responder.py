@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 import trio
 import trio.testing
 
+from chatd.answers.cancels import CancelOutcome
 from chatd.answers.requests import RunStatement
-from chatd.answers.service import CancelOutcome
 from chatd.answers.sql.reading import Piece, Response, Talk
 from chatd.answers.sql.verdicts import Rejected
 from chatd.chat.records import OpenAnswer

@@ -4,6 +4,7 @@ import pytest
 import trio
 import trio.testing
 
+from chatd.answers.cancels import CancelOutcome
 from chatd.answers.requests import (
     Answered,
     DescribeTable,
@@ -13,7 +14,6 @@ from chatd.answers.requests import (
     SampleTable,
     Stopped,
 )
-from chatd.answers.service import CancelOutcome
 from chatd.answers.sql.questions import Help, Misused, Question
 from chatd.answers.sql.reader import WAITING_MAX
 from chatd.answers.sql.reading import Piece

@@ -7,8 +7,8 @@ import pytest
 import trio
 import trio.testing
 
+from chatd.answers.cancels import CancelOutcome
 from chatd.answers.life import STILL_STARTING
-from chatd.answers.service import CancelOutcome
 from tests.answers.mcp.pools import LIMIT_S, fake, running
 from tests.answers.services import ROOM, Service, open_service
 

@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from chatd.answers.service import CANCEL_AGAIN_S, CANCEL_TIMES, CancelOutcome
+from chatd.answers.cancels import CANCEL_AGAIN_S, CANCEL_TIMES, CancelOutcome
 from chatd.auth import Grant
 from chatd.chat.messages import Asked
 from chatd.chat.records import Message
@@ -89,7 +89,8 @@ async def test_who_cancels_what_no_node_ends_is_refused_in_time(
         assert refusal.code is Code.OVERLOADED
         assert refusal.sentence
         assert trio.current_time() - began_s >= CANCEL_TIMES * CANCEL_AGAIN_S - 0.1
-        assert b.answers._waits == {}
+        assert b.answers._elsewhere is not None
+        assert b.answers._elsewhere._waits == {}
 
 
 async def test_a_cancel_meets_an_answer_that_was_taken_over_meanwhile(
@@ -124,7 +125,8 @@ async def test_several_cancels_of_one_answer_are_told_the_same(
             nursery.start_soon(wait)
             nursery.start_soon(wait)
         assert outcomes == [CancelOutcome("cancelled", True)] * 2
-        assert b.answers._waits == {}
+        assert b.answers._elsewhere is not None
+        assert b.answers._elsewhere._waits == {}
 
 
 async def test_a_message_that_turns_out_to_be_talk_has_nothing_to_cancel(
