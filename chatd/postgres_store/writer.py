@@ -207,13 +207,25 @@ class LogWriter:
                 elif state in AGAIN:
                     self._why = f"the database is busy ({type(error).__name__})"
                     await trio.sleep(backoff.failed())
-                elif state == _BEHIND:
-                    assert batch is not None
-                    return await self._behind(connection, batch)
                 else:
-                    return await self._refused(connection, records, error)
+                    with contextlib.suppress(_Lost):  # and then again
+                        return await self._not_written(connection, records, batch, error)
             else:
                 return self._committed(batch, answer)
+
+    async def _not_written(
+        self,
+        connection: TrioConnection,
+        records: Sequence[Record],
+        batch: Batch | None,
+        error: psycopg.Error,
+    ) -> CommitOutcome:
+        """Why the server did not write a batch. Raises _Lost, RecordRefused, CommitFailed."""
+        if error.sqlstate == _BEHIND and batch is not None:
+            return await self._behind(connection, batch)
+        if error.sqlstate == _ENDED:
+            return await self._ended_before(connection, records)
+        return await self._refused(connection, records, error)
 
     async def _sent(self, connection: TrioConnection, batch: Batch) -> _Answer:
         """Carry a batch out once, whatever was tried before."""

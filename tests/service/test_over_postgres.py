@@ -17,7 +17,7 @@ from chatd.postgres_store.sessions import LogAddress
 from chatd.wire.codes import Code
 from tests.postgres import Postgres
 from tests.postgres_store.logs import new_address, rows_of
-from tests.service.chats import ROOM, Chat, ChatPeer, message, open_chat
+from tests.service.chats import ROOM, Chat, ChatPeer, message, open_chat, token
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -147,7 +147,7 @@ async def test_a_batch_that_was_reported_as_failed_and_is_in_the_log_reaches_rea
         assert chat.recorder.of(ActorCrashed)
 
 
-async def test_a_database_that_is_away_refuses_messages_and_lets_people_in_and_goes_on_alone(
+async def test_a_database_that_is_away_refuses_messages_and_who_comes_and_goes_on_alone(
     address: LogAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with over(address, tmp_path) as chat:
@@ -161,9 +161,11 @@ async def test_a_database_that_is_away_refuses_messages_and_lets_people_in_and_g
         monkeypatch.setattr(writing.LogWriter, "commit", away)
         ack = await ada.call("chat:message", message("lost"))
         assert ack["error"]["code"] == Code.STORAGE_ERROR
-        eve = await chat.enter("eve")
+        eve = await chat.connect({"token": token("eve")})
+        assert (await eve.until("chat:error"))["code"] == Code.STORAGE_ERROR
         assert chat.parts.log.is_failing
         monkeypatch.setattr(writing.LogWriter, "commit", commit)
+        assert (await eve.call("connection:join", {"connectionId": ROOM}))["ok"]
         assert (await eve.say(message("second")))["seq"] == 2
         assert not chat.parts.log.is_failing
     assert sorted(rows_of(address, "SELECT user_id FROM members")) == [("ada",), ("eve",)]
