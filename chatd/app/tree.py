@@ -19,6 +19,7 @@ Connections are not here: each is a task of the listener, and is never started a
 that has started its children too often gives up; where the root gives up, the daemon ends.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -26,12 +27,13 @@ import trio
 
 from chatd.actors.group_commit import WINDOW_S
 from chatd.actors.loop import run_machine, run_messages
-from chatd.actors.supervisor import Child, Restart, Strategy, Supervisor
+from chatd.actors.supervisor import Child, ChildRun, Restart, Strategy, Supervisor
 from chatd.app.build import Parts
 from chatd.app.condition_watch import ConditionWatch
 from chatd.app.loop_lag import watch_loop
 from chatd.app.watchdog import Watchdog
 from chatd.observe import ActorCrashed, EventLog, InternalError
+from chatd.store.errors import LogStartedOver
 
 PAGE = 200  # messages that are read at once where a crash has left them unpublished
 
@@ -62,10 +64,10 @@ def supervise(
     log = Supervisor(
         "log",
         [
-            Child("writer", parts.log.run),
+            Child("writer", partial(_until_all_start_over, parts, parts.log.run)),
             Child(
                 "messages",
-                _Messages(parts, window_s, acknowledged).run,
+                partial(_until_all_start_over, parts, _Messages(parts, window_s, acknowledged).run),
                 restart=Restart.TRANSIENT,
             ),
         ],
@@ -145,6 +147,24 @@ async def _ready(
     """A child that is ready as soon as it runs."""
     task_status.started()
     await run()
+
+
+async def _until_all_start_over(
+    parts: Parts,
+    run: ChildRun,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """A child to which another life is of no use where the log is not what it was: the daemon ends,
+    in order, and nothing is written any more."""
+    try:
+        await run(task_status=task_status)
+    except LogStartedOver:
+        parts.starts_over.set()
+        parts.acted.set()
+        with contextlib.suppress(RuntimeError):  # it was ready before
+            task_status.started()
+        await trio.sleep_forever()
 
 
 async def _while_needed(parts: Parts, databases: Callable[[], Awaitable[None]]) -> None:

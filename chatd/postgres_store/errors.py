@@ -7,7 +7,7 @@ database but what libpq says of it: host, user and cause.
 import enum
 from typing import Final
 
-from chatd.store.errors import EXIT_FAILURE, StoreError
+from chatd.store.errors import EXIT_FAILURE, LogStartedOver, StoreError
 
 EXIT_CONFIG: Final = 78  # EX_CONFIG of sysexits.h: another try does not help
 
@@ -51,5 +51,5 @@ class NodeReplaced(StoreError):
     """Another chatd has taken the log over: this one is to write nothing any more."""
 
 
-class CommitsLost(StoreError):
+class CommitsLost(LogStartedOver):
     """The database has lost what it had committed. Clients have to start over."""

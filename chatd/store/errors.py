@@ -56,6 +56,10 @@ class BackupDamaged(StoreError):
     exit_code = EXIT_DAMAGED
 
 
+class LogStartedOver(StoreError):
+    """The log lacks what it had committed, and has another epoch: clients have to start over."""
+
+
 class FailedCommitFound(StoreError):
     """A commit ran while a file of the log was away, and was reported as failed. The file is back,
     so that the log holds it: the actor has to begin again with what the log holds."""

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from chatd.postgres_store.sessions import LogAddress
-from tests.app.client import Client, token_for
+from tests.app.client import Client, message, token_for
 from tests.app.daemon import NO_LIMITS, PAUSE_S, Daemon, House, fetch_inside
 from tests.app.test_internal import samples
 from tests.postgres import Postgres, a_server
@@ -220,6 +220,25 @@ async def test_a_log_that_lost_its_end_ends_both_daemons_and_serves_anew_under_a
             assert history["reset"] is True
             assert [one["content"] for one in history["messages"]] == ["first"]
         assert len({client["epoch"] for client in client.said("connection:status")}) == 1
+
+
+async def test_a_node_whose_own_commits_are_lost_drains_and_says_so(
+    two_houses: tuple[House, House], nursery: trio.Nursery, postgres: Postgres
+) -> None:
+    nodes = await started(two_houses, new_address(postgres), "")
+    with trio.fail_after(LIMIT_S):
+        ada = await entered(nursery, nodes.ports[0], "ada")
+        await ada.say("first")
+        [(epoch,)] = rows_of(nodes.address, "SELECT epoch FROM meta")
+        run_in(nodes.address, "UPDATE chatd.nodes SET commits = 0")
+        await ada.emit("chat:message", message("second", ROOM))
+        for daemon in nodes.daemons:
+            assert await daemon.ended() == 1
+            assert daemon.events("epoch.changed")
+            assert daemon.events("daemon.stopping")[0]["reason"] == "epoch"
+            assert daemon.events("actor.crashed") == []
+        await ada.hear("connection:status", status="draining")
+        assert rows_of(nodes.address, "SELECT epoch FROM meta") != [(epoch,)]
 
 
 async def test_a_node_that_dies_and_a_database_that_crashes_leave_no_hole(
