@@ -33,12 +33,13 @@ from chatd.postgres_client import TrioConnection, why_unreached
 from chatd.postgres_store.lives import (
     BEGIN,
     END,
-    IDLE,
     LOOK_S,
+    REAP_S,
     SEEN,
     TAKE_NAME,
+    TIMEOUTS,
     NodeSeen,
-    idle_of,
+    timeouts_of,
 )
 from chatd.postgres_store.opening import SESSION, OpenedLog
 from chatd.postgres_store.recovery import OPEN_ANSWERS, open_answer
@@ -214,7 +215,7 @@ class Life:
         for (question,) in await self._asked(connection, _LEFT_OPEN, (node.node_id,)):
             self._inherited.add(bytes(question))
         parameters = (node.node_id, self.node_id, False)
-        for members, questions in await self._asked(connection, END, parameters):
+        for members, questions in await self._asked(connection, END, parameters, REAP_S):
             self._inherited.update(map(bytes, questions))
             event_log.record(NodeReaped(node.name, node.node_id, members, len(questions)))
 
@@ -245,7 +246,7 @@ class Life:
         opened = self._opened
         address = opened.address
         await self._asked(connection, END_SESSION, self._session)
-        await self._asked(connection, IDLE, (idle_of(address),))
+        await self._asked(connection, TIMEOUTS, timeouts_of(address))
         [self._session] = await self._asked(connection, SESSION, ())
         if address.node and not await self._is_so(connection, TAKE_NAME, address.node):
             raise _NotAlive(_TAKEN.format(address.node))
@@ -267,11 +268,15 @@ class Life:
         return bool(found)
 
     async def _asked(
-        self, connection: TrioConnection, statement: str, parameters: Sequence[object]
+        self,
+        connection: TrioConnection,
+        statement: str,
+        parameters: Sequence[object],
+        within_s: float = STATEMENT_S,
     ) -> list[tuple[Any, ...]]:
         """The rows of a statement. Raises _NotAlive where nothing is answered, and
         `psycopg.Error`."""
-        wait_s = min(STATEMENT_S + 1.0, self._opened.address.dead_after_s)
+        wait_s = within_s + 1.0
         with trio.move_on_after(wait_s):
             try:
                 cursor = await connection.execute(statement, parameters)

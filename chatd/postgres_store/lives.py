@@ -16,6 +16,8 @@ from chatd.postgres_client import conninfo_of
 from chatd.postgres_store.errors import DatabaseUnfit, Unfit
 from chatd.postgres_store.sessions import LogAddress
 
+REAP_S: Final = 60.0
+"""Seconds that the end of a life may take: 10,000 members take one."""
 LOOK_S: Final = 2.0
 """Seconds between two looks at the other nodes, and two beats; a third of `dead_after_s` where that
 is less."""
@@ -28,7 +30,10 @@ BEGIN: Final = """
 """
 """The row is never there without its lock: nobody takes it for that of a dead node."""
 TAKE_NAME: Final = "SELECT pg_try_advisory_lock(name_key(%s))"
-IDLE: Final = "SELECT set_config('idle_session_timeout', %s, false)"
+TIMEOUTS: Final = """
+    SELECT set_config('idle_session_timeout', %s, false),
+           set_config('statement_timeout', %s, false)
+"""
 SEEN: Final = """
     SELECT n.node_id, n.name, n.version, n.started_at, n.beat, n.sockets, n.bus,
            is_held(life_key(n.node_id))
@@ -71,16 +76,17 @@ def connect_for_life(address: LogAddress) -> "psycopg.Connection[Any]":
     connection = psycopg.connect(conninfo_of(address.url), autocommit=True, prepare_threshold=None)
     try:
         connection.execute(*address.set_up())
-        connection.execute(IDLE, (idle_of(address),))
+        connection.execute(TIMEOUTS, timeouts_of(address))
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def idle_of(address: LogAddress) -> str:
-    """For how long the server hears nothing of a node before it gives it up."""
-    return f"{round(address.dead_after_s * 1000)}ms"
+def timeouts_of(address: LogAddress) -> tuple[str, str]:
+    """For how long the server hears nothing of a node before it gives it up, and how long it works
+    for it at once."""
+    return f"{round(address.dead_after_s * 1000)}ms", f"{REAP_S:g}s"
 
 
 def nodes_seen(connection: "psycopg.Connection[Any]") -> list[NodeSeen]:

@@ -397,6 +397,11 @@ async def test_a_server_that_is_away_takes_nobodys_life() -> None:
             await trio.to_thread.run_sync(server.start)
             await until(lambda: not any(node.life.why_lost for node in nodes))
             await until(lambda: all(node.told(LifeResumed) for node in nodes))
+            server.freeze()
+            await until(lambda: all(node.life.why_lost for node in nodes))
+            assert "gave no answer" in str(nodes[0].life.why_lost)
+            server.thaw()
+            await until(lambda: all(node.told(LifeResumed) == 2 for node in nodes))
             assert [node.life.node_id for node in nodes] == ids
             await nodes[0].log.commit(stored_from(1, 1))
             assert sum(node.told(NodeReaped) for node in nodes) == 0
