@@ -40,6 +40,11 @@ SEEN: Final = """
     FROM nodes n ORDER BY n.name, n.node_id
 """
 END: Final = "SELECT members, questions FROM end_life(%s, %s, %s)"
+_INHERIT: Final = """
+    UPDATE answers a SET node_id = %s WHERE a.state IS NULL AND (
+        a.node_id IS NULL OR NOT EXISTS (SELECT FROM nodes n WHERE n.node_id = a.node_id))
+"""
+"""Answers that nobody owes an end, as in a log that was copied."""
 HAS_SETTLED: Final = """
     SELECT clock_timestamp() - pg_postmaster_start_time() > make_interval(secs => %s)
 """
@@ -122,6 +127,7 @@ def begin_life(address: LogAddress, connection: "psycopg.Connection[Any]") -> in
         is_known = is_alone or other.name in ("", address.node)
         if is_known or (has_settled and not other.is_alive):
             connection.execute(END, (other.node_id, node_id, is_alone))
+    connection.execute(_INHERIT, (node_id,))
     return int(node_id)
 
 

@@ -309,6 +309,18 @@ def test_a_node_without_a_name_reaps_all_that_was_left_of_others(
     named.close()
 
 
+def test_a_start_takes_on_answers_that_nobody_owes_an_end(address: LogAddress) -> None:
+    with a_pair(address) as (one, other):
+        run_in(address, "UPDATE chatd.answers SET node_id = NULL")
+        third = open_log(of(address, "c"), NOW_MS)
+        assert [answer.user_id for answer in third.log.recovered.open_answers] == ["ada"]
+        fourth = open_log(of(address, "d"), NOW_MS)
+        assert fourth.log.recovered.open_answers == ()
+        assert {one.node_id, other.node_id} & {third.node_id, fourth.node_id} == set()
+    third.close()
+    fourth.close()
+
+
 # Nodes that run
 
 
