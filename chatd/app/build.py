@@ -536,7 +536,7 @@ class Parts:
         self.status = DaemonStatus(self.clients)
         for condition in (
             *storage_conditions(self.log, self._damage, self.disk),
-            *(life_conditions(self.life) if self.life is not None else ()),
+            *life_conditions(self.life),
             self.silent_actors,
             OneCondition(conditions.KEYS_UNAVAILABLE, self._why_no_keys),
             OneCondition(conditions.DIRECTORY_UNAVAILABLE, self.directory.why_unavailable),

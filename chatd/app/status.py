@@ -108,16 +108,16 @@ def storage_conditions(log: LogKeeper, damage: DamageFound, disk: DiskSpace) -> 
     yield OneCondition(conditions.DISK_LOW, disk.why_low)
 
 
-def life_conditions(life: "Life") -> Iterable[Condition]:
-    """What may be amiss with a node whose log is in PostgreSQL."""
+def life_conditions(life: "Life | None") -> Iterable[Condition]:
+    """What may be amiss with a node whose log is in PostgreSQL; nothing of it with another."""
 
     def why_clock_off() -> str | None:
-        off_s = life.clock_off_s
+        off_s = 0.0 if life is None else life.clock_off_s
         if abs(off_s) < CLOCK_OFF_S:
             return None
         return CLOCK_OFF.format(abs(off_s), "ahead of" if off_s > 0 else "behind")
 
-    yield OneCondition(conditions.LOG_UNREACHABLE, lambda: life.why_lost)
+    yield OneCondition(conditions.LOG_UNREACHABLE, lambda: None if life is None else life.why_lost)
     yield OneCondition(conditions.CLOCK_OFF, why_clock_off)
 
 

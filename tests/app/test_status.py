@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -10,10 +11,11 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from chatd.actors.pulse import SILENT_S, Pulse
 from chatd.app.condition_watch import ConditionWatch
 from chatd.app.disk_space import DiskSpace, Found
-from chatd.app.status import SilentActors
+from chatd.app.status import SilentActors, life_conditions
 from chatd.observe import ConditionBegan, ConditionEnded, conditions
 from chatd.observe.conditions import KINDS, Reason
 from chatd.observe.recorder import Recorder
+from tests.rows import rows
 from tests.service.chats import open_chat
 
 DRAINING = Reason(conditions.DRAINING, "The daemon is about to end.")
@@ -136,3 +138,28 @@ def test_the_log_tells_once_when_something_is_amiss_and_when_it_is_over() -> Non
         ConditionBegan("db_unavailable", "sales", "It cannot be asked."),
         ConditionEnded("storage_error", None, 4.5),
     ]
+
+
+@attrs.define
+class Life:
+    """What is known of the life of a node."""
+
+    clock_off_s: float = 0.0
+    why_lost: str | None = None
+
+
+@rows(
+    ("off_s", "says"),
+    [
+        pytest.param(0.2, None, id="well"),
+        pytest.param(-4.9, None, id="hardly noticed"),
+        pytest.param(30.4, "is 30 s ahead of that of the database", id="ahead"),
+        pytest.param(-29.6, "is 30 s behind that of the database", id="behind"),
+    ],
+)
+def test_a_clock_that_is_off_is_told_with_its_seconds(off_s: float, says: str | None) -> None:
+    [lost, off] = life_conditions(Life(off_s))  # type: ignore[arg-type]
+    assert list(lost.reasons()) == []
+    told = [reason.message for reason in off.reasons()]
+    assert len(told) == (says is not None)
+    assert says is None or says in told[0]
