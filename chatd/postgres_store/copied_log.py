@@ -12,6 +12,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
+from chatd import __version__
 from chatd.postgres_store.errors import DatabaseUnfit, Unfit
 from chatd.postgres_store.long_session import long_session, require_log
 from chatd.postgres_store.migrations import (
@@ -23,6 +24,7 @@ from chatd.postgres_store.migrations import (
 from chatd.postgres_store.opening import lock_log, require_fit
 from chatd.postgres_store.sessions import LogAddress
 from chatd.store.copied_rows import COLUMNS, Column, Head, Kind, Row, Table
+from chatd.store.log_copy import CopyFailed
 
 _TYPES: Final[Mapping[Kind, str]] = {
     Kind.NUMBER: "int8",
@@ -60,6 +62,13 @@ _GO_ON: Final = """
                   greatest(max({field}), 1), max({field}) IS NOT NULL)
     FROM {table}
 """
+
+# A daemon that was killed had members who were there. Such a life is what the first start sees to.
+_END_OF_ONE: Final = """
+    INSERT INTO nodes (name, version)
+    SELECT '', %s WHERE EXISTS (SELECT FROM members WHERE away_seq IS NULL)
+"""
+_LEFT_BEHIND: Final = "SELECT EXISTS (SELECT FROM members WHERE stays <> '{}')"
 
 
 class PostgresRows:
@@ -122,6 +131,7 @@ class NewPostgresLog(PostgresRows):
                     table=sql.Identifier(table),
                 )
             )
+        self._connection.execute(_END_OF_ONE, (__version__,))
         self._connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(UNFINISHED_COPY)))
         self._connection.execute("COMMIT")
         for table in Table:
@@ -131,11 +141,18 @@ class NewPostgresLog(PostgresRows):
 @contextlib.contextmanager
 def postgres_log_to_copy(address: LogAddress) -> Iterator[PostgresRows]:
     """The log at `address`, which no daemon uses meanwhile; it is not changed. Raises
-    `DatabaseUnfit`, `StoreTooOld`, `StoreUnavailable`."""
+    `DatabaseUnfit`, `StoreTooOld`, `StoreUnavailable`, and `CopyFailed` where nodes that died have
+    left users in rooms."""
     with long_session(address) as connection:
         require_log(connection, address.schema)
         lock_log(connection, address)
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        if connection.execute(_LEFT_BEHIND).fetchone() == (True,):
+            raise CopyFailed(
+                "nodes_not_ended",
+                "Nodes that ended without a word have left users in rooms, who would be owed too "
+                "little in a copy; start one node on this log, stop it, and copy then.",
+            )
         yield PostgresRows(connection)
 
 

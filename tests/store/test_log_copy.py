@@ -18,7 +18,7 @@ from chatd.postgres_store.sessions import LogAddress
 from chatd.postgres_store.store import open_postgres_store
 from chatd.store import StoreLocked
 from chatd.store.copied_log import NewSqliteLog
-from chatd.store.copied_rows import NO_JSON, Row, Table
+from chatd.store.copied_rows import COLUMNS, NO_JSON, Row, Table
 from chatd.store.errors import StoreUnavailable
 from chatd.store.log_copy import Copied, CopyFailed
 from chatd.store.log_file import LOG_NAME
@@ -182,9 +182,71 @@ def test_a_log_that_a_daemon_uses_is_neither_copied_nor_copied_to(
     opened = open_log(node, NOW_MS)
     with pytest.raises(DatabaseUnfit, match="schema_in_use"):
         copied(in_postgres(used), in_files(tmp_path / "target"))
-    opened.connection.close()
+    opened.close()
     with pytest.raises(StoreUnavailable, match="no log"):
         copied(in_postgres(new_address(postgres)), in_files(tmp_path / "target"))
+
+
+def test_who_was_there_when_a_daemon_was_killed_is_owed_what_comes_after(
+    directory: Path, tmp_path: Path, postgres: Postgres
+) -> None:
+    filled(directory)
+    address, named = new_address(postgres), new_address(postgres)
+    copied(in_files(directory), in_postgres(address))
+    there = "SELECT user_id, room_id FROM members WHERE away_seq IS NULL"
+    assert rows_of(address, there) == [("ada", 1)]
+    copied(in_postgres(address), in_postgres(named))
+    with opened_log(attrs.evolve(named, node="a")):
+        assert rows_of(named, there) == []
+        assert rows_of(named, "SELECT away_seq FROM members WHERE user_id = 'ada'") == [(12,)]
+    run_in(named, "UPDATE chatd.members SET stays = '{7}' WHERE user_id = 'ada'")
+    with pytest.raises(CopyFailed, match="nodes_not_ended"):
+        copied(in_postgres(named), in_files(tmp_path / "target"))
+
+
+NOT_COPIED = {
+    "messages.stored_at": "when it was stored here",
+    "members.stays": "no node is there yet",
+    "members.version": "of transactions of this server",
+    "answers.node_id": "whoever starts first has them",
+}
+
+
+def test_every_column_of_either_log_has_its_place(postgres: Postgres, directory: Path) -> None:
+    """A new one is copied, or it is said here why not."""
+    address = new_address(postgres)
+    with opened_log(address):
+        found = rows_of(
+            address,
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema = 'chatd'",
+        )
+    placed = {f"{table}.{column.name}" for table in Table for column in COLUMNS[table]}
+    tables = {table for table, _ in found}
+    assert tables - set(Table) == {
+        *("meta", "nodes", "removals"),  # of the log as a whole, and of nodes
+        *("search_index", "indexed", "message_text"),  # made anew
+    }
+    there = {f"{table}.{name}" for table, name in found if table in set(Table)}
+    assert there == placed | NOT_COPIED.keys()
+    open_store(directory, "write").close()
+    with contextlib.closing(sqlite3.connect(directory / LOG_NAME)) as connection:
+        names = {name for (name,) in connection.execute("SELECT name FROM pragma_table_list")}
+        assert {one for one in names if not one.startswith(("sqlite", "message_text"))} == {
+            *Table,
+            "meta",
+        }
+        there = {
+            f"{table}.{name}"
+            for table in Table
+            for (name,) in connection.execute(f"SELECT name FROM pragma_table_info('{table}')")
+        }
+    # Positions are given anew, and name messages; last seqs are looked up; who left is no member.
+    assert there - placed == {
+        *("members.is_member", "members.position", "changes.position"),
+        *("changes.message", "changed.message", "mentions.message"),
+    }
+    assert placed - there == {"rooms.last_seq", "changes.seq"}
 
 
 def test_a_log_that_lost_its_end_is_not_copied_under_its_epoch(
