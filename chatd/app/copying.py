@@ -22,10 +22,10 @@ class LogPlace:
 
     @property
     def shown(self) -> str:
-        """For a person; nothing of an address."""
+        """For a person, behind "the store"; nothing of an address."""
         if keeps_files(self.state):
             return str(self.directory)
-        return f"the schema {self.state.schema} in PostgreSQL"
+        return f"in the schema {self.state.schema} of PostgreSQL"
 
 
 def copy_between(source: LogPlace, target: LogPlace, progress: Progress) -> Copied:
