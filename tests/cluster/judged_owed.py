@@ -86,7 +86,9 @@ class Member:
                         self._see(room, row)
                 case Live(room=room, row=row, is_replay=is_replay):
                     standing = self._of(room)
-                    if is_replay and row.seq <= standing.floor:
+                    if is_replay and row.user_id == self.user:
+                        yield f"{self._where(room)}: {row.seq} is owed, and is its own"
+                    elif is_replay and row.seq <= standing.floor:
                         yield (
                             f"{self._where(room)}: {row.seq} is owed, and was "
                             f"received; nothing up to {standing.floor} may be"

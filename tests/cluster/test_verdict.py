@@ -219,6 +219,8 @@ WRONG: Sequence[tuple[str, str, Break]] = (
     ("owed", "what is owed does not come", without("carl", live(LOG[4], True))),
     ("owed", "what was received comes again",
      instead("carl", live(LOG[2], True), live(LOG[1], True), live(LOG[2], True))),
+    ("owed", "what somebody has said is owed to that very one",
+     noted("ada", lambda notes: notes.append(live(LOG[0], True)))),
     ("owed", "a new member is owed something",
      instead("carl", joined("c", 0.0), joined("c", 0.0, owed=1))),
     ("owed", "too little is owed to whom a node forgot",
