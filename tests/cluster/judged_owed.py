@@ -65,6 +65,9 @@ class Member:
     times: Times
     left: Left | None = None  # of a session of this log
     is_known: bool = False
+    counts: list[str] = attrs.field(factory=list)
+    """What is wrong with the counts of a visit: told where its joins succeed. A node that is cut
+    off from the log says what it knows, and lets nobody in."""
     is_of_log: bool = True
     standings: dict[str, Standing] = attrs.field(factory=dict)
     shown: dict[str, set[int]] = attrs.field(factory=dict)  # since the last join
@@ -80,7 +83,7 @@ class Member:
                     self.standings.clear()
                 case Joined():
                     self.is_of_log = True
-                    yield from self._join(note)
+                    self.counts = list(self._join(note))
                 case Page(room=room, rows=rows):
                     for row in rows:
                         self._see(room, row)
@@ -167,6 +170,8 @@ class Member:
         return min(known, min(late, default=known + 1) - 1)
 
     def _caught_up(self) -> Iterator[str]:
+        yield from self.counts
+        self.counts = []
         for room, must in self.must.items():
             missing = sorted(must - self.shown.get(room, set()))
             if missing:
