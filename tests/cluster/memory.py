@@ -44,6 +44,7 @@ class Memory:
     read: list[tuple[str, str]] = attrs.field(factory=list)  # what it may react to
     is_current: bool = False  # what was changed before this visit is known
     entered: set[str] = attrs.field(factory=set)  # rooms of which a page came, in this visit
+    is_kept_out: bool = False  # of a room, in this visit
     has_started_over: bool = False  # as the log is another one
     sent_since: dict[str, int] = attrs.field(factory=dict)
     node: str = ""  # where it is; empty while it is nowhere
@@ -61,6 +62,7 @@ class Memory:
         """A visit begins: the client says what it has."""
         self._asked_s, self.sent_since = self.now_s(), dict(self.since)
         self.is_current, self._heard_revs, self.entered = False, {}, set()
+        self.is_kept_out = False
 
     def is_caught_up(self) -> None:
         """What was changed before this visit is known now."""
@@ -85,6 +87,8 @@ class Memory:
                 self.note(Live(room, row, is_replay, self.now_s()))
                 if not is_replay:
                     self._came(room, row)
+            case "chat:error" if payload["event"] == "connection:join":
+                self._kept_out(payload)
             case "chat:answer:end":
                 self.note(Ended(payload["replyTo"], payload["messageId"], payload["state"]))
             case _ if name in CHANGES:
@@ -120,6 +124,14 @@ class Memory:
         self._heard_revs[room] = max(page["lastRev"], self._heard_revs.get(room, 0))
         for row in rows:
             self._came(room, row)
+
+    def _kept_out(self, error: Mapping[str, Any]) -> None:
+        """A join has failed, and what came of it may not be all."""
+        room = error.get("connectionId", "")
+        self.is_kept_out = True
+        if room in self.since and room not in self.sent_since:
+            del self.since[room]
+            self.revs.pop(room, None)
 
     def _came(self, room: str, row: Row) -> None:
         self.since[room] = row.seq

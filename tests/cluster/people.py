@@ -154,8 +154,9 @@ class Person:
 
     async def _catch_up(self, client: Client) -> None:
         await client.ask("connection:leave", NOBODYS_ROOM, CATCH_UP_S)  # waits for the joins
-        if self.memory.entered != set(self.rooms):
-            raise Gone  # a join was refused, for now
+        if self.memory.is_kept_out or self.memory.entered != set(self.rooms):
+            self.refusals["connection:join"] += 1
+            raise Gone  # it tries again at the next visit
         self.memory.note(CaughtUp())
         if self.memory.has_started_over and self._under_way is not None:
             self.memory.has_started_over = False
@@ -175,7 +176,7 @@ class Person:
             wanted = {"connectionId": room, "changedAfter": after, "limit": 200}
             page = await client.ask("chat:history:get", wanted, CATCH_UP_S)
             if not page["ok"]:
-                raise Gone  # it tries again at the next visit
+                raise Gone
             rows += map(Row.of, page["messages"])
             after, is_more = (rows[-1].rev if rows else after), page["hasMore"]
         self.memory.note(Reread(room, rows))
