@@ -85,7 +85,10 @@ class DownloadTickets:
 
     def withdraw(self, identity: Identity, rooms: Collection[str]) -> None:
         """A token was accepted that gives its user these rooms: tickets for others, given for
-        tokens that are no newer, are void, whichever node has them."""
+        tokens that are no newer, are void, whichever node has them. A bot, whose token says no
+        time, gets no tickets."""
+        if "iat" not in identity.claims:
+            return
         if self._others is not None:
             self._others.withdraw(identity.user_id, identity.issued_at_s, rooms)
         self.withdraw_of(identity.user_id, identity.issued_at_s, rooms)
