@@ -23,6 +23,7 @@ from chatd.app.isolation import Isolation
 from chatd.app.logs import ledger_of, life_in, members_of, traces_in
 from chatd.app.running_directory import RunningDirectory
 from chatd.app.secret import key_set_place, make_keys, make_verifier
+from chatd.app.sharing import Sharing
 from chatd.app.status import (
     DaemonStatus,
     DatabasesAway,
@@ -110,6 +111,7 @@ from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
 from chatd.service.events.typing import TypingEvents
 from chatd.service.export_files import ExportFiles
+from chatd.service.kicks import Kicks
 from chatd.service.local_presence_store import LocalPresenceStore
 from chatd.service.local_publisher import LocalPublisher
 from chatd.service.local_rate_limits import LocalRateLimits
@@ -123,8 +125,8 @@ from chatd.service.receipts import Receipts
 from chatd.service.revoking import Revoking
 from chatd.service.room_api import ROOMS_PATH, RoomApi
 from chatd.service.rooms import Rooms
-from chatd.service.shared_membership import SharedMembership
-from chatd.service.signals import Signals
+from chatd.service.shared_adapter import SharedAdapter
+from chatd.service.shown_signs import ShownSigns
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
@@ -189,7 +191,9 @@ class Parts:
         recovered = store.recovered
         self._flusher, self._deadlines = Flusher(self._times.delivered), Deadlines()
         self.clients = Clients()
-        self._adapter = LocalAdapter(self._flusher, self.clients.sockets_of)
+        of_several = bool(config.cluster.node and config.state.url)
+        make_adapter = SharedAdapter if of_several else LocalAdapter
+        self._adapter = make_adapter(self._flusher, self.clients.sockets_of)
         self.timelines = Timelines(
             recovered.rooms,
             store.readers,
@@ -198,12 +202,15 @@ class Parts:
             last_revs=recovered.revs,
         )
         here = LocalPublisher(self.timelines, self._adapter)
-        ending = EndingPublisher(here)
+        shown = ShownSigns(here)
         self.fan_out = build_fan_out(
-            config, store, self.log, self.timelines, ending, self.starts_over.set
+            config, store, self.log, self.timelines, shown, self.starts_over.set
         )
         self.publisher: Publisher = here if self.fan_out is None else self.fan_out.publisher
         self.signals = None if self.fan_out is None else self.fan_out.signals
+        self.sharing: Sharing | None = None
+        if self.signals is not None and isinstance(self._adapter, SharedAdapter):
+            self.sharing = Sharing(self.signals, self.clock, self.clients, self._adapter, shown)
         self.occupancy = Occupancy()
         self.machine = MessageMachine(
             recovered.rooms,
@@ -224,7 +231,8 @@ class Parts:
         self.trail = AuditTrail(self._commands)
         volatile = Volatile(self._adapter)
         self.typing_mailbox: Mailbox[typing.Command] = Mailbox(MAILBOX_CAPACITY)
-        self.typing = TypingRoster(
+        sharing = self.sharing
+        self.typing = (TypingRoster if sharing is None else sharing.typing)(
             self.typing_mailbox,
             LocalPresenceStore(),
             volatile,
@@ -233,7 +241,7 @@ class Parts:
             self.clock,
         )
         self.presence_mailbox: Mailbox[presence.Command] = Mailbox(MAILBOX_CAPACITY)
-        self.presence = PresenceRoster(
+        self.presence = (PresenceRoster if sharing is None else sharing.presence)(
             self.presence_mailbox,
             LocalPresenceStore(),
             volatile,
@@ -258,7 +266,9 @@ class Parts:
             self.life.adopted = self.answering.service.adopt
         self.effects = ChatEffects(
             self.publisher,
-            Receipts(self.timelines, self._adapter.to_user),
+            Receipts(self.timelines, self._adapter.to_user)
+            if sharing is None
+            else sharing.receipts(self.timelines),
             self._adapter,
             self.occupancy,
             self.presence,
@@ -293,7 +303,10 @@ class Parts:
         config, readers = self._config, self.store.readers
         catch_up = self._make_catch_up(self.presence, self.typing)
         bots = self.bots = Bots(config.api.tokens)
-        limits = self.limits = LocalRateLimits(settings.rates(config), bots.message_rates)
+        sharing = self.sharing
+        limits = self.limits = (LocalRateLimits if sharing is None else sharing.limits)(
+            settings.rates(config), bots.message_rates
+        )
         rooms = self.rooms = Rooms(
             self._commands,
             self.timelines,
@@ -315,7 +328,12 @@ class Parts:
         if others is not None:
             others.serve(tickets)
         self.directory = RunningDirectory(config, self.clients, rooms, self._event_log)
-        self.revoking = Revoking(revocations, self.clients, self.clock, self._event_log)
+        self.kicks = Kicks(self.clients, self.signals)
+        self.revoking = (
+            Revoking(revocations, self.clients, self.clock, self._event_log)
+            if sharing is None
+            else sharing.revoking(revocations, self._event_log)
+        )
         keys, place = make_keys(config, secret), key_set_place(config)
         self.key_source = KeySource(
             place,
@@ -557,6 +575,7 @@ class Parts:
             self.clock,
             self._event_log,
             lambda: self.status.described(self.answering.service.count),
+            self.kicks,
             self._revoke,
             content_chars=self._config.messages.content_chars,
         )
@@ -601,7 +620,7 @@ class Parts:
         bot the configuration has the token."""
         if is_user_id(user_id):
             return await self.revoking.revoke(user_id)
-        return self.clients.kick(user_id)
+        return self.kicks.kick(user_id)
 
     def _build_network(self) -> None:
         """The public port, and the sessions behind it."""

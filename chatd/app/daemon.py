@@ -229,6 +229,8 @@ async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
         parts.life.end_with({room: parts.timelines.last_seq(room) for room in rooms})
     for session in list(sessions.by_sid.values()):
         session.end(DisconnectReason.SERVER_SHUTDOWN)
+    if parts.sharing is not None:
+        parts.sharing.nodes.goodbye()
     parts.listener.stop_accepting()
 
 

@@ -5,6 +5,7 @@
       log                     one for all: a messages actor goes with the writer that it knows
         writer, messages
       bus, fan-out            of a node that shares its log: what the others have committed
+      nodes, revocations      likewise: which nodes live, and what they told of users
       keys                    reads the key set of whoever signs tokens
       life                    that of a node whose log is in PostgreSQL
       presence, typing
@@ -89,6 +90,14 @@ def supervise(
                     Child("bus", parts.fan_out.run_bus),
                     Child("fan-out", partial(_ready, parts.fan_out.publisher.run)),
                     Child("members", partial(_ready, parts.membership.follow)),
+                ]
+            ),
+            *(
+                []
+                if parts.sharing is None
+                else [
+                    Child("nodes", partial(_ready, parts.sharing.nodes.run)),
+                    Child("revocations", partial(_ready, parts.sharing.keep_revocations)),
                 ]
             ),
             Child("keys", partial(_ready, parts.key_source.run)),

@@ -13,6 +13,7 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +69,14 @@ class Revocations:
         while len(self._moments) > REVOCATIONS_MAX:
             oldest = min(self._moments, key=self._moments.__getitem__)
             self._everybody_s = max(self._everybody_s, self._moments.pop(oldest))
+
+    def add_everybody(self, moment_s: float) -> None:
+        """Refuse, from now on, what was issued to anybody up to `moment_s`."""
+        self._everybody_s = max(self._everybody_s, moment_s)
+
+    def known(self) -> tuple[float, Mapping[str, float]]:
+        """The moment that counts for everybody, and those of users."""
+        return self._everybody_s, self._moments
 
     def content(self) -> bytes:
         """All of them, as the file has them."""

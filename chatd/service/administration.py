@@ -14,13 +14,13 @@ from chatd.chat.audit import AuditAction, AuditEntry
 from chatd.chat.content import check_content
 from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import SendMessage
-from chatd.net.disconnects import DisconnectReason
 from chatd.observe import AdministratorActed, EventLog
 from chatd.observe.clock import Clock
 from chatd.observe.ids import new_uuid
 from chatd.service.audit_trail import AuditTrail
 from chatd.service.clients import Clients
 from chatd.service.commands import Commands
+from chatd.service.kicks import Kicks
 from chatd.service.occupancy import Occupancy
 from chatd.service.revoking import RevocationNotKept
 from chatd.service.senders import TaskOrigin
@@ -50,6 +50,7 @@ class Administration:
     _clock: Clock
     _event_log: EventLog
     _status: Callable[[], Mapping[str, Any]]
+    _kicks: Kicks
     _revoke: Callable[[str], Awaitable[int]]
     _content_chars: int = attrs.field(kw_only=True)
 
@@ -108,15 +109,12 @@ class Administration:
     # Actions
 
     async def kick(self, target: str, by: str) -> int | Refusal:
-        """End the sessions of a user, or the one of a socket, which may come back; how many."""
+        """End the sessions of a user, or the one of a socket, which may come back; how many on this
+        node."""
         refusal = await self._note(AuditAction.KICK, by, target=target)
         if refusal is not None:
             return refusal
-        kicked = self._clients.kick(target)
-        for client in self._clients.everybody():
-            if client.socket.id == target:
-                client.end(DisconnectReason.KICKED)
-                kicked += 1
+        kicked = self._kicks.kick(target)
         self._done(AuditAction.KICK, target, by)
         return kicked
 
