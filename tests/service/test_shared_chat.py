@@ -114,7 +114,7 @@ async def test_kicks_and_revocations_hold_on_all_nodes_and_for_those_that_were_a
             await zoe.ended()
         back = await other.connect({"token": before})
         assert (await refused(back))["data"]["code"] == Code.TOKEN_REVOKED
-        while math.isinf(read_revocations(tmp_path / "b").moment_s("zoe")):  # noqa: ASYNC110
+        while math.isinf(read_revocations(tmp_path / "b" / "state").moment_s("zoe")):  # noqa: ASYNC110
             await trio.sleep(0.02)  # the file tells nobody
         await other.enter("zoe", now_s=Clock().wall_s() + 20)
 
