@@ -1,6 +1,7 @@
 """The presence machine: scripts, and a walk beside a model that recounts everything each time."""
 
 import math
+from itertools import permutations
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from chatd.chat.presence import (
     GRACE_S,
     Arrive,
+    Claim,
     Command,
     Declare,
     Declared,
@@ -20,6 +22,7 @@ from chatd.chat.presence import (
     Presence,
     PresenceChanged,
     PresenceEntry,
+    Restate,
 )
 from chatd.wire.names import PresenceStatus
 
@@ -272,3 +275,36 @@ class Views(RuleBasedStateMachine):
 
 TestViews = Views.TestCase
 TestViews.settings = settings(stateful_step_count=30)
+
+
+def claim(at: int, status: PresenceStatus, name: str | None = None, by: str = "a") -> Claim:
+    return Claim(name, (at, by), status, (at, by), 7 * at)
+
+
+def test_of_claims_the_later_one_counts_in_whatever_order_they_come() -> None:
+    claims = [claim(1, AWAY, "A"), claim(3, OFFLINE, by="a"), claim(3, ONLINE, "B", by="b")]
+    for order in permutations(claims):
+        presence = Presence()
+        for one in order:
+            presence.decide([arrive(f"a{one.declared_at}", claim=one)], 0, 1)
+        presence.decide([Restate("demo", "a", one) for one in order], 0, 1)
+        assert presence.room("demo") == [PresenceEntry("a", "B", ONLINE, 21)]
+
+
+def test_a_claim_is_a_change_for_everybody_and_of_nobody_who_is_not_there(
+    presence: Presence,
+) -> None:
+    presence.decide([arrive("a1", claim=claim(1, ONLINE))], 0, 1)
+    (effect,) = presence.decide([Restate("demo", "a", claim(2, AWAY))], 0, 1)
+    assert effect == PresenceChanged("demo", PresenceEntry("a", None, AWAY, 14), None)
+    assert presence.decide([Restate("demo", "b", claim(2, AWAY))], 0, 1) == []
+    assert presence.decide([Restate("demo", "a", claim(1, OFFLINE))], 0, 1) == []
+
+
+def test_who_is_forgotten_is_told_of_seen_or_not(presence: Presence) -> None:
+    forgotten: list[tuple[str, str]] = []
+    presence.forgotten = lambda *place: forgotten.append(place)
+    presence.decide([arrive("a1", declared=OFFLINE), arrive("b1"), depart("a1")], 0, 1)
+    presence.decide([depart("b1"), arrive("b2")], 1, 1)
+    presence.tick(GRACE_S + 2, 1)
+    assert forgotten == [("demo", "a")]

@@ -1,6 +1,6 @@
 """Nodes of one cluster in one process, on a wire that loses, repeats and swaps what they tell."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from random import Random
 
@@ -94,11 +94,3 @@ def troubled(wire: Wire, chance: Random, share: float = 0.3) -> Iterator[None]:
         wire.lose = before
         for topic, payload in late:
             hear(topic, payload)
-
-
-async def settle(times: int = 3, until: Callable[[], bool] = lambda: False) -> None:
-    """Let all tasks do what they have to do now."""
-    for _ in range(times):
-        await trio.testing.wait_all_tasks_blocked()
-        if until():
-            return
