@@ -39,4 +39,5 @@ class Kicks:
         return kicked
 
     def _heard(self, _room: str, _node: str, fields: Sequence[Any]) -> None:
-        self._kick(str(fields[0]))
+        target, *_ = fields
+        self._kick(str(target))

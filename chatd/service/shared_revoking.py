@@ -116,8 +116,9 @@ class SharedRevoking(Revoking):
                 self._close_revoked(user_id)
 
     def _heard_digest(self, _room: str, _node: str, fields: Sequence[Any]) -> None:
+        digest, *_ = fields
         now_s = trio.current_time()
-        if fields[0] == self._digest() or now_s - self._told_s < AGAIN_S:
+        if digest == self._digest() or now_s - self._told_s < AGAIN_S:
             return
         self._told_s = now_s
         everybody_s, moments = self._revocations.known()

@@ -132,7 +132,8 @@ class SharedTypingRoster(TypingRoster):
             self._mailbox.put(LeaveTyping(socket, room))
 
     def _heard_end(self, room: str, _node: str, fields: Sequence[Any]) -> None:
-        self.ended_elsewhere(room, str(fields[0]))
+        user_id, *_ = fields
+        self.ended_elsewhere(room, str(user_id))
 
     def _asked(self, room: str, _node: str, _fields: Sequence[Any]) -> None:
         for place in self._here:

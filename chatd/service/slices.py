@@ -255,9 +255,10 @@ class Slices(Generic[V]):
                 self._drop(node, name, now)
 
     def _ask(self, name: str, _node: str, fields: Sequence[Any]) -> None:
-        if fields[0] not in ("", self._signals.node):
+        asked, *_ = fields
+        if asked not in ("", self._signals.node):
             return
-        if not fields[0]:
+        if not asked:
             if name in self._own:
                 self._tell_whole(name)
         elif name in self._told_s and trio.current_time() - self._told_s[name] < WHOLE_S:

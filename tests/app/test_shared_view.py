@@ -1,6 +1,5 @@
 """Daemons that share a log show their clients one presence and typing, over each bus."""
 
-
 import pytest
 import trio
 

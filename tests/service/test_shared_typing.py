@@ -141,5 +141,6 @@ async def test_what_is_no_typing_is_passed_over(autojump_clock: MockClock) -> No
     async with chats() as (_, a, _b, _ann, ben):
         for fields in ([], [7, True, None], ["ann", True, 7], ["ann"]):
             a.node.signals.send("sales", "typing", fields)
+            a.node.signals.send("sales", "typing.end", fields[:0])
         await settled()
         assert ben.typing == set()

@@ -219,3 +219,30 @@ def test_what_is_decided_later_has_the_larger_stamp_whatever_the_clocks_say() ->
     behind.witness(ahead.stamp(30_000), 0)
     assert behind.stamp(1) == 30_001
     assert behind.stamp(1) == 30_002
+
+
+@rows(
+    ("kind", "fields"),
+    [
+        ("change", []),
+        ("change", [0, 1, [["ann"]]]),
+        ("change", [0, 1, [["ann", True, "much"]]]),
+        ("change", [0, 10**15, [["ann", True, 1]]]),
+        ("change", ["0", 1, [[7, True, 1]]]),
+        ("whole", [1, 1, 0, 0, [["ann", 1]]]),
+        ("whole", [1, 1, "0", 1, [["ann", 1]]]),
+        ("whole", [1, 1, 1, 1, [["ann", 1]]]),
+        ("whole", [1, 1, 0]),
+        ("heads", [1]),
+        ("heads", [1, "", 7, []]),
+        ("heads", [1, "", "z", [["sales"]]]),
+        ("ask", []),
+        ("ask", [["b"]]),
+    ],
+)
+async def test_what_is_no_slice_is_passed_over(kind: str, fields: list[Any]) -> None:
+    _, (a, b) = tellers("a", "b")
+    async with running(a.node, b.node):
+        await b.node.signals.hold("sales")
+        a.node.signals.send("sales", f"number.{kind}", fields)
+        assert b.known == {}
