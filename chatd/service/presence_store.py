@@ -1,7 +1,7 @@
 """Presence and typing as rooms know them: the last change of each user that was sent to a room.
 
 A client that joins gets what is in here, and then what changes; an actor that is started again
-begins from it. Where several nodes serve a room, this is what they share.
+begins from it. Of several nodes each has its own; the shared rosters make them equal.
 """
 
 from collections.abc import Collection, Mapping

@@ -1,9 +1,9 @@
 """The port to how much users and rooms may still send (docs/protocol, "Limits").
 
-It is synchronous, since each message asks it, and so is local to a node: of several nodes, each
-admits its share of a limit. What is one session's own is its `Allowance`: its buckets, and the
-waits that it was told. A user's tokens are shared by the user's sockets; a wait that has grown
-holds the socket alone that went on too early.
+It is synchronous, since each message asks it: of several nodes each decides by what it knows, and
+they tell each other afterwards what they admitted (`SharedRateLimits`). What is one session's own
+is its `Allowance`: its buckets, and the waits that it was told. A user's tokens are shared by the
+user's sockets; a wait that has grown holds the socket alone that went on too early.
 """
 
 from typing import Protocol

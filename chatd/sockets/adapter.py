@@ -16,8 +16,9 @@ DeliverVolatile: TypeAlias = Callable[[Socket, str, Outgoing, str | None], None]
 class Adapter(Protocol):
     """Rooms of sockets, and the way to them and to users; none of it waits.
 
-    Sockets are those of this node. What is sent to a room or a user reaches those of all nodes.
-    Rooms exist while a socket is in them, and belong to a namespace.
+    Sockets are those of this node. What is sent to a room stays here, as each node sends what it
+    publishes; what is sent to a user reaches the user's sockets on all nodes. Rooms exist while a
+    socket is in them, and belong to a namespace.
     """
 
     def join(self, socket: Socket, room: str) -> None:
