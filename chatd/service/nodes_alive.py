@@ -44,8 +44,8 @@ class NodesAlive:
     _beat_s: float = attrs.field(init=False, default=math.inf)
 
     def __attrs_post_init__(self) -> None:
-        self._signals.on("alive", self._alive)
-        self._signals.on("bye", self._bye)
+        self._signals.on("node.alive", self._alive)
+        self._signals.on("node.bye", self._bye)
 
     def watch(self, watcher: Watcher) -> None:
         """Tell this one, too."""
@@ -72,14 +72,14 @@ class NodesAlive:
     def goodbye(self) -> None:
         """This node has nobody any more, and is about to end: the last thing that it tells."""
         self._is_over = True
-        self._signals.send_all("bye", [])
+        self._signals.send_all("node.bye", [])
 
     def look(self, now_s: float) -> None:
         """Do what a beat does."""
         if now_s - self._beat_s > 2 * BEAT_S:  # this node was stopped: others were not heard
             self._heard_s = dict.fromkeys(self._heard_s, now_s)
         self._beat_s = now_s
-        self._signals.send_all("alive", [], latest_of="alive")
+        self._signals.send_all("node.alive", [], latest_of="node.alive")
         for node in [node for node, at_s in self._heard_s.items() if now_s - at_s > SILENCE_S]:
             self._end(node)
         for watcher in self._watchers:
