@@ -123,7 +123,7 @@ class _Overlay:
         self.queues: dict[tuple[str, str], Queue | None] = {}
         self.read_seqs: dict[tuple[str, str], int] = {}
         self.names: dict[tuple[str, str], str] = {}
-        self.stays: dict[tuple[str, str], frozenset[int]] = {}
+        self.shares: dict[tuple[str, str], Share] = {}
         self.delivered: set[tuple[str, int]] = set()
         self.frontiers: dict[str, Frontier] = {}
         self.promised: dict[str, str] = {}
@@ -332,9 +332,9 @@ class MessageMachine:
         over = _Overlay(now_ms)
         for room, user_id, queue in self.members.each():
             if not queue.is_away and (room, user_id) not in in_rooms:
-                elsewhere = self._elsewhere(room, user_id, over)
-                left = queue if elsewhere else queue.left(self.last_seq(room), now_ms)
-                self._keep_member(room, user_id, queue, left, over, stays=elsewhere)
+                share = self._left(room, user_id, 0, over)
+                left = queue if share.stays else queue.left(self.last_seq(room), now_ms)
+                self._keep_member(room, user_id, queue, left, over, share=share)
         for room, user_id in in_rooms:
             self._come(room, user_id, None, over)
         return Decision(over.records, [])
@@ -343,21 +343,21 @@ class MessageMachine:
         """A socket of the user is in the room; what it is owed there then."""
         before = self._queue(room, user_id, over)
         queue = PRESENT if before is None else before.returned(self._last_seq(room, over))
-        node = self.members.node
-        stays = self._elsewhere(room, user_id, over) | ({node} if node else set())
-        self._keep_member(room, user_id, before, queue, over, name, stays=stays)
+        node, share = self.members.node, self._share(room, user_id, over)
+        if node and node not in share.stays:
+            share = attrs.evolve(share, stays=share.stays | {node})
+        self._keep_member(room, user_id, before, queue, over, name, share=share)
         return queue
 
-    def _elsewhere(self, room: str, user_id: str, over: _Overlay) -> frozenset[int]:
-        """The other nodes on which the user has a socket in the room."""
-        return self._stays(room, user_id, over) - {self.members.node}
+    def _share(self, room: str, user_id: str, over: _Overlay) -> Share:
+        """What the nodes know together of a member, as decided so far."""
+        decided = over.shares.get((room, user_id)) if over.shares else None
+        return self.members.share(room, user_id) if decided is None else decided
 
-    def _stays(self, room: str, user_id: str, over: _Overlay) -> frozenset[int]:
-        """The nodes on which the user has a socket in the room, as decided so far."""
-        decided = over.stays.get((room, user_id)) if over.stays else None
-        if decided is not None:
-            return decided
-        return self.members.share(room, user_id).stays
+    def _left(self, room: str, user_id: str, seen_seq: int, over: _Overlay) -> Share:
+        """The same once the last socket here is gone, which has seen so much."""
+        share, node = self._share(room, user_id, over), self.members.node
+        return share.has_left(node, seen_seq) if node else share
 
     def _send(self, command: SendMessage, over: _Overlay) -> Effect:
         message_id, reply = command.message_id, command.reply
@@ -450,8 +450,8 @@ class MessageMachine:
                     if self._queue(room, command.user_id, over) is not None:
                         over.queues[room, command.user_id] = None
                         over.names.pop((room, command.user_id), None)
-                        over.stays[room, command.user_id] = frozenset()
                         version = self.members.share(room, command.user_id).version
+                        over.shares[room, command.user_id] = Share(version=version)
                         over.records.append(MemberRemoved(room, command.user_id, version))
             case NoteRead(answer, is_question):
                 ids = answer.connection_id, answer.question_id, answer.answer_id
@@ -473,14 +473,15 @@ class MessageMachine:
             queue = self._queue(room, user_id, over)
             if queue is None:
                 continue
-            if elsewhere := self._elsewhere(room, user_id, over):
-                self._keep_member(room, user_id, queue, queue, over, stays=elsewhere)
+            share = self._left(room, user_id, seen_seq, over)
+            if share.stays:
+                self._keep_member(room, user_id, queue, queue, over, share=share)
                 continue
-            seen_seq = max(seen_seq, queue.gaps[-1].last if queue.gaps else 0)
+            seen_seq = max(seen_seq, share.seen_seq, queue.gaps[-1].last if queue.gaps else 0)
             left = queue.left(seen_seq, over.now_ms)
             for seq in self._unseen_of(user_id, room, seen_seq, over):
                 left = left.without(seq)
-            self._keep_member(room, user_id, queue, left, over, stays=frozenset())
+            self._keep_member(room, user_id, queue, left, over, share=share)
 
     def _unseen_of(self, user_id: str, room: str, seen_seq: int, over: _Overlay) -> list[int]:
         """The user's own messages that no socket of the room was given when the user left."""
@@ -589,26 +590,25 @@ class MessageMachine:
         over: _Overlay,
         name: str | None = None,
         *,
-        stays: frozenset[int] | None = None,
+        share: Share | None = None,
     ) -> None:
         """What a member is owed is `queue` now, and `before` was; where it was no member, it has
-        read what is there. `name` is a newer name of it, `stays` are the nodes where it is now."""
+        read what is there. `name` is a newer name of it, `share` is newer, too."""
         known = self._name(room, user_id, over) if before is not None else None
         name = known if name is None else name
-        stayed = self._stays(room, user_id, over)
-        stays = stayed if stays is None else stays
-        if queue is before and name == known and stays == stayed:
+        shared = self._share(room, user_id, over)
+        share = shared if share is None else share
+        if queue is before and name == known and share == shared:
             return
         key = (room, user_id)
-        if stays != stayed:
-            over.stays[key] = stays
+        if share is not shared:
+            over.shares[key] = share
         if before is None:
             over.read_seqs[key] = self._last_seq(room, over)
         if name is not None:
             over.names[key] = name
         over.queues[key] = queue
         read_seq = self._read_seq(room, user_id, over)
-        share = attrs.evolve(self.members.share(room, user_id), stays=stays)
         over.records.append(MemberKept(room, user_id, queue, over.now_ms, read_seq, name, share))
 
     def _read_seq(self, room: str, user_id: str, over: _Overlay) -> int:

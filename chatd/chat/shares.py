@@ -15,10 +15,17 @@ from chatd.chat.queue import Queue
 @attrs.frozen
 class Share:
     """`stays`: the nodes on which the user has a socket in the room, by the number of their life.
-    `version`: that of the row; 0 where there is none."""
+    `seen_seq`: what it has seen where it has left while it was elsewhere, too: nothing up to that
+    is owed once it has left everywhere. `version`: that of the row; 0 where there is none."""
 
     stays: frozenset[int] = frozenset()
     version: int = 0
+    seen_seq: int = 0
+
+    def has_left(self, node: int, seen_seq: int) -> "Share":
+        """No socket of the user is on this node any more, and it has seen so much there."""
+        stays, seen_seq = self.stays - {node}, max(self.seen_seq, seen_seq)
+        return attrs.evolve(self, stays=stays, seen_seq=seen_seq)
 
 
 NOBODY = Share()

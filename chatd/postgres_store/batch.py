@@ -303,8 +303,9 @@ class _Made:
         known = self._members.get(key)
         joined_ms = kept.at_ms if known is None else known["j"]
         away_seq, away_ms, gaps, fallen = queue_fields(kept.queue)
-        told = (kept.read_seq, away_seq or 0, *(gap.last for gap in kept.queue.gaps[-1:]))
-        self._tell_of(kept.connection_id, max(told))
+        owed_to = kept.queue.gaps[-1].last if kept.queue.gaps else 0
+        told = max(kept.read_seq, kept.share.seen_seq, away_seq or 0, owed_to)
+        self._tell_of(kept.connection_id, told)
         self._members[key] = {
             "r": room_id,
             "u": kept.user_id,
@@ -316,6 +317,7 @@ class _Made:
             "s": kept.read_seq,
             "n": kept.name,
             "st": f"{{{','.join(map(str, sorted(kept.share.stays)))}}}",
+            "se": kept.share.seen_seq,
         }
 
     def _require(self, key: tuple[str, str], version: int) -> None:

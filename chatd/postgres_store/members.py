@@ -14,7 +14,8 @@ from chatd.store.recovery import fallen_out
 from chatd.store.rows import queue_from_fields
 
 MEMBER_COLUMNS: Final = """
-    m.read_seq, m.name, m.stays, m.version, r.last_seq, m.away_seq, m.away_ms, m.gaps, m.fallen
+    m.read_seq, m.name, m.stays, m.version, m.seen_seq, r.last_seq,
+    m.away_seq, m.away_ms, m.gaps, m.fallen
 """
 OF_BATCH: Final = f"""
     SELECT r.connection_id, i.u, coalesce(m.version, 0), m.user_id IS NOT NULL, {MEMBER_COLUMNS}
@@ -48,14 +49,15 @@ _SINCE: Final = f"""
 
 def member_from(columns: Sequence[Any]) -> tuple[SharedMember, bool]:
     """The member in `MEMBER_COLUMNS`, and whether its queue could be read."""
-    read_seq, name, stays, version, last_seq, *queue_columns = columns
+    read_seq, name, stays, version, seen_seq, last_seq, *queue_columns = columns
     is_whole = True
     try:
         queue = queue_from_fields(*queue_columns)
     except (ValueError, TypeError):  # somebody has written into it
         queue, is_whole = fallen_out(queue_columns[0], last_seq), False
     read_seq = min(max(read_seq, 0), last_seq)
-    return SharedMember(queue, read_seq, name, Share(frozenset(stays), version)), is_whole
+    share = Share(frozenset(stays), version, seen_seq)
+    return SharedMember(queue, read_seq, name, share), is_whole
 
 
 def seen(row: Sequence[Any]) -> Seen:

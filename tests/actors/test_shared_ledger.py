@@ -138,6 +138,21 @@ async def test_a_member_is_away_once_it_has_left_on_all_nodes(
     assert members(address)[ROOM, "ann"][:2] == (here[2:], None)
 
 
+async def test_what_was_seen_on_one_node_is_not_owed_where_another_is_left_later(
+    nodes: list[Node],
+) -> None:
+    one, two, _ = nodes
+    await one.does(join(ROOM))
+    await two.does(join(ROOM))
+    for number in range(1, 6):
+        await one.says(number, user_id="bob")
+    await one.does(leave((ROOM, 4)))
+    await two.does(leave((ROOM, 2)))  # it was slower
+    [joined] = await two.does(join(ROOM))
+    assert isinstance(joined, Joined)
+    assert [(gap.first, gap.last) for gap in joined.owed[0]] == [(5, 5)]
+
+
 async def test_who_comes_back_is_owed_what_all_nodes_have_stored(nodes: list[Node]) -> None:
     one, two, _ = nodes
     await one.does(join(ROOM))

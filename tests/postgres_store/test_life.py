@@ -134,7 +134,7 @@ QUESTION = "decode(repeat('ab', 16), 'hex')"
 SETTING = f"""
     INSERT INTO chatd.rooms (connection_id, last_seq, forgotten_seq) VALUES ('sales', 6, 1);
     INSERT INTO chatd.messages (room_id, seq, message_id, timestamp_ms, user_id, content, stored_at)
-        SELECT r.room_id, s, decode(lpad(s::text, 32, '0'), 'hex'), 0, 'ada', 'x',
+        SELECT r.room_id, s, decode(lpad(s::text, 32, '0'), 'hex'), 0, 'zoe', 'x',
                n.beat + (s - 5) * interval '1 second'
         FROM chatd.rooms r, chatd.nodes n, generate_series(2, 6) s WHERE n.name = 'a';
     INSERT INTO chatd.answers (question_id, answer_id, room_id, user_id, opened_ms, node_id)
@@ -236,6 +236,36 @@ def test_what_a_dead_node_had_seen_lies_between_what_is_forgotten_and_what_there
         kill(dead)
         assert end_life(heir, dead) == [(1, 1)]
     assert queue_of(address, "ada").away_seq == seq
+
+
+def test_nobody_is_owed_what_it_has_seen_on_another_node(
+    address: LogAddress, dead_and_heir: tuple[OpenedLog, OpenedLog]
+) -> None:
+    dead, heir = dead_and_heir
+    member(address, "ada", [dead.node_id], seen_seq=5)
+    member(address, "bob", [dead.node_id], seen_seq=1)
+    kill(dead)
+    assert end_life(heir, dead) == [(2, 1)]
+    assert queue_of(address, "ada").away_seq == 5
+    assert queue_of(address, "bob").away_seq == 3
+
+
+def test_nobody_is_owed_what_it_wrote_itself(
+    address: LogAddress, dead_and_heir: tuple[OpenedLog, OpenedLog]
+) -> None:
+    dead, heir = dead_and_heir
+    member(address, "ada", [dead.node_id], gaps="[[1, 1, 50]]")
+    member(address, "bob", [dead.node_id])
+    run_in(
+        address,
+        "UPDATE chatd.messages SET user_id = 'ada' WHERE seq IN (5, 6);"
+        "UPDATE chatd.messages SET user_id = 'bob' WHERE seq = 4",
+    )
+    kill(dead)
+    assert end_life(heir, dead) == [(2, 1)]
+    ada, bob = queue_of(address, "ada"), queue_of(address, "bob")
+    assert (ada.away_seq, [(gap.first, gap.last) for gap in ada.gaps]) == (6, [(1, 1), (4, 4)])
+    assert (bob.away_seq, bob.gaps) == (4, ())
 
 
 @rows(
@@ -422,12 +452,12 @@ async def test_a_server_that_is_away_takes_nobodys_life() -> None:
 async def test_a_node_that_leaves_has_not_to_be_reaped(address: LogAddress) -> None:
     async with running(of(address, "a"), of(address, "b")) as (leaving, other):
         await leaving.log.commit(stored_from(1, 5))
-        member(address, "ada", [leaving.life.node_id])
+        member(address, "eve", [leaving.life.node_id])
         leaving.life.end_with({"sales": 4})
         await other.log.commit(stored_from(6, 6))
         assert await leaving.log.close(30)
         assert names(address) == ["b"]
-        assert queue_of(address, "ada").away_seq == 4
+        assert queue_of(address, "eve").away_seq == 4
         assert other.told(NodeReaped) == 0
 
 

@@ -208,6 +208,7 @@ NOT_COPIED = {
     "messages.stored_at": "when it was stored here",
     "members.stays": "no node is there yet",
     "members.version": "of transactions of this server",
+    "members.seen_seq": "nobody is on a node",
     "answers.node_id": "whoever starts first has them",
 }
 

@@ -1,7 +1,8 @@
 -- Several nodes on one log.
 --
 -- A row of a member says on which nodes the user has a socket in the room ("stays", ids of nodes);
--- "away_seq" is null where that is any. "version" is the transaction that wrote the row last: a batch
+-- "away_seq" is null where that is any. "seen_seq" is what the user has seen where it has left while it
+-- was elsewhere, too. "version" is the transaction that wrote the row last: a batch
 -- names the version that it rests on, and is refused where there is another one. So a node may keep
 -- members in memory, and never writes over what another one has decided.
 --
@@ -10,6 +11,7 @@
 
 ALTER TABLE members ADD COLUMN stays int[] NOT NULL DEFAULT '{}';
 ALTER TABLE members ADD COLUMN version bigint NOT NULL DEFAULT 1;
+ALTER TABLE members ADD COLUMN seen_seq bigint NOT NULL DEFAULT 0;
 CREATE INDEX members_by_version ON members (version);
 DROP TABLE stays;
 
@@ -149,18 +151,18 @@ BEGIN
             version = excluded.version, removed_at = excluded.removed_at;
     UPDATE members m SET
             away_seq = i.a, away_ms = i.ms, gaps = i.g, fallen = i.f, read_seq = i.s, name = i.n,
-            stays = i.st, version = p_version
+            stays = i.st, seen_seq = i.se, version = p_version
         FROM json_to_recordset(p -> 'members') AS i(r int, u text, a bigint, ms bigint, g jsonb,
-            f jsonb, s bigint, n text, st int[])
+            f jsonb, s bigint, n text, st int[], se bigint)
         WHERE m.room_id = i.r AND m.user_id = i.u;
     GET DIAGNOSTICS v_written = ROW_COUNT;
     SELECT count(*) INTO v_count FROM json_array_elements(p -> 'members');
     IF v_written < v_count THEN
         INSERT INTO members (room_id, user_id, joined_ms, away_seq, away_ms, gaps, fallen, read_seq,
-                             name, stays, version)
-            SELECT i.r, i.u, i.j, i.a, i.ms, i.g, i.f, i.s, i.n, i.st, p_version
+                             name, stays, seen_seq, version)
+            SELECT i.r, i.u, i.j, i.a, i.ms, i.g, i.f, i.s, i.n, i.st, i.se, p_version
             FROM json_to_recordset(p -> 'members') AS i(r int, u text, j bigint, a bigint,
-                ms bigint, g jsonb, f jsonb, s bigint, n text, st int[])
+                ms bigint, g jsonb, f jsonb, s bigint, n text, st int[], se bigint)
             WHERE NOT EXISTS (SELECT FROM members m WHERE m.room_id = i.r AND m.user_id = i.u)
             ORDER BY i.r, i.u COLLATE "C"
             ON CONFLICT DO NOTHING;

@@ -87,27 +87,43 @@ BEGIN
         WHERE r.room_id IN (SELECT l.room_id FROM left_ones l)
     ), went AS (
         -- What is owed from before is cut where all begins to be owed.
-        SELECT m.room_id, m.user_id, least(v_until_ms, min(g.since) FILTER (WHERE g.last > s.seq))
-                AS ms,
+        SELECT m.room_id, m.user_id, s.seq,
+            least(v_until_ms, min(g.since) FILTER (WHERE g.last > s.seq)) AS ms,
             coalesce(jsonb_agg(jsonb_build_array(g.first, least(g.last, s.seq), g.since)
                                ORDER BY g.first) FILTER (WHERE g.first <= s.seq), '[]') AS gaps
-        FROM left_ones l JOIN members m USING (room_id, user_id) JOIN seen s USING (room_id)
+        FROM left_ones l JOIN members m USING (room_id, user_id) JOIN seen r USING (room_id)
+            CROSS JOIN LATERAL (SELECT greatest(r.seq, m.seen_seq)) s(seq)
             LEFT JOIN LATERAL (
                 SELECT (e -> 0)::bigint, (e -> 1)::bigint, (e -> 2)::bigint
                 FROM jsonb_array_elements(m.gaps) e) g(first, last, since) ON true
-        WHERE l.stays = '{}' AND m.away_seq IS NULL
-        GROUP BY m.room_id, m.user_id
+        WHERE l.stays = '{}' AND m.away_seq IS NULL AND NOT (v_had_all AND p_is_alone)
+        GROUP BY m.room_id, m.user_id, s.seq
     )
     UPDATE members m SET
             stays = l.stays,
             version = pg_current_xact_id()::text::bigint,
-            away_seq = CASE WHEN w.user_id IS NULL THEN m.away_seq ELSE s.seq END,
+            away_seq = CASE WHEN w.user_id IS NULL THEN m.away_seq ELSE w.seq END,
             away_ms = CASE WHEN w.user_id IS NULL THEN m.away_ms ELSE w.ms END,
             gaps = CASE WHEN w.user_id IS NULL THEN m.gaps ELSE w.gaps END
-        FROM left_ones l JOIN seen s USING (room_id)
-            LEFT JOIN went w ON w.room_id = l.room_id AND w.user_id = l.user_id
+        FROM left_ones l LEFT JOIN went w ON w.room_id = l.room_id AND w.user_id = l.user_id
         WHERE m.room_id = l.room_id AND m.user_id = l.user_id;
     GET DIAGNOSTICS v_members = ROW_COUNT;
+    -- Nobody is owed what it has written itself, as over another node.
+    WITH own AS (
+        SELECT m.room_id, m.user_id, o.seq,
+               lag(o.seq, 1, m.away_seq) OVER (PARTITION BY m.room_id, m.user_id ORDER BY o.seq)
+                   AS before
+        FROM members m JOIN messages o
+            ON o.room_id = m.room_id AND o.seq > m.away_seq AND o.user_id = m.user_id
+        WHERE m.version = pg_current_xact_id()::text::bigint
+    ), between_own AS (
+        SELECT o.room_id, o.user_id, max(o.seq) AS seq,
+               coalesce(jsonb_agg(jsonb_build_array(o.before + 1, o.seq - 1, v_until_ms)
+                                  ORDER BY o.seq) FILTER (WHERE o.before + 1 < o.seq), '[]') AS gaps
+        FROM own o GROUP BY o.room_id, o.user_id
+    )
+    UPDATE members m SET away_seq = b.seq, gaps = m.gaps || b.gaps
+        FROM between_own b WHERE m.room_id = b.room_id AND m.user_id = b.user_id;
     IF p_heir IS NOT NULL THEN
         WITH inherited AS (
             UPDATE answers a SET node_id = p_heir
