@@ -25,7 +25,8 @@ _TOPIC: Final = "v:"
 
 Handler: TypeAlias = Callable[[str, str, Sequence[Any]], None]
 """Takes the room, empty where it is of no room; the name of the node that sent it; and the fields.
-What of them is not as it should be it passes over: `ValueError`, `TypeError`."""
+What of them is not as it should be it passes over: `ValueError`, `TypeError`,
+`IndexError`."""
 
 
 class Holder(Protocol):
@@ -123,7 +124,7 @@ class Signals:
             handler = self._handlers.get(kind)
             if handler is not None and isinstance(fields, list):
                 handler(room, node, fields)
-        except (ValueError, TypeError):  # whoever may use the bus can write anything there
+        except (ValueError, TypeError, IndexError):  # whoever may use the bus can write anything there
             return
 
     def came_up(self) -> None:
