@@ -6,7 +6,8 @@ reads statements and judges them, `mcp` carries requests to a db-mcp (a Model Co
 server), `responder` is the port between a message and its request, on the `terms` of its context.
 `requests` and `table` are what a database is asked and answers, `answer` what an answer comes to,
 `cut` what of it is missing, `markdown` how it is read. `schemas` reads tables and columns for
-clients, without a question, and `schema` is what it makes of them.
+clients, without a question, and `schema` is what it makes of them. `other_nodes` is the port to
+those that own other answers, `cancels` asks them to end one.
 
 A download: `exports` has the formats (`csv_lines`, `workbook`), `stored_table` the rows that a
 message holds; `reruns` asks a question again, and `spool` makes the file. `sample` is a database to

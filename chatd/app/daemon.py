@@ -149,11 +149,11 @@ async def _ended(
 ) -> str:
     """Return why the daemon is to end: the name of a signal, or `epoch` where its log is not what
     it was, and all nodes start over."""
-    why = ""
+    why, tasks = "", trio.lowlevel.current_task()
 
     async def stopped() -> None:
         nonlocal why
-        why = await _stopped(signals, reload, event_log)
+        why = await _stopped(signals, reload, event_log, tasks)
         nursery.cancel_scope.cancel()
 
     async with trio.open_nursery() as nursery:
@@ -166,11 +166,12 @@ async def _ended(
     return why
 
 
-async def _stopped(signals: Signals, reload: Reload, event_log: EventLog) -> str:
+async def _stopped(
+    signals: Signals, reload: Reload, event_log: EventLog, tasks: trio.lowlevel.Task
+) -> str:
     """Carry out what signals ask for, until one ends the daemon; its name. A reload that is under
-    way goes no further then."""
+    way goes no further then. `tasks` are shown from this one down."""
     token, news = trio.lowlevel.current_trio_token(), trio.Event()
-    tasks = trio.lowlevel.current_task()
     asking, asked = trio.open_memory_channel[None](1)
     with signals.waking(lambda: token.run_sync_soon(lambda: news.set(), idempotent=True)):
         async with trio.open_nursery() as nursery:

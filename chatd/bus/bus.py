@@ -55,7 +55,8 @@ class Bus(Protocol):
 
     async def subscribe(self, topic: str) -> bool:
         """Hear a topic from now on. True: all that is published after this returns is heard, unless
-        it gets lost. False: the bus is down; the topic is heard once `came_up` was called."""
+        it gets lost. False: the bus is down; the topic is heard once `came_up` was called. Whoever
+        is cancelled while this waits has subscribed."""
         ...
 
     def unsubscribe(self, topic: str) -> None:

@@ -70,8 +70,8 @@ class NotifyBus(ServerBus):
         return True
 
     async def subscribe(self, topic: str) -> bool:
-        await trio.lowlevel.checkpoint()
         self._topics.add(topic)
+        await trio.lowlevel.checkpoint()
         return self.is_up  # the channel of all topics is listened to
 
     def unsubscribe(self, topic: str) -> None:

@@ -116,10 +116,10 @@ class RedisBus(ServerBus):
         )
 
     async def subscribe(self, topic: str) -> bool:
-        await trio.lowlevel.checkpoint()
         self._topics.add(topic)
         ears = self._ears
         if ears is None or not self.is_up:
+            await trio.lowlevel.checkpoint()
             return False
         (confirmation,) = ears.subscribe(topic)
         await confirmation.came.wait()

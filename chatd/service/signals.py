@@ -97,12 +97,15 @@ class Signals:
         await self._bus.subscribe(_TOPIC)
 
     async def hold(self, room: str) -> None:
-        """Hear the signals of a room until `release`."""
+        """Hear the signals of a room until `release`. Where the caller is cancelled, others who
+        came meanwhile go by it all the same."""
         self._held.add(room)
-        await self._bus.subscribe(_TOPIC + room)
-        if room in self._held:
-            for holder in self._holders:
-                holder.held(room)
+        try:
+            await self._bus.subscribe(_TOPIC + room)
+        finally:
+            if room in self._held:
+                for holder in self._holders:
+                    holder.held(room)
 
     def release(self, room: str) -> None:
         """Nobody of this node is in the room any more."""
@@ -124,7 +127,11 @@ class Signals:
             handler = self._handlers.get(kind)
             if handler is not None and isinstance(fields, list):
                 handler(room, node, fields)
-        except (ValueError, TypeError, IndexError):  # whoever may use the bus can write anything there
+        except (
+            ValueError,
+            TypeError,
+            IndexError,
+        ):  # whoever may use the bus can write anything there
             return
 
     def came_up(self) -> None:

@@ -63,8 +63,8 @@ class MemoryBus:
         return True
 
     async def subscribe(self, topic: str) -> bool:
-        await trio.lowlevel.checkpoint()
         self._topics.add(topic)
+        await trio.lowlevel.checkpoint()
         return self.is_up
 
     def unsubscribe(self, topic: str) -> None:

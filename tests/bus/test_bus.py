@@ -116,6 +116,17 @@ async def test_what_is_published_after_a_subscription_returned_is_heard(carrier:
             await notes.hears(f"r:{number}", b"at once")
 
 
+async def test_who_is_cancelled_while_it_subscribes_has_subscribed(carrier: Carrier) -> None:
+    async with running(carrier) as (one, _), running(carrier) as (other, notes):
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await other.subscribe(ROOM)
+        assert scope.cancelled_caught
+        assert await other.subscribe(OTHER)  # which is told to the server behind it
+        one.publish(ROOM, b"heard all the same")
+        await notes.hears(ROOM, b"heard all the same")
+
+
 async def test_a_bus_hears_its_topics_and_its_own_payloads_and_no_others(
     carrier: Carrier,
 ) -> None:

@@ -93,6 +93,28 @@ async def test_a_room_that_was_released_while_it_was_subscribed_to_is_not_held(
         assert a.rooms == ["up", "-sales"]
 
 
+async def test_a_room_is_held_though_whoever_came_first_is_gone_before_the_bus_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    subscribe = MemoryBus.subscribe
+
+    async def for_ever(bus: MemoryBus, topic: str) -> bool:
+        await subscribe(bus, topic)
+        await trio.sleep_forever()
+        return True
+
+    async with nodes("a", "b") as (_, [a, b]):
+        monkeypatch.setattr(MemoryBus, "subscribe", for_ever)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(a.signals.hold, "sales")
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        assert a.signals.holds("sales")
+        assert a.rooms == ["up", "+sales"]
+        b.signals.send("sales", "typing", ["bob", True])
+        assert a.told == [("sales", "b", ["bob", True])]
+
+
 async def test_all_nodes_hear_what_is_of_no_room() -> None:
     async with nodes("a", "b") as (_, [a, b]):
         await b.signals.start()
