@@ -23,9 +23,10 @@ from tests.cluster.histories import (
     Tried,
 )
 
-KNOWN_S: Final = 2.0
-"""`owed` of `connection:status` counts what the node knows of. What others stored is known after
-the next look at the log at the latest, once a second; what is owed comes all the same."""
+KNOWN_S: Final = 10.0
+"""`owed` of `connection:status` counts what the node knows of: what others stored is known after
+the next look at the log, once a second, which a fault of some seconds keeps back, or the one before
+it. What is owed comes all the same."""
 
 
 @attrs.frozen

@@ -28,18 +28,27 @@ class Observer:
         return cls(node.name, client, rooms)
 
     def presences(self) -> list[Presence]:
-        """Who was there when it came, other observers apart."""
+        """Whom this node shows by now, other observers apart: where it had nobody in a room before,
+        those of other nodes come behind the snapshot."""
+        views: dict[str, dict[str, str]] = {}
+        for name, told in self.client.heard:
+            if name == "presence:snapshot":
+                views[told["connectionId"]] = {
+                    one["userId"]: one["status"] for one in told["users"]
+                }
+            elif name == "presence:update":
+                views[told["connectionId"]][told["userId"]] = told["status"]
         return [
             Presence(
                 self.node,
-                shown["connectionId"],
+                room,
                 {
-                    user["userId"]: user["status"]
-                    for user in shown["users"]
-                    if not user["userId"].startswith(PREFIX)
+                    user: status
+                    for user, status in view.items()
+                    if status != "offline" and not user.startswith(PREFIX)
                 },
             )
-            for shown in self.client.said("presence:snapshot")
+            for room, view in views.items()
         ]
 
     async def log(self) -> Mapping[str, Sequence[Row]]:

@@ -154,7 +154,6 @@ async def signals_of(
 ) -> tuple[list[Presence], list[Typing]]:
     """What newcomers at each node are shown, and when each shows that somebody types."""
     observers = [await Observer.at(node, ROOMS, nursery) for node in cluster.nodes]
-    presences = [view for observer in observers for view in observer.presences()]
     typings = []
     for number in range(TYPING_ROUNDS):
         user, node = f"{TYPIST}{number}", cluster.nodes[number % len(cluster.nodes)]
@@ -163,6 +162,7 @@ async def signals_of(
         await typist.caught_up(ROOMS)
         typings.append(await typed(observers, typist, user, ROOMS[0]))
         await typist.close()
+    presences = [view for observer in observers for view in observer.presences()]
     for observer in observers:
         await observer.client.close()
     return presences, typings

@@ -54,7 +54,7 @@ PLAIN = attrs.evolve(LOG[4], rev=0, reactions=frozenset())  # 5 before the react
 EDIT = Changed(RED, 2, "m2", 1, Stage.EDITED, "two!")
 LIKE = Changed(RED, 5, "m5", 2, reaction=("+", "ada"))
 LEFT = Left(10.0, is_clean=True)
-BACK = Joined("c", EPOCH, 20.0, 20.5, {}, {RED: 4})
+BACK = Joined("c", EPOCH, 30.0, 30.5, {}, {RED: 4})
 
 
 def live(row: Row, is_replay: bool = False) -> Live:
