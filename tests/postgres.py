@@ -178,7 +178,7 @@ def a_standby(primary: Postgres) -> Iterator[Postgres]:
         _give(directory, primary._as_user)
         subprocess.run(
             [
-                *(_program("pg_basebackup"), "--pgdata", str(directory / "cluster")),
+                *(program("pg_basebackup"), "--pgdata", str(directory / "cluster")),
                 *("--write-recovery-conf", "--checkpoint", "fast", "--no-sync"),
                 *("--host", str(primary.directory), "--port", primary._port),
                 *("--username", "postgres"),
@@ -231,7 +231,7 @@ def _give(directory: Path, as_user: Mapping[str, Any]) -> None:
         directory.chmod(0o755)
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """A program of the newest version that Debian has installed, or else one of the PATH."""
     found = sorted(
         Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4])

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 import attrs
 
 from chatd.actors.ledger import Ledger, RecordLog
-from chatd.chat.commits import Behind, CommitFailed, Committed, StoreClosed
+from chatd.chat.commits import Behind, CommitFailed, Committed, EndedBefore, StoreClosed
 from chatd.chat.committed import as_committed
 from chatd.chat.message_machine import Decision, MessageMachine
 from chatd.chat.messages import (
@@ -145,6 +145,8 @@ class SharedLedger(Ledger):
                 return decision
             if isinstance(outcome, Behind):
                 self._learn(outcome)
+            elif isinstance(outcome, EndedBefore):
+                machine.remember_ends(outcome.question_ids)
             else:
                 machine.remember(outcome.existing.values())
             await self._look_at_messages(batch)

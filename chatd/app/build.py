@@ -126,7 +126,10 @@ from chatd.service.revoking import Revoking
 from chatd.service.room_api import ROOMS_PATH, RoomApi
 from chatd.service.rooms import Rooms
 from chatd.service.shared_adapter import SharedAdapter
+from chatd.service.shared_membership import SharedMembership
 from chatd.service.shown_signs import ShownSigns
+from chatd.service.signals import Signals
+from chatd.service.ticket_signals import TicketSignals
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
 from chatd.service.volatile import Volatile
@@ -202,7 +205,8 @@ class Parts:
             last_revs=recovered.revs,
         )
         here = LocalPublisher(self.timelines, self._adapter)
-        shown = ShownSigns(here)
+        ending = EndingPublisher(here)
+        shown = ShownSigns(ending)
         self.fan_out = build_fan_out(
             config, store, self.log, self.timelines, shown, self.starts_over.set
         )
@@ -262,6 +266,8 @@ class Parts:
             self._event_log,
             self.signals,
         )
+        if self.answering.elsewhere is not None:
+            ending.tell(self.answering.elsewhere, self.answering.service)
         if self.life is not None:
             self.life.adopted = self.answering.service.adopt
         self.effects = ChatEffects(

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from chatd.actors.ledger import Ledger
 from chatd.actors.log_keeper import LogKeeper
 from chatd.actors.log_service import LogService
 from chatd.actors.log_traces import LogTraces
+from chatd.actors.machine_ledger import MachineLedger
+from chatd.actors.shared_ledger import SharedLedger
 from chatd.app.bus import place_of_bus
 from chatd.app.errors import EXIT_CONFIG, StartFailedError
 from chatd.chat.audit import AuditEntry
+from chatd.chat.message_machine import MessageMachine
 from chatd.config import Config, StateConfig
 from chatd.observe.clock import Clock
 from chatd.store import AuditQuery, Store, Verified, look_at_audit, open_store, verify_store
 from chatd.store.knowledge import export_room, export_user
+from chatd.store.member_log import MemberLog
 from chatd.store.opened_store import OpenedStore
 from chatd.store.room_log import RoomLog
 from chatd.store.traces import Traces
@@ -35,10 +40,10 @@ PSYCOPG_MISSING: Final = '[state] url needs psycopg; install it: pip install "ch
 def open_store_at(directory: Path, config: Config, clock: Clock) -> OpenedStore:
     """Open the store, as the node of the configuration. Raises StartFailedError or StoreError."""
     state = config.state
-    if not state.url:
+    if keeps_files(state):
         return open_store(directory, state.durability, clock)
     address = attrs.evolve(
-        _address_of(state),
+        address_of(state),
         node=config.cluster.node,
         bus=place_of_bus(config.bus.url),
         dead_after_s=config.cluster.dead_after_s,
@@ -69,7 +74,50 @@ def verify_at(directory: Path, state: StateConfig) -> Verified:
     return verify_postgres_log(address)
 
 
-def _address_of(state: StateConfig) -> "LogAddress":
+def export_user_at(directory: Path, state: StateConfig, user_id: str, target: Path) -> int:
+    """Write all that is known of a user to the new file `target`; how many lines these are. Raises
+    StartFailedError or StoreError."""
+    if keeps_files(state):
+        return export_user(directory, user_id, target)
+    address = address_of(state)
+    from chatd.postgres_store.knowledge import export_user_from_postgres
+
+    return export_user_from_postgres(address, directory, user_id, target)
+
+
+def export_room_at(directory: Path, state: StateConfig, connection_id: str, target: Path) -> int:
+    """Write all that a room holds, as `export_user_at` does."""
+    if keeps_files(state):
+        return export_room(directory, connection_id, target)
+    address = address_of(state)
+    from chatd.postgres_store.knowledge import export_room_from_postgres
+
+    return export_room_from_postgres(address, connection_id, target)
+
+
+def require_sqlite(state: StateConfig, instead: str) -> None:
+    """Raises StartFailedError where the log is in PostgreSQL, for a command that copies files;
+    `instead` says what to use there."""
+    if not keeps_files(state):
+        raise StartFailedError(ONLY_FILES.format(instead=instead), EXIT_CONFIG)
+
+
+def why_threaded(state: StateConfig) -> str | None:
+    """Why connections with the log's database take a thread each; None where none does."""
+    if keeps_files(state):
+        return None
+    from chatd.postgres_client import WHY_THREADED
+
+    return WHY_THREADED
+
+
+def keeps_files(state: StateConfig) -> bool:
+    """Whether the log is in the state directory."""
+    return not state.url
+
+
+def address_of(state: StateConfig) -> "LogAddress":
+    """Where a log in PostgreSQL is. Raises StartFailedError where psycopg is not installed."""
     try:
         from chatd.postgres_store.sessions import LogAddress
     except ImportError:
@@ -89,6 +137,34 @@ def log_of(
 
     assert isinstance(store, PostgresStore)
     return store.start_log(committed)
+
+
+def ledger_of(store: OpenedStore, machine: MessageMachine, log: LogKeeper) -> Ledger:
+    """Carries out what the machine decides: a log in SQLite is this node's alone."""
+    if isinstance(store, Store):
+        return MachineLedger(machine, log)
+    from chatd.postgres_store.log import PostgresLog
+
+    assert isinstance(log, PostgresLog)
+    return SharedLedger(machine, log)
+
+
+def members_of(store: OpenedStore) -> tuple[MemberLog, int]:
+    """The members of a log that several nodes write, and from where on they are followed."""
+    from chatd.postgres_store.store import PostgresStore
+
+    assert isinstance(store, PostgresStore)
+    return store.members, store.member_mark
+
+
+def cluster_of(store: OpenedStore, log: LogKeeper) -> tuple[RoomLog, str]:
+    """What the nodes that share a log commit, and what tells their bus from that of others."""
+    from chatd.postgres_store.log import PostgresLog
+    from chatd.postgres_store.store import PostgresStore
+
+    assert isinstance(store, PostgresStore)
+    assert isinstance(log, PostgresLog)
+    return store.read_rooms(log), store.cluster
 
 
 def life_in(store: OpenedStore) -> "Life | None":

@@ -183,6 +183,7 @@ class MessageMachine:
         self._last_seqs = dict(last_seqs)
         # Ids of messages that are to come: those of open answers, which clients know.
         self._promised = {one.answer_id: one.connection_id for one in open_answers}
+        self._ended: set[str] = set()  # questions of the batch that is decided again
         self._tails = Tails()
         self._recent = KnownMessages(*self._bounds)
         self._frontiers: dict[str, Frontier] = {}
@@ -693,6 +694,11 @@ class MessageMachine:
         """
         for message in messages:
             self._recent.add(message)
+
+    def remember_ends(self, question_ids: Iterable[str]) -> None:
+        """Learn that these answers have ended, so that the next decision ends none of them again;
+        forgotten with it."""
+        self._ended.update(question_ids)
 
     # What other nodes have committed, to be called between two batches
 

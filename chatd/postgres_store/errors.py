@@ -26,12 +26,21 @@ class Unfit(enum.StrEnum):
     SCHEMA_FOREIGN = "schema_foreign"
     SCHEMA_TOO_NEW = "schema_too_new"
     SCHEMA_IN_USE = "schema_in_use"
+    SCHEMA_NOT_EMPTY = "schema_not_empty"
+    COPY_UNFINISHED = "copy_unfinished"
     NODE_NAME_IN_USE = "node_name_in_use"
     BUS_DIFFERS = "bus_differs"
 
 
 _MAY_PASS: Final = frozenset(
-    {Unfit.UNREACHABLE, Unfit.READ_ONLY, Unfit.SCHEMA_IN_USE, Unfit.NODE_NAME_IN_USE}
+    {
+        Unfit.UNREACHABLE,
+        Unfit.READ_ONLY,
+        Unfit.SCHEMA_IN_USE,
+        Unfit.SCHEMA_NOT_EMPTY,
+        Unfit.COPY_UNFINISHED,
+        Unfit.NODE_NAME_IN_USE,
+    }
 )
 _KEYS: Final = {Unfit.NODE_NAME_IN_USE: "[cluster] node", Unfit.BUS_DIFFERS: "[bus] url"}
 """What of the configuration is amiss, where it is not the address of the database."""

@@ -19,7 +19,7 @@ from chatd.observe.ids import new_uuid
 from chatd.postgres_client import why_misread, why_unreached
 from chatd.postgres_store.errors import DatabaseUnfit, Unfit
 from chatd.postgres_store.lives import begin_life, connect_for_life
-from chatd.postgres_store.migrations import migrate, version_of
+from chatd.postgres_store.migrations import migrate, require_finished_copy, version_of
 from chatd.postgres_store.recovery import RecoveredLog, recover
 from chatd.postgres_store.requirements import ServerFacts, why_unfit
 from chatd.postgres_store.sessions import LOCK_CLASS, STATEMENT_S, LogAddress, connect
@@ -51,6 +51,7 @@ SESSION: Final = """
 """
 _TAKE: Final = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
 _SHARE: Final = "SELECT pg_try_advisory_lock_shared(%s, hashtext(%s))"
+_CLAIM_ANSWERS: Final = "SELECT claim_answers(%s)"
 
 
 @attrs.frozen
@@ -136,10 +137,19 @@ def _opened(address: LogAddress, connection: "psycopg.Connection[Any]", now_ms: 
     try:
         life = LifeBegun(living, *living.execute(SESSION))
         node_id = begin_life(address, living)
-        return OpenedLog(address, connection, session, node_id, recover(connection), life)
+        connection.execute(_CLAIM_ANSWERS, (node_id,))
+        return OpenedLog(address, connection, session, node_id, recover(connection, node_id), life)
     except BaseException:
         living.close()
         raise
+
+
+def require_fit(address: LogAddress, connection: "psycopg.Connection[Any]") -> None:
+    """Raises DatabaseUnfit unless the database may have a log, and `psycopg.Error`."""
+    facts = _facts(address, connection)
+    unfit = why_unfit(facts, address.schema, needs_fsync=address.is_synced)
+    if unfit is not None:
+        raise unfit
 
 
 def _facts(address: LogAddress, connection: "psycopg.Connection[Any]") -> ServerFacts:

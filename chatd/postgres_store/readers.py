@@ -68,6 +68,11 @@ class PostgresReaders(QuestionReader):
         searching = pool_to_read(address, SEARCH_CONNECTIONS, search_s)
         return cls(ReaderPool(reading), ReaderPool(searching), index_until, page_bytes=page_bytes)
 
+    @property
+    def pool(self) -> ReaderPool:
+        """The connections on which history is read."""
+        return self._pool
+
     async def search(
         self,
         request: SearchRequest,

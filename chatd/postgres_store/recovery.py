@@ -29,6 +29,7 @@ OPEN_ANSWERS: Final = """
            a.is_to_read, a.address
     FROM answers a JOIN rooms r USING (room_id) WHERE a.state IS NULL
 """
+_OWN_ANSWERS: Final = f"{OPEN_ANSWERS} AND a.node_id = %s ORDER BY a.opened_ms"
 _NEWEST: Final = "SELECT position, timestamp_ms FROM messages ORDER BY position DESC LIMIT 1"
 
 
@@ -45,8 +46,8 @@ class RecoveredLog:
 
 
 def recover(connection: "psycopg.Connection[Any]", node: int) -> RecoveredLog:
-    """Read the summary, in one view of the log, for the node with this number. Raises
-    `psycopg.Error`."""
+    """Read the summary, in one view of the log, for the node with this number, with the open
+    answers whose ends it owes. Raises `psycopg.Error`."""
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     try:
         return _recovered(connection, node)
@@ -74,9 +75,7 @@ def _recovered(connection: "psycopg.Connection[Any]", node: int) -> RecoveredLog
         position,
         message_count,
         members.queues,
-        tuple(
-            open_answer(*row) for row in connection.execute(f"{OPEN_ANSWERS} ORDER BY a.opened_ms")
-        ),
+        tuple(open_answer(*row) for row in connection.execute(_OWN_ANSWERS, (node,))),
         tuple(damaged),
         newest_ms,
         revs,

@@ -61,6 +61,7 @@ _NOT_NEXT: Final = "CHD01"
 _BEHIND: Final = "CHD06"
 _SCOPED: Final = "CHD03"
 _TWIN: Final = "CHD05"
+_ENDED: Final = "CHD07"
 AGAIN: Final = frozenset({"40001", "40P01", "55P03", "57014"})
 """Serialization, deadlock, a lock that is held, a statement that took too long: nothing was
 written."""
@@ -82,6 +83,7 @@ MESSAGES: Final = f"""
     {CHANGED} {MENTIONED}
 """
 _SEQS: Final = "SELECT message_id, seq FROM messages WHERE message_id = ANY (%s)"
+_ENDED_BEFORE: Final = "SELECT question_id FROM ended_before(%s)"
 END_SESSION: Final = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s
 """
@@ -232,7 +234,7 @@ class LogWriter:
         before, self._pending = self._pending, batch
         number = self._commits + 1
         try:
-            [(seqs,)] = await self._asked(
+            [(seqs, version, repeated)] = await self._asked(
                 connection, COMMIT, batch.parameters(self._node_id, number)
             )
         except psycopg.Error as error:
@@ -334,9 +336,8 @@ class LogWriter:
             for one in records
             if isinstance(one, AnswerClosed)
         }
-        rows = await self._asked(connection, _OPEN, (list(closing),))
-        still_open = {bytes(key) for (key,) in rows}
-        return EndedBefore(frozenset(closing[key] for key in closing.keys() - still_open))
+        rows = await self._asked(connection, _ENDED_BEFORE, (list(closing),))
+        return EndedBefore(frozenset(closing[bytes(key)] for (key,) in rows))
 
     async def _refused(
         self, connection: TrioConnection, records: Sequence[Record], error: psycopg.Error

@@ -176,7 +176,7 @@ class Erasures:
         except RevocationNotKept as error:
             raise ErasureFailedError(str(error)) from error
         self._tickets.void(user_id)
-        await self._end_answers(lambda connection_id, asker: asker == user_id)
+        await self._end_answers(user_id=user_id)
         rooms = tuple(self._machine.members.rooms_of(user_id))
         reactions = await self._take_reactions_off(user_id)
         messages = await self._erase_answers(user_id, name)
@@ -257,7 +257,7 @@ class Erasures:
     async def _delete_room(self, connection_id: str) -> Erased:
         self._take_out(connection_id)
         self._tell(AuditAction.DELETE_ROOM, connection_id)
-        await self._end_answers(lambda room, asker: room == connection_id)
+        await self._end_answers(connection_id=connection_id)
         members = list(self._machine.members.of_room(connection_id))
         removed = await self._remove_messages(connection_id)
         await self._remove_members([(connection_id, user_id) for user_id in members])

@@ -69,8 +69,9 @@ class OrderedPublisher:
 
     `shown` publishes to the clients of this node. `begun` is told from where on that will be, when
     a room is held, and `where` says how far it is; `forgot` is told from which seq on a room that
-    is held has messages, where retention has removed some. `learnt` is told each message that this
-    node has heard of, or read, right before it is shown; now and then that is one of its own.
+    is held has messages, where retention has removed some. `learnt` is told each message and change
+    that this node has heard of, or read, right before it is shown; now and then that is one of its
+    own.
     `over` is called when the log has another epoch, and this node is not to go on.
     """
 
@@ -303,9 +304,9 @@ class OrderedPublisher:
 
     def _show_one(self, one: _Offered) -> None:
         item = one.item
+        if not one.is_own:
+            self.learnt(item)
         if isinstance(item, Message):
-            if not one.is_own:
-                self.learnt(item)
             self._shown.publish(item)
             self._messages.add(item)
         else:

@@ -123,7 +123,7 @@ class PostgresKept(Kept):
 
     async def start(self) -> None:
         opened = open_log(self.address, NOW_MS)
-        self.log = PostgresLog(opened)
+        self.node_id, self.log = opened.node_id, PostgresLog(opened)
         await self.begin(self.log, opened.log.recovered)
 
     async def restart(self) -> None:
@@ -132,7 +132,7 @@ class PostgresKept(Kept):
 
     def recovered(self) -> Recovered:
         with connect(self.address) as connection:
-            return recover(connection, 0).recovered
+            return recover(connection, self.node_id).recovered
 
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
         with connect(self.address) as connection:

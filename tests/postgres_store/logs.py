@@ -52,7 +52,7 @@ def run_in(address: LogAddress, statement: str) -> None:
 # Children first. Sequences go on: no test depends on where they begin.
 _TABLES = (
     "message_text", "indexed", "mentions", "changed", "changes", "messages", "answers", "members",
-    "nodes", "audit", "rooms",
+    "removals", "nodes", "audit", "rooms",
 )  # fmt: skip
 
 

@@ -158,7 +158,7 @@ def member(address: LogAddress, user: str, stays: Sequence[int], **columns: Any)
 
 def queue_of(address: LogAddress, user: str) -> Queue:
     with connect(address) as connection:
-        return recover(connection).recovered.members["sales"][user]
+        return recover(connection, 0).recovered.members["sales"][user]
 
 
 @contextmanager

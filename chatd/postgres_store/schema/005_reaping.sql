@@ -55,7 +55,7 @@ BEGIN
     IF NOT p_is_alone AND NOT pg_try_advisory_xact_lock(life_key(p_node)) THEN
         RETURN;
     END IF;
-    SELECT n.name = '' AND NOT p_is_alone, coalesce(p_until, n.beat) - interval '1 second'
+    SELECT n.name = '', coalesce(p_until, n.beat) - interval '1 second'
         INTO v_had_all, v_until
         FROM nodes n WHERE n.node_id = p_node FOR UPDATE;  -- behind a batch that is still under way
     IF NOT FOUND THEN
@@ -70,12 +70,14 @@ BEGIN
     END IF;
     v_until_ms := extract(epoch FROM v_until) * 1000;
     PERFORM FROM members m
-        WHERE p_node = ANY (m.stays) OR (v_had_all AND m.stays = '{}' AND m.away_seq IS NULL)
+        WHERE p_node = ANY (m.stays)
+            OR (v_had_all AND NOT p_is_alone AND m.stays = '{}' AND m.away_seq IS NULL)
         ORDER BY m.room_id, m.user_id COLLATE "C" FOR UPDATE;
     WITH left_ones AS (
         SELECT m.room_id, m.user_id, array_remove(m.stays, p_node) AS stays
         FROM members m
-        WHERE p_node = ANY (m.stays) OR (v_had_all AND m.stays = '{}' AND m.away_seq IS NULL)
+        WHERE p_node = ANY (m.stays)
+            OR (v_had_all AND NOT p_is_alone AND m.stays = '{}' AND m.away_seq IS NULL)
     ), seen AS (
         SELECT r.room_id, least(r.last_seq, coalesce(
             s.seq,

@@ -8,9 +8,6 @@
 
 CREATE OR REPLACE FUNCTION keep_others(p_node int, p json) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE messages m SET delivered_by = i.u, delivered_ms = i.ms
-        FROM json_to_recordset(p -> 'delivered') AS i(r int, s bigint, u text, ms bigint)
-        WHERE m.room_id = i.r AND m.seq = i.s AND m.delivered_by IS NULL;
     INSERT INTO answers (question_id, answer_id, room_id, user_id, thread_id, opened_ms, is_to_read,
                          address, node_id)
         SELECT decode(i.q, 'hex'), decode(i.a, 'hex'), i.r, i.u, decode(i.t, 'hex'), i.ms, i.read,
@@ -39,28 +36,32 @@ BEGIN
 END
 $$;
 
+-- Those of these questions whose answers can have no end any more.
+CREATE FUNCTION ended_before(p_questions bytea[]) RETURNS TABLE (question_id bytea)
+LANGUAGE sql STABLE AS $$
+    SELECT q FROM unnest(p_questions) q
+    WHERE EXISTS (SELECT FROM answers a WHERE a.question_id = q AND a.state IS NOT NULL)
+       OR (NOT EXISTS (SELECT FROM answers a WHERE a.question_id = q)
+           AND EXISTS (SELECT FROM messages m WHERE m.message_id = q))
+$$;
+
+-- The rows are locked first, so that what is looked at then stays so. In order, so that no two batches
+-- wait for each other.
 CREATE FUNCTION close_answers(p json) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    v_is_lost boolean;
+    v_questions bytea[];
 BEGIN
-    WITH closing AS (
-        SELECT decode(i.q, 'hex') AS question_id, decode(i.a, 'hex') AS answer_id, i.s AS state
-        FROM json_to_recordset(p) AS i(q text, a text, s text)
-    ), closed AS (
-        UPDATE answers n SET state = c.state, answer_id = c.answer_id, is_to_read = false,
-                             address = NULL
-            FROM closing c WHERE n.question_id = c.question_id AND n.state IS NULL
-            RETURNING n.question_id
-    )
-    SELECT EXISTS (
-        SELECT FROM closing c
-        WHERE c.question_id NOT IN (SELECT question_id FROM closed)
-          AND (EXISTS (SELECT FROM answers a WHERE a.question_id = c.question_id)
-               OR EXISTS (SELECT FROM messages m WHERE m.message_id = c.question_id))
-    ) INTO v_is_lost;
-    IF v_is_lost THEN
+    SELECT array_agg(decode(i.q, 'hex')) INTO v_questions
+        FROM json_to_recordset(p) AS i(q text);
+    PERFORM FROM answers a WHERE a.question_id = ANY (v_questions)
+        ORDER BY a.question_id FOR NO KEY UPDATE;
+    IF EXISTS (SELECT FROM ended_before(v_questions)) THEN
         RAISE EXCEPTION 'an answer has ended before' USING ERRCODE = 'CHD07';
     END IF;
+    UPDATE answers n SET state = i.s, answer_id = decode(i.a, 'hex'), is_to_read = false,
+                         address = NULL
+        FROM json_to_recordset(p) AS i(q text, a text, s text)
+        WHERE n.question_id = decode(i.q, 'hex');
 END
 $$;
 
