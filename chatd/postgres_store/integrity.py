@@ -19,12 +19,17 @@ from chatd.counts import counted
 from chatd.postgres_store.reader_pool import words_of as words_of_error
 from chatd.postgres_store.search_query import indexed_text
 from chatd.store.changes import faults_of_replay
-from chatd.store.integrity import FAULTS_MAX, queue_fault
+from chatd.store.integrity import (
+    FAULTS_MAX,
+    answer_faults,
+    mention_faults,
+    queue_fault,
+    seq_faults,
+)
 from chatd.store.rows import (
     ID_LENGTHS,
     is_answer,
     is_document,
-    mentions_from_json,
     queue_from_fields,
 )
 
@@ -185,13 +190,7 @@ def _seqs(connection: Connection) -> Iterator[str]:
     """The seqs of each room are dense above what retention removed, in the order of positions, up
     to where the room is said to be; and no id is there twice."""
     connection.execute(_WITHOUT_INDEXES)
-    for room, number, seq, before, is_out_of_order in _each(connection, _NEIGHBOURS):
-        if room is None:
-            yield f"Message {seq} is of room number {number}, which is not there."
-        elif seq != before + 1:
-            yield f"Room {room!r}: seq {seq} follows on {before}."
-        elif is_out_of_order:
-            yield f"Room {room!r}: seq {seq} was committed before the one below it."
+    yield from seq_faults(_each(connection, _NEIGHBOURS))
     for room, last_seq, found in _each(connection, _ENDS):
         yield f"Room {room!r} is said to have come to seq {last_seq}, and its last is {found}."
     for key, count in _each(connection, _TWICE):
@@ -231,15 +230,7 @@ def _changes(connection: Connection) -> Iterator[str]:
 
 def _answers(connection: Connection) -> Iterator[str]:
     """Each question is there, and its answer where it has ended, and only then."""
-    for question, state, no_room, no_question, no_answer, is_its_answer in _each(
-        connection, _ANSWERS
-    ):
-        if no_room or no_question:
-            yield f"Question {question} is not among the messages, and what became of it is."
-        elif state is None and not no_answer:
-            yield f"The answer to question {question} is there, and said to be open."
-        elif state is not None and not is_its_answer:
-            yield f"The answer to question {question} has ended as {state!r}, and is not there."
+    return answer_faults(_each(connection, _ANSWERS))
 
 
 def _members(connection: Connection) -> Iterator[str]:
@@ -264,14 +255,9 @@ def _members(connection: Connection) -> Iterator[str]:
 
 def _mentions(connection: Connection) -> Iterator[str]:
     """Who is mentioned is so in a message that is there, and says whose it is."""
-    for number, seq, author, users, written_by, is_deleted in _each(connection, _MENTIONS):
-        place = f"Room number {number}: the mentions of message {seq}"
-        if written_by is None or is_deleted:
-            yield f"{place} are of a message that is not there."
-        elif author != written_by:
-            yield f"{place} are said to be by {author!r}, and the message is by {written_by!r}."
-        elif mentions_from_json(users) is None:
-            yield f"{place} are no JSON list of users."
+    return mention_faults(
+        (*row[:4], row[4] is not None, *row[4:]) for row in _each(connection, _MENTIONS)
+    )
 
 
 def _next_numbers(connection: Connection) -> Iterator[str]:

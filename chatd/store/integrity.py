@@ -9,8 +9,9 @@ pages have no checksum.
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, pairwise
+from typing import Any
 
 from chatd.chat.queue import GAPS_MAX, Queue
 from chatd.chat.words import FORM, searchable
@@ -154,7 +155,13 @@ def _rooms(connection: sqlite3.Connection) -> Iterator[str]:
 
 def _seqs(connection: sqlite3.Connection) -> Iterator[str]:
     """The seqs of each room are dense above what retention removed, in the order of positions."""
-    for room, number, seq, before, is_out_of_order in connection.execute(_NEIGHBOURS):
+    return seq_faults(connection.execute(_NEIGHBOURS))
+
+
+def seq_faults(neighbours: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """What is wrong with messages by the ones below them: room, its number, seq, the seq before,
+    whether that is of a later commit."""
+    for room, number, seq, before, is_out_of_order in neighbours:
         if room is None:
             yield f"Message {seq} is of room number {number}, which is not there."
         elif seq != before + 1:
@@ -179,9 +186,13 @@ def _messages(connection: sqlite3.Connection) -> Iterator[str]:
 
 def _answers(connection: sqlite3.Connection) -> Iterator[str]:
     """Each question is there, and its answer where it has ended, and only then."""
-    for question, state, no_room, no_question, no_answer, is_its_answer in connection.execute(
-        _ANSWERS
-    ):
+    return answer_faults(connection.execute(_ANSWERS))
+
+
+def answer_faults(answers: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """What is wrong with questions: the id, the state, whether room, question and answer are not
+    there, and whether what is there is its answer."""
+    for question, state, no_room, no_question, no_answer, is_its_answer in answers:
         if no_room or no_question:
             yield f"Question {question} is not among the messages, and what became of it is."
         elif state is None and not no_answer:
@@ -219,9 +230,13 @@ def _members(connection: sqlite3.Connection) -> Iterator[str]:
 
 def _mentions(connection: sqlite3.Connection) -> Iterator[str]:
     """Who is mentioned is so in a message that is there, and says whose it is."""
-    for number, seq, author, users, is_there, written_by, is_deleted in connection.execute(
-        _MENTIONS
-    ):
+    return mention_faults(connection.execute(_MENTIONS))
+
+
+def mention_faults(mentions: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """What is wrong with mentions: the room's number and the seq, by whom and of whom they are, and
+    of the message whether it is there, by whom it is, and whether it is deleted."""
+    for number, seq, author, users, is_there, written_by, is_deleted in mentions:
         place = f"Room number {number}: the mentions of message {seq}"
         if not is_there or is_deleted:
             yield f"{place} are of a message that is not there."
