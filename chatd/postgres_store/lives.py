@@ -4,7 +4,6 @@ A start does it on a connection that blocks; `Life` goes on from there.
 """
 
 import time
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -64,15 +63,6 @@ class NodeSeen:
     sockets: int
     bus: str
     is_alive: bool
-
-
-@attrs.frozen
-class Reaped:
-    """What was done for a node that is dead. `questions` are those whose answers it left open."""
-
-    node: NodeSeen
-    members: int
-    questions: Sequence[bytes]
 
 
 def connect_for_life(address: LogAddress) -> "psycopg.Connection[Any]":
