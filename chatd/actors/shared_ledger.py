@@ -72,7 +72,7 @@ class SharedLedger(Ledger):
 
     _machine: MessageMachine
     _log: SharedLog
-    wrote_members: Callable[[], None] = attrs.field(default=lambda: None, kw_only=True)
+    wrote_members: Callable[[], object] = attrs.field(default=lambda: None, kw_only=True)
     _in_rooms: Collection[tuple[str, str]] | None = attrs.field(init=False, default=None)
     _kept: list[Command] = attrs.field(init=False, factory=list)
     _is_at_work: bool = attrs.field(init=False, default=False)

@@ -12,6 +12,7 @@ from chatd.actors.pulse import Pulse
 from chatd.actors.retention import AuditRetention, Retention
 from chatd.actors.shared_ledger import SharedLedger
 from chatd.actors.snapshots import Snapshots
+from chatd.actors.taking_up import take_up
 from chatd.answers.sql.questions import may_be_question
 from chatd.app import settings
 from chatd.app.ages import Ages, evidence_of
@@ -128,7 +129,6 @@ from chatd.service.rooms import Rooms
 from chatd.service.shared_adapter import SharedAdapter
 from chatd.service.shared_membership import SharedMembership
 from chatd.service.shown_signs import ShownSigns
-from chatd.service.signals import Signals
 from chatd.service.ticket_signals import TicketSignals
 from chatd.service.timeline import Timelines
 from chatd.service.typing_roster import TypingRoster
@@ -216,17 +216,8 @@ class Parts:
         if self.signals is not None and isinstance(self._adapter, SharedAdapter):
             self.sharing = Sharing(self.signals, self.clock, self.clients, self._adapter, shown)
         self.occupancy = Occupancy()
-        self.machine = MessageMachine(
-            recovered.rooms,
-            recovered.members,
-            recovered.position,
-            recovered.open_answers,
-            recovered.revs,
-            recovered.read_seqs,
-            recovered.names,
-            recovered.shares,
-            recovered.node,
-        )
+        self.machine = MessageMachine({}, {})
+        take_up(self.machine, recovered)
         self.ledger = ledger_of(store, self.machine, self.log)
         self.membership = self._make_membership()
         self.readings = MachineReadings(self.machine, store.readers)
@@ -300,7 +291,9 @@ class Parts:
             self.machine, members, ledger, publisher.is_held, self.timelines.note_heads, mark
         )
         signals = self.fan_out.signals
-        ledger.wrote_members = lambda: _tell_of_members(signals)
+        ledger.wrote_members = lambda: signals.send_all(
+            MEMBERS_WRITTEN, (), latest_of=MEMBERS_WRITTEN
+        )
         signals.on(MEMBERS_WRITTEN, lambda *_: membership.hint())
         return membership
 
@@ -708,7 +701,3 @@ class Parts:
 
     def _make_connection(self, session: Session, handshake: Handshake) -> SocketIOConnection:
         return SocketIOConnection(session, handshake, self.app, self._adapter)
-
-
-def _tell_of_members(signals: Signals) -> None:
-    signals.send_all(MEMBERS_WRITTEN, (), latest_of=MEMBERS_WRITTEN)

@@ -29,6 +29,7 @@ import trio
 from chatd.actors.group_commit import WINDOW_S
 from chatd.actors.loop import run_machine, run_messages
 from chatd.actors.supervisor import Child, ChildRun, Restart, Strategy, Supervisor
+from chatd.actors.taking_up import take_up
 from chatd.app.build import Parts
 from chatd.app.condition_watch import ConditionWatch
 from chatd.app.loop_lag import watch_loop
@@ -220,17 +221,7 @@ class _Messages:
         """Take up from the log, and publish what it has and readers have not seen."""
         parts = self._parts
         recovered = await trio.to_thread.run_sync(parts.store.reread)
-        parts.machine.restore(
-            recovered.rooms,
-            recovered.members,
-            recovered.position,
-            recovered.open_answers,
-            recovered.revs,
-            recovered.read_seqs,
-            recovered.names,
-            recovered.shares,
-            recovered.node,
-        )
+        take_up(parts.machine, recovered)
         parts.answering.service.adopt(recovered.open_answers)
         if parts.fan_out is not None:
             parts.fan_out.publisher.look()  # it reads what this node committed, as if of another

@@ -13,6 +13,7 @@ import trio
 from chatd.actors.ledger import Ledger, RecordLog
 from chatd.actors.machine_ledger import MachineLedger
 from chatd.actors.shared_ledger import SharedLedger
+from chatd.actors.taking_up import take_up
 from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import Command, Effect
 from chatd.postgres_store.log import PostgresLog
@@ -55,17 +56,8 @@ class Kept(abc.ABC):
     ledger: Ledger
 
     async def begin(self, log: RecordLog, recovered: Recovered) -> None:
-        self.machine = MessageMachine(
-            recovered.rooms,
-            recovered.members,
-            recovered.position,
-            recovered.open_answers,
-            recovered.revs,
-            recovered.read_seqs,
-            recovered.names,
-            recovered.shares,
-            recovered.node,
-        )
+        self.machine = MessageMachine({}, {})
+        take_up(self.machine, recovered)
         self.ledger = self.ledger_of(log)
         await self.ledger.begin((), NOW_MS)
 

@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from chatd.actors.shared_ledger import SharedLedger
+from chatd.actors.taking_up import take_up
 from chatd.chat.commits import CommitFailed, CommitOutcome
 from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import (
@@ -60,17 +61,7 @@ class Node:
     async def begin(self, *in_rooms: tuple[str, str]) -> None:
         with connect(self.opened.address) as connection:
             held = recover(connection, self.opened.node_id).recovered
-        self.machine.restore(
-            held.rooms,
-            held.members,
-            held.position,
-            held.open_answers,
-            held.revs,
-            held.read_seqs,
-            held.names,
-            held.shares,
-            held.node,
-        )
+        take_up(self.machine, held)
         await self.ledger.begin(in_rooms, NOW_MS)
 
     async def does(self, *batch: Command) -> Sequence[Effect]:
