@@ -109,11 +109,30 @@ class SharedLedger(Ledger):
         except CommitFailed as error:
             self._machine.forget_surplus()
             later = [one for one in batch if isinstance(one, _KEPT)]
-            self._kept += later
+            for one in later:
+                self._keep(one)
             others = [one for one in batch if not isinstance(one, _KEPT)]
             return [NotStored(others, error.code), *map(Settled, later)]
         self._kept.clear()
         return decision.effects[kept:]
+
+    def _keep(self, command: Command) -> None:
+        """Carry a command out with the next batch. What says the same as one that is kept is not
+        kept twice: users come again and again while the log is away. Leaves are as many as there
+        were users in rooms, as nobody joins meanwhile."""
+        match command:
+            case RemoveMember() | ClearOverflow():
+                if command not in self._kept:
+                    self._kept.append(command)
+            case TrimQueues(user_id=user_id):
+                kept = [
+                    one
+                    for one in self._kept
+                    if not (isinstance(one, TrimQueues) and one.user_id == user_id)
+                ]
+                self._kept = [*kept, command]
+            case _:
+                self._kept.append(command)
 
     async def _look_at_rooms(self, batch: Sequence[Command]) -> None:
         """Who joins a room is owed what was stored until now, by whichever node."""
