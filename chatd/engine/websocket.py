@@ -70,7 +70,7 @@ class WebSocketTransport:
                 self.feed(received)
             while not self._is_over:
                 if self._work is None and not self._writer.needs_task:
-                    await self._read()
+                    await self._watch.reads(self._read)
                     continue
                 # Something waits, or is owed: only then is there a nursery, with a writer in it.
                 async with trio.open_nursery() as nursery:
@@ -85,34 +85,30 @@ class WebSocketTransport:
                 self._work.close()  # it will not be awaited
             self._lost(DisconnectReason.TRANSPORT_CLOSE)
 
-    async def _read(self) -> None:
-        """Read and feed, until the peer is gone or there is more to do than that."""
-        sock, watch, writer = self._sock, self._watch, self._writer
-        while True:
-            await watch.readable()
-            try:
-                data = sock.recv(READ_BYTES)
-            except BlockingIOError:
-                return  # woken for something else
-            except OSError:
-                self._is_over = True
-                self._lost(DisconnectReason.TRANSPORT_ERROR)
-                return
-            if not data:
-                self._is_over = True
-                return
-            if len(data) == READ_BYTES:
-                watch.again()
-            self.feed(data)
-            if self._work is not None or writer.needs_task or self._is_over:
-                return
+    def _read(self) -> bool:
+        """Read once and feed; whether the peer is gone, or there is more to do than to read on."""
+        try:
+            data = self._sock.recv(READ_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:
+            self._is_over = True
+            self._lost(DisconnectReason.TRANSPORT_ERROR)
+            return True
+        if not data:
+            self._is_over = True
+            return True
+        if len(data) == READ_BYTES:
+            self._watch.again()
+        self.feed(data)
+        return self._work is not None or self._writer.needs_task or self._is_over
 
     async def _settle(self) -> None:
         """Await what events have to wait for, in their order, and read on until all is written."""
         session = self._session
         while not self._is_over and (self._work is not None or self._writer.needs_task):
             if self._work is None:
-                await self._read()
+                await self._watch.reads(self._read)
                 continue
             work, self._work = self._work, None
             await session.perform(work)

@@ -1,25 +1,37 @@
-"""Waiting until a socket can be read, for thousands of tasks, cheaply.
+"""Waiting until a socket can be read, and reading from it, for thousands of tasks, cheaply.
 
 Trio's `wait_readable` arms and disarms the kernel for every single wait. On Linux this module keeps
 one private epoll in which each socket is registered once. A task that waits parks itself; one small
-task waits for the epoll's own descriptor, asks it for a bounded number of events, and reschedules
-the tasks that these are for. Elsewhere it is Trio's `wait_readable`.
+task waits for the epoll's own descriptor and asks it for a bounded number of events. Elsewhere it
+is Trio's `wait_readable`.
+
+A task waits in one of two ways. `readable` returns to it when there is something to read. `reads`
+leaves the reading to the small task as well, so long as the task would only read, handle what it
+read, and wait again: that saves a pass through the scheduler for each read (measured: a third of
+what an echo costs). The task still owns its connection: it is woken where something has to be
+awaited, written later or ended, and what the reading raises is raised in it.
 
 The epoll is edge-triggered: bytes are reported once, when they come. So nothing has to be asked of
 the kernel for a socket whose task does not read just now, and the small task need not let others
-run before it asks again; but a task that read as much as it asked for, and so may have left bytes
-behind, has to say so (`again`). An end of the stream is remembered, as no edge follows it.
+run before it asks again; but who read as much as they asked for, and so may have left bytes behind,
+have to say so (`again`). An end of the stream is remembered, as no edge follows it.
 """
 
 import contextlib
 import select
 import socket
+from collections.abc import Callable
 from typing import TypeAlias
 
 import attrs
+import outcome
 import trio
 
 EVENTS_MAX = 256  # events taken from the epoll in one go, so that others get their turn
+
+Read: TypeAlias = Callable[[], bool]
+"""Reads once from its socket and handles what came, without waiting; whether its task has to go on,
+which then reads again if it wants to."""
 
 if hasattr(select, "epoll"):
     EDGES = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
@@ -47,11 +59,20 @@ class EpollPoller:
                     if flags & ENDED:
                         watch.has_ended = True
                     task = watch.task
-                    if task is not None:
-                        watch.task = None
-                        reschedule(task)
-                    else:
+                    if task is None:
                         watch.is_ready = True
+                        continue
+                    watch.task = None
+                    if watch.read is not None:
+                        try:
+                            goes_on = watch.read()
+                        except Exception as error:
+                            reschedule(task, outcome.Error(error))
+                            continue
+                        if not (goes_on or watch.is_ready):
+                            watch.task = task
+                            continue
+                    reschedule(task)
         finally:
             epoll.close()
 
@@ -63,6 +84,7 @@ class EpollWatch:
     _owner: EpollPoller
     _fd: int
     task: trio.lowlevel.Task | None = None
+    read: Read | None = None  # what the task that waits leaves to the poller
     is_ready: bool = False  # an edge came while no task waited
     has_ended: bool = False  # no edge will come any more
 
@@ -72,6 +94,23 @@ class EpollWatch:
             self.is_ready = False
             await trio.lowlevel.checkpoint()
             return
+        await self._park()
+
+    async def reads(self, read: Read) -> None:
+        """Have `read` called whenever there is something to read, until it returns True, or until
+        `wake`. What it raises is raised here."""
+        while self.is_ready or self.has_ended:
+            self.is_ready = False
+            await trio.lowlevel.checkpoint()
+            if read():
+                return
+        self.read = read
+        try:
+            await self._park()
+        finally:
+            self.read = None
+
+    async def _park(self) -> None:
         watches = self._owner.watches
         if self._fd not in watches:
             watches[self._fd] = self
@@ -88,7 +127,7 @@ class EpollWatch:
         self.is_ready = True
 
     def wake(self) -> None:
-        """Let `readable` return now; its caller finds that there is nothing to read."""
+        """Let the wait return now; its caller finds that there is nothing to read."""
         if self.task is not None:
             trio.lowlevel.reschedule(self.task)
             self.task = None
@@ -127,6 +166,12 @@ class TrioWatch:
     async def readable(self) -> None:
         with contextlib.suppress(trio.ClosedResourceError):
             await trio.lowlevel.wait_readable(self._sock.fileno())
+
+    async def reads(self, read: Read) -> None:
+        with contextlib.suppress(trio.ClosedResourceError):
+            await trio.lowlevel.wait_readable(self._sock.fileno())
+            while not read():
+                await trio.lowlevel.wait_readable(self._sock.fileno())
 
     def again(self) -> None:
         pass  # Trio's wait reports what is there, however long
