@@ -46,11 +46,7 @@ class EventStreamTransport:
     def __attrs_post_init__(self) -> None:
         settings = self._session.settings
         self._writer = SocketWriter(
-            settings.backlog_bytes,
-            self._sock,
-            self._session.lost,
-            self._taken,
-            linger_s=settings.linger_s,
+            settings.backlog_bytes, self._sock, self, linger_s=settings.linger_s
         )
 
     @property
@@ -100,9 +96,12 @@ class EventStreamTransport:
         written = b"".join(events)
         if written:
             self._writer.write(written)
-            self._taken()
+            self.on_writer_changed()
 
-    def _taken(self) -> None:
+    def on_writer_failed(self, reason: DisconnectReason) -> None:
+        self._session.lost(reason)
+
+    def on_writer_changed(self) -> None:
         """The peer may have taken all: then it has taken a heartbeat too, and is alive."""
         if self._owes_pong and not self._writer.owed_bytes:
             self._owes_pong = False

@@ -17,7 +17,7 @@ import trio
 from chatd.engine.admission import Admission
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.throttle import IDLE_WAITS_MAX, Throttle
+from chatd.engine.throttle import IDLE_FIRST, IDLE_WAITS_MAX, Throttle
 from chatd.engine.transport import Transport, Work
 from chatd.engineio.handshake import POLLING, Query
 from chatd.engineio.heartbeat import Heartbeat, HeartbeatAction, HeartbeatSettings
@@ -117,6 +117,7 @@ class Session:
     is_over: bool = attrs.field(default=False, init=False)
     reason: DisconnectReason | None = attrs.field(default=None, init=False)  # why it is over
     deadline_entry: TimerEntry | None = attrs.field(default=None, init=False)
+    _idle_packets: int = attrs.field(default=0, init=False)  # while there is no throttle
     _throttle: Throttle | None = attrs.field(default=None, init=False)
     _opened_s: float = attrs.field(factory=trio.current_time, init=False)
     _connect_due_s: float = attrs.field(init=False)
@@ -230,7 +231,10 @@ class Session:
     def spend_idle(self) -> float:
         """As `idle`, for a caller that waits these seconds itself. Far too many end the session."""
         if self._throttle is None:
-            self._throttle = Throttle(self.settings.idle_waits_max)
+            if self._idle_packets < IDLE_FIRST:
+                self._idle_packets += 1
+                return 0.0
+            self._throttle = Throttle(self.settings.idle_waits_max, spent=IDLE_FIRST)
         wait_s = self._throttle.spend()
         if self._throttle.is_exhausted:
             self.end(DisconnectReason.OVERLOADED)

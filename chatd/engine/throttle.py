@@ -17,6 +17,7 @@ from chatd.chat.limits import Bucket
 
 IDLE_BURST = 100  # idle packets of a session at once
 IDLE_PER_S = 20.0  # and from then on; beyond it the session is read at this speed
+IDLE_FIRST = 8  # idle packets of a session that are only counted: most send no more of them
 IDLE_WAITS_MAX = 600  # idle packets in a row that had to wait (for half a minute); then it ends
 PACKETS_PER_TURN = 32  # packets of a connection that are handled before others get their turn
 
@@ -26,8 +27,11 @@ class Throttle:
 
     __slots__ = ("_bucket", "_waits", "_waits_max")
 
-    def __init__(self, waits_max: int = IDLE_WAITS_MAX) -> None:
+    def __init__(self, waits_max: int = IDLE_WAITS_MAX, *, spent: int = 0) -> None:
+        """`spent`: idle packets that came before there was one, `IDLE_BURST` at most."""
         self._bucket = Bucket(60 * IDLE_PER_S, trio.current_time(), burst=IDLE_BURST)
+        for _ in range(spent):
+            self._bucket.spend()
         self._waits = 0  # in a row
         self._waits_max = waits_max
 

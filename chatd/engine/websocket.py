@@ -49,10 +49,10 @@ class WebSocketTransport:
     _is_over: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        settings, wake = self._session.settings, self._watch.wake
+        settings = self._session.settings
         self._decoder = Decoder(self._session.payload_bytes)
         self._writer = SocketWriter(
-            settings.backlog_bytes, self._sock, self._lost, wake, linger_s=settings.linger_s
+            settings.backlog_bytes, self._sock, self, linger_s=settings.linger_s
         )
 
     @property
@@ -70,7 +70,7 @@ class WebSocketTransport:
                 self.feed(received)
             while not self._is_over:
                 if self._work is None and not self._writer.needs_task:
-                    await self._watch.reads(self._read)
+                    await self._watch.reads(self)
                     continue
                 # Something waits, or is owed: only then is there a nursery, with a writer in it.
                 async with trio.open_nursery() as nursery:
@@ -85,7 +85,7 @@ class WebSocketTransport:
                 self._work.close()  # it will not be awaited
             self._lost(DisconnectReason.TRANSPORT_CLOSE)
 
-    def _read(self) -> bool:
+    def read(self) -> bool:
         """Read once and feed; whether the peer is gone, or there is more to do than to read on."""
         try:
             data = self._sock.recv(READ_BYTES)
@@ -108,7 +108,7 @@ class WebSocketTransport:
         session = self._session
         while not self._is_over and (self._work is not None or self._writer.needs_task):
             if self._work is None:
-                await self._watch.reads(self._read)
+                await self._watch.reads(self)
                 continue
             work, self._work = self._work, None
             await session.perform(work)
@@ -171,6 +171,12 @@ class WebSocketTransport:
             self._session.lost(reason)
         else:
             self.probed.on_probe_lost(self)
+
+    def on_writer_failed(self, reason: DisconnectReason) -> None:
+        self._lost(reason)
+
+    def on_writer_changed(self) -> None:
+        self._watch.wake()
 
     def identified(self) -> None:
         self._decoder.max_message_bytes = self._session.payload_bytes

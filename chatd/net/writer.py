@@ -2,12 +2,13 @@
 
 Writing never waits. What the kernel does not take is kept, up to a bound, and drained by a task
 that exists only while there is something to drain, in a nursery of the connection that owns the
-socket: `needs_task` says when, and `changed` is called when that turns.
+socket: `needs_task` says when, and the owner is told when that turns.
 """
 
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import attrs
 import trio
@@ -16,19 +17,29 @@ from chatd.net.backlog import Backlog
 from chatd.net.disconnects import DisconnectReason
 
 
+class Owner(Protocol):
+    """Whose connection it is. One object: two bound methods would be 128 bytes a connection."""
+
+    def on_writer_failed(self, reason: DisconnectReason) -> None:
+        """The peer cannot be written to any more; called once. The socket is shut down, so that the
+        task that reads from it sees its end."""
+        ...
+
+    def on_writer_changed(self) -> None:
+        """`needs_task` has turned."""
+        ...
+
+
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class SocketWriter(Backlog):
     """Writes to one socket, and is the backlog of what the kernel refuses: one object for each
     connection.
 
-    `sock` is connected and non-blocking. `failed` is called once, with the reason, when the peer
-    cannot be written to any more; the socket is shut down then, so that the task that reads from it
-    sees its end.
+    `sock` is connected and non-blocking.
     """
 
     _sock: socket.socket
-    _failed: Callable[[DisconnectReason], None]
-    _changed: Callable[[], None]
+    _owner: Owner
     _linger_s: float = attrs.field(kw_only=True)
     """Seconds that the peer has after the last bytes to hang up itself."""
     is_ending: bool = attrs.field(default=False, init=False)  # nothing can be written any more
@@ -99,14 +110,14 @@ class SocketWriter(Backlog):
         if self._nursery is not None:
             self._nursery.start_soon(task)
         else:
-            self._changed()
+            self._owner.on_writer_changed()
 
     def abort(self, reason: DisconnectReason) -> None:
         """End at once; the task that reads from the socket sees the end of its input."""
         self.is_ending = True
         self.settle()
         self._shut(socket.SHUT_RDWR)
-        self._failed(reason)
+        self._owner.on_writer_failed(reason)
 
     async def _drain(self) -> None:
         while self._unsent:
@@ -126,7 +137,7 @@ class SocketWriter(Backlog):
         if self.is_ending:
             self._shut(socket.SHUT_WR)
         else:
-            self._changed()
+            self._owner.on_writer_changed()
 
     def settle(self) -> None:
         self._unsent = None

@@ -26,7 +26,16 @@ from typing import Any, Final, TypeAlias, assert_never
 import attrs
 
 from .encoder import Encoded, encode
-from .packet import Ack, Connect, ConnectError, Disconnect, Event, Packet, ProtocolError
+from .packet import (
+    MAIN_NAMESPACE,
+    Ack,
+    Connect,
+    ConnectError,
+    Disconnect,
+    Event,
+    Packet,
+    ProtocolError,
+)
 
 MAX_NAMESPACES: Final = 16
 """Namespaces that one connection may be in or be joining. Beyond it: `ProtocolError`. chatd itself
@@ -35,6 +44,9 @@ has one; the number bounds what a peer can make the server remember."""
 MAX_OUTSTANDING_ACKS: Final = 1_000
 """Acks that the server may wait for on one connection. Beyond it: `TooManyAcks`."""
 
+
+_MAIN_ALONE: Final = (MAIN_NAMESPACE,)
+"""What nearly every connection has joined: one tuple for all of them."""
 
 OnAnswer: TypeAlias = Callable[[list[Any]], None]
 """What gets the arguments of an ack."""
@@ -119,7 +131,10 @@ class Namespaces:
     def accept(self, namespace: str, sid: str) -> Encoded:
         """Let the peer in and return the reply. `sid` is new, unguessable, not the transport's."""
         self._answer(namespace)
-        self.joined += (namespace,)
+        if namespace == MAIN_NAMESPACE and not self.joined:
+            self.joined = _MAIN_ALONE
+        else:
+            self.joined += (namespace,)
         self.has_joined_any = True
         return encode(Connect(namespace, {"sid": sid}))
 

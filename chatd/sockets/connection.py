@@ -5,6 +5,8 @@ the peer joined. The application is given sockets and events, synchronously, and
 socket. What it must wait for it returns, to be awaited by the task that owns the session's input.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import attrs
@@ -22,10 +24,12 @@ from chatd.socketio.namespaces import (
     Namespaces,
     OnAnswer,
 )
-from chatd.socketio.packet import Event, ProtocolError
+from chatd.socketio.packet import MAIN_NAMESPACE, Event, ProtocolError
 from chatd.sockets.adapter import Adapter
 from chatd.sockets.emitter import free_event_packet, packet
 from chatd.sockets.socket import Socket
+
+_NONE: Final[Mapping[str, Socket]] = MappingProxyType({})
 
 ATTACHMENTS_DUE_S: Final = 20.0
 """Seconds for which a packet may lack attachments, from the first heartbeat that finds it so.
@@ -64,7 +68,9 @@ class SocketIOConnection:
     """Belongs to the application, as that of a socket."""
     _decoder: Decoder = attrs.field(init=False)
     _namespaces: Namespaces = attrs.field(factory=Namespaces, init=False)
-    _sockets: dict[str, Socket] = attrs.field(factory=dict, init=False)
+    _main: Socket | None = attrs.field(default=None, init=False)
+    """That of the main namespace, which is the only one of nearly every peer: no dict for it."""
+    _others: Mapping[str, Socket] = attrs.field(default=_NONE, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._decoder = Decoder(max_attachment_bytes=self.session.settings.max_payload_bytes)
@@ -79,7 +85,10 @@ class SocketIOConnection:
         else:
             received = self._decoder.receive_binary(message)  # type: ignore[arg-type]  # not a str
         if type(received) is Event:
-            socket = self._sockets.get(received.namespace)
+            if received.namespace == MAIN_NAMESPACE:
+                socket = self._main
+            else:
+                socket = self._others.get(received.namespace)
             if socket is None:
                 raise ProtocolError("An event came for a namespace that is not joined.")
             return self._app.on_event(socket, received)
@@ -96,7 +105,7 @@ class SocketIOConnection:
                     return None
                 return self._app.on_connect(self, namespace, auth)
             case NamespaceLeft(namespace):
-                self._forget(self._sockets[namespace], DisconnectReason.CLIENT_DISCONNECT)
+                self._forget(self._socket(namespace), DisconnectReason.CLIENT_DISCONNECT)
             case AckReceived(_, _, args, on_answer):
                 on_answer(args)
                 return None  # it was asked for
@@ -115,7 +124,10 @@ class SocketIOConnection:
         """Let the peer in; the reply goes out before anything that is emitted next."""
         socket = Socket(self.session, namespace, unguessable_id())
         self.session.send(packet(self._namespaces.accept(namespace, socket.id)))
-        self._sockets[namespace] = socket
+        if namespace == MAIN_NAMESPACE:
+            self._main = socket
+        else:
+            self._others = {**self._others, namespace: socket}
         return socket
 
     def refuse(self, namespace: str, message: str, data: Any = None) -> None:
@@ -142,10 +154,24 @@ class SocketIOConnection:
         self._decoder.give_up_late(now_s, self._attachments_due_s)
 
     def on_close(self, reason: DisconnectReason) -> None:
-        for socket in list(self._sockets.values()):
+        if self._main is not None:
+            self._forget(self._main, reason)
+        for socket in list(self._others.values()):
             self._forget(socket, reason)
 
+    def _socket(self, namespace: str) -> Socket:
+        """That of a namespace that is joined."""
+        if namespace == MAIN_NAMESPACE:
+            assert self._main is not None
+            return self._main
+        return self._others[namespace]
+
     def _forget(self, socket: Socket, reason: DisconnectReason) -> None:
-        del self._sockets[socket.namespace]
+        if socket is self._main:
+            self._main = None
+        else:
+            self._others = {
+                name: other for name, other in self._others.items() if other is not socket
+            }
         self._adapter.leave_all(socket)
         self._app.on_disconnect(socket, reason)

@@ -149,14 +149,22 @@ class Decoder:
             end = start + length
             # Below 0: not masked, or a length of eight bytes, or not in its shortest form.
             if 0 <= length <= self.max_message_bytes and end <= len(chunk):
-                payload = unmask(chunk[start:end], chunk[start - _KEY_BYTES : start])
                 if end == len(chunk):
                     self._chunk = b""
                     self._at = 0
                 else:
                     self._at = end
                 self._need = _FIRST_BYTES
-                return self._text(payload)
+                key = chunk[start - _KEY_BYTES : start]
+                if length >= _TRANSLATE_FROM_BYTES:
+                    return self._text(unmask(chunk[start:end], key))
+                # `unmask` and `_text` in line: two calls are a tenth of what a message costs here.
+                mask = (key * (length // _KEY_BYTES + 1))[:length]
+                plain = _to_int(chunk[start:end], "little") ^ _to_int(mask, "little")
+                try:
+                    return plain.to_bytes(length, "little").decode()
+                except UnicodeDecodeError:
+                    self._fail(CloseCode.INVALID_PAYLOAD, "text is not valid UTF-8")
         return self._next_event_of_any_frame()
 
     def _next_event_of_any_frame(self) -> Event | None:

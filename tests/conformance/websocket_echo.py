@@ -41,12 +41,13 @@ class EchoConnection:
         self._sock = sock
         self._watch = watch
         self._decoder = Decoder(MAX_MESSAGE_BYTES)
-        self._writer = SocketWriter(
-            4 * MAX_MESSAGE_BYTES, sock, self._failed, lambda: None, linger_s=LINGER_S
-        )
+        self._writer = SocketWriter(4 * MAX_MESSAGE_BYTES, sock, self, linger_s=LINGER_S)
 
-    def _failed(self, reason: DisconnectReason) -> None:
+    def on_writer_failed(self, reason: DisconnectReason) -> None:
         pass  # the socket is shut down, which the reading task sees
+
+    def on_writer_changed(self) -> None:
+        pass  # it writes in a nursery of its own
 
     async def run(self, response: bytes, received: bytes) -> None:
         async with trio.open_nursery() as nursery:

@@ -23,17 +23,17 @@ class Reader:
     size: int = 100
     ends_on: bytes = b"!"
     fails_on: bytes = b"?"
-    read: list[bytes] = attrs.field(factory=list)
+    pieces: list[bytes] = attrs.field(factory=list)
     tasks: set[str] = attrs.field(factory=set)
     heard: trio.Event = attrs.field(factory=trio.Event)
 
-    def __call__(self) -> bool:
+    def read(self) -> bool:
         self.tasks.add(trio.lowlevel.current_task().name)
         try:
             data = self.sock.recv(self.size)
         except BlockingIOError:
             return False
-        self.read.append(data)
+        self.pieces.append(data)
         if len(data) == self.size:
             self.watch.again()
         self.heard.set()
@@ -83,7 +83,7 @@ async def test_reads_go_on_until_the_reader_says_that_its_task_has_to(
     async with served(poller) as nursery:
         nursery.start_soon(send_each, reader, theirs, (b"a", b"b", b"!"))
         await reader.watch.reads(reader)
-    assert reader.read == [b"a", b"b", b"!"]
+    assert reader.pieces == [b"a", b"b", b"!"]
     if isinstance(poller, EpollPoller):
         assert reader.tasks == {"poller"}, "the task itself was not woken for a read"
 
@@ -99,7 +99,7 @@ async def test_what_a_read_raises_is_raised_in_the_task_and_the_poller_lives_on(
             await reader.watch.reads(reader)
         theirs.send(b"!")
         await reader.watch.reads(reader)
-    assert reader.read == [b"?", b"!"]
+    assert reader.pieces == [b"?", b"!"]
 
 
 async def test_a_read_that_filled_its_buffer_is_followed_by_another(
@@ -109,9 +109,9 @@ async def test_a_read_that_filled_its_buffer_is_followed_by_another(
     reader = Reader(ours, poller.watch(ours), size=2)
     async with served(poller):
         theirs.send(b"abcdefg!")
-        while not any(b"!" in data for data in reader.read):
+        while not any(b"!" in data for data in reader.pieces):
             await reader.watch.reads(reader)
-    assert b"".join(reader.read) == b"abcdefg!"
+    assert b"".join(reader.pieces) == b"abcdefg!"
 
 
 async def test_bytes_and_an_end_that_came_while_nobody_waited_are_read_at_once(
@@ -126,7 +126,7 @@ async def test_bytes_and_an_end_that_came_while_nobody_waited_are_read_at_once(
         theirs.shutdown(socket.SHUT_WR)
         await trio.testing.wait_all_tasks_blocked()
         await reader.watch.reads(reader)
-    assert reader.read == [b"!", b"late", b""]
+    assert reader.pieces == [b"!", b"late", b""]
 
 
 async def test_a_wake_ends_the_wait_without_a_read(
@@ -145,7 +145,7 @@ async def test_a_wake_ends_the_wait_without_a_read(
         await trio.testing.wait_all_tasks_blocked()
         reader.watch.wake()
         await done.wait()
-    assert reader.read == []
+    assert reader.pieces == []
 
 
 async def test_a_cancelled_wait_reads_nothing_more(
@@ -160,6 +160,6 @@ async def test_a_cancelled_wait_reads_nothing_more(
         assert scope.cancelled_caught
         theirs.send(b"kept!")
         await trio.testing.wait_all_tasks_blocked()
-        assert reader.read == []
+        assert reader.pieces == []
         await reader.watch.reads(reader)
-    assert reader.read == [b"kept!"]
+    assert reader.pieces == [b"kept!"]

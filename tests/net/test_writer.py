@@ -14,6 +14,19 @@ LINGER_S = 1.0
 LAST_WORDS = bytes(1_000_000)
 
 
+class Owner:
+    """Notes why its writer failed."""
+
+    def __init__(self) -> None:
+        self.failed: list[DisconnectReason] = []
+
+    def on_writer_failed(self, reason: DisconnectReason) -> None:
+        self.failed.append(reason)
+
+    def on_writer_changed(self) -> None:
+        pass
+
+
 def pair() -> tuple[socket.socket, socket.socket]:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
@@ -23,8 +36,8 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 async def test_a_slow_peer_gets_all_of_the_last_response(mock_clock: MockClock) -> None:
     ours, theirs = pair()
-    failed: list[DisconnectReason] = []
-    writer = SocketWriter(len(LAST_WORDS), ours, failed.append, lambda: None, linger_s=LINGER_S)
+    owner = Owner()
+    writer = SocketWriter(len(LAST_WORDS), ours, owner, linger_s=LINGER_S)
     with ours, theirs:
         async with trio.open_nursery() as nursery:
             writer.start(nursery)
@@ -42,21 +55,21 @@ async def test_a_slow_peer_gets_all_of_the_last_response(mock_clock: MockClock) 
                 seen += len(piece)
             nursery.cancel_scope.cancel()
     assert seen == len(LAST_WORDS)
-    assert failed == []
+    assert owner.failed == []
 
 
 async def test_a_peer_that_takes_nothing_of_the_last_response_is_cut(
     mock_clock: MockClock,
 ) -> None:
     ours, theirs = pair()
-    failed: list[DisconnectReason] = []
-    writer = SocketWriter(len(LAST_WORDS), ours, failed.append, lambda: None, linger_s=LINGER_S)
+    owner = Owner()
+    writer = SocketWriter(len(LAST_WORDS), ours, owner, linger_s=LINGER_S)
     with ours, theirs:
         async with trio.open_nursery() as nursery:
             writer.start(nursery)
             writer.finish(LAST_WORDS)
             await trio.testing.wait_all_tasks_blocked()
             mock_clock.jump(LINGER_S)
-            await until(lambda: failed)
+            await until(lambda: owner.failed)
             nursery.cancel_scope.cancel()
-    assert failed == [DisconnectReason.TRANSPORT_ERROR]
+    assert owner.failed == [DisconnectReason.TRANSPORT_ERROR]

@@ -103,9 +103,7 @@ class HttpConnection:
         self._reader = RequestReader(limits.max_head_bytes)
         self._reader.feed(self._begun)
         self._begun = b""
-        self.writer = SocketWriter(
-            limits.backlog_bytes, self.sock, self._failed, lambda: None, linger_s=limits.linger_s
-        )
+        self.writer = SocketWriter(limits.backlog_bytes, self.sock, self, linger_s=limits.linger_s)
 
     @property
     def is_finished(self) -> bool:
@@ -289,8 +287,11 @@ class HttpConnection:
         self.abort()
         return math.inf
 
-    def _failed(self, reason: DisconnectReason) -> None:
+    def on_writer_failed(self, reason: DisconnectReason) -> None:
         self.is_over = True
+
+    def on_writer_changed(self) -> None:
+        """Whoever writes what may wait has a nursery for it."""
 
 
 def _without(pieces: list[memoryview], size: int) -> list[memoryview]:
