@@ -1,9 +1,13 @@
 """All the deadlines of all sessions, served by one task.
 
 A sleeping task for each session would cost kilobytes and a timer each; here a session is one entry
-of a heap, for the nearest of its deadlines; its owner says when the next one is. An entry that was
-overtaken by a newer one, or whose owner ended, lets go of its owner at once and is passed over when
-its time comes.
+of a heap, for the nearest of its deadlines; its owner says when the next one is.
+
+Most deadlines are never met: that of a request is taken back as soon as the request is there, and
+the next one is later. So an entry stays where it is in the heap when its deadline moves back, and
+is put to its new place when its old one comes up: a request costs no work on the heap. An entry
+whose deadline moves forward is overtaken by a new one. An entry that was overtaken, or whose
+deadline was taken back, lets go of its owner at once and is passed over when its time comes.
 """
 
 import heapq
@@ -29,14 +33,18 @@ class HasDeadline(Protocol):
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class TimerEntry:
-    """An entry of the heap; `owner` is None once it is void. Slots: one for each session."""
+    """An entry of the heap; `owner` is None while it is void. It comes up at `queued_s`, which is
+    never after `due_s`; infinite where it is in the heap no more. Slots: one for each session."""
 
     due_s: float
+    queued_s: float
     order: int
     owner: HasDeadline | None
 
     def __lt__(self, other: "TimerEntry") -> bool:
-        return (self.due_s, self.order) < (other.due_s, other.order)
+        if self.queued_s == other.queued_s:
+            return self.order < other.order
+        return self.queued_s < other.queued_s
 
 
 class Deadlines:
@@ -45,27 +53,56 @@ class Deadlines:
     def __init__(self) -> None:
         self._heap: list[TimerEntry] = []
         self._order = itertools.count()
-        self._void = 0  # entries of the heap that were overtaken
+        self._void = 0  # entries of the heap that have no owner
         self._sleep: trio.CancelScope | None = None
 
     def schedule(self, owner: HasDeadline, due_s: float) -> None:
         """Call `owner` at `due_s`, instead of at whatever time was scheduled before."""
-        if owner.deadline_entry is not None:
-            owner.deadline_entry.owner = None
+        entry = owner.deadline_entry
+        if entry is not None:
+            if entry.queued_s <= due_s < math.inf:
+                if entry.owner is None:
+                    entry.owner = owner
+                    self._void -= 1
+                entry.due_s = due_s
+                return
+            self._release(entry)
             owner.deadline_entry = None
-            self._void += 1
-            if self._void > VOID_MIN and self._void > len(self._heap) // 2:
-                self._sweep()
         if due_s == math.inf:
             return
-        owner.deadline_entry = entry = TimerEntry(due_s, next(self._order), owner)
+        owner.deadline_entry = entry = TimerEntry(due_s, due_s, next(self._order), owner)
+        self._push(entry)
+
+    def suspend(self, owner: HasDeadline) -> None:
+        """Call `owner` no more until it is scheduled again, which it is about to be: its entry
+        keeps its place."""
+        if owner.deadline_entry is not None:
+            self._release(owner.deadline_entry)
+
+    def _push(self, entry: TimerEntry) -> None:
         heapq.heappush(self._heap, entry)
-        if self._sleep is not None and due_s < self._sleep.deadline:
-            self._sleep.deadline = due_s
+        if self._sleep is not None and entry.queued_s < self._sleep.deadline:
+            self._sleep.deadline = entry.queued_s
+
+    def _release(self, entry: TimerEntry) -> None:
+        """Let the entry call nobody."""
+        if entry.owner is None:
+            return
+        entry.owner = None
+        entry.due_s = math.inf
+        self._void += 1
+        if self._void > VOID_MIN and self._void > len(self._heap) // 2:
+            self._sweep()
 
     def _sweep(self) -> None:
         """Void entries may be due in hours: they go once they are the greater half."""
-        self._heap[:] = [entry for entry in self._heap if entry.owner is not None]
+        kept = []
+        for entry in self._heap:
+            if entry.owner is None:
+                entry.queued_s = math.inf
+            else:
+                kept.append(entry)
+        self._heap[:] = kept
         heapq.heapify(self._heap)
         self._void = 0
 
@@ -73,15 +110,23 @@ class Deadlines:
         """Serve deadlines until cancelled."""
         heap = self._heap
         while True:
-            due_s = heap[0].due_s if heap else math.inf
+            due_s = heap[0].queued_s if heap else math.inf
             with trio.CancelScope(deadline=due_s) as self._sleep:
                 await trio.sleep_forever()
             self._sleep = None
             now_s = trio.current_time()
-            while heap and heap[0].due_s <= now_s:
-                owner = heapq.heappop(heap).owner
-                if owner is None:
-                    self._void -= 1
-                else:
-                    owner.deadline_entry = None
-                    self.schedule(owner, owner.on_deadline(now_s))
+            while heap and heap[0].queued_s <= now_s:
+                self._come_up(heapq.heappop(heap), now_s)
+
+    def _come_up(self, entry: TimerEntry, now_s: float) -> None:
+        """An entry has left the heap."""
+        owner, due_s = entry.owner, entry.due_s
+        entry.queued_s = math.inf
+        if owner is None:
+            self._void -= 1
+        elif due_s > now_s:
+            entry.queued_s, entry.order = due_s, next(self._order)
+            self._push(entry)
+        else:
+            entry.owner = owner.deadline_entry = None
+            self.schedule(owner, owner.on_deadline(now_s))

@@ -12,7 +12,7 @@ from wsproto.events import BytesMessage, TextMessage
 
 from chatd.engine.flusher import SLICE, Flusher
 from chatd.engine.outgoing import Outgoing
-from chatd.net.deadlines import Deadlines, TimerEntry
+from chatd.net.deadlines import VOID_MIN, Deadlines, TimerEntry
 from chatd.net.poller import EpollPoller, Poller, TrioPoller
 from chatd.sockets.local_adapter import LocalAdapter
 
@@ -73,6 +73,40 @@ async def test_a_deadline_that_was_moved_or_taken_back_is_not_called(
     await trio.sleep(5)
     assert moved.called == [pytest.approx(now + 2)]
     assert gone.called == []
+
+
+async def test_a_suspended_deadline_is_called_when_it_was_scheduled_again(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines, now = Deadlines(), trio.current_time()
+    nursery.start_soon(deadlines.run)
+    soon, late, never = Owner(), Owner(), Owner()
+    for owner in (soon, late, never):
+        deadlines.schedule(owner, now + 1)
+        deadlines.suspend(owner)
+    deadlines.schedule(soon, now + 2)
+    await trio.sleep(5)
+    deadlines.schedule(late, now + 7)
+    await trio.sleep(5)
+    assert soon.called == [pytest.approx(now + 2)]
+    assert late.called == [pytest.approx(now + 7)]
+    assert never.called == []
+
+
+async def test_suspended_deadlines_that_were_swept_out_can_be_scheduled_again(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines, now = Deadlines(), trio.current_time()
+    nursery.start_soon(deadlines.run)
+    owners = [Owner() for _ in range(2 * VOID_MIN)]
+    for owner in owners:
+        deadlines.schedule(owner, now + 1)
+    for owner in owners:
+        deadlines.suspend(owner)
+    for owner in owners:
+        deadlines.schedule(owner, now + 2)
+    await trio.sleep(5)
+    assert [len(owner.called) for owner in owners] == [1] * len(owners)
 
 
 class Flushed:
@@ -284,19 +318,21 @@ async def test_an_end_that_came_with_the_last_bytes_is_not_forgotten() -> None:
 
 
 def test_void_deadlines_are_let_go_long_before_their_time() -> None:
-    """Each token that is renewed leaves one behind that is due in hours."""
-
-    class Owner:
-        deadline_entry: TimerEntry | None = None
-
-        def on_deadline(self, now_s: float) -> float:
-            return now_s
-
+    """One that comes sooner than the last leaves that behind, which may be due in hours."""
     deadlines, owner = Deadlines(), Owner()
-    for due_s in range(100_000):
-        deadlines.schedule(owner, 1e9 + due_s)
+    for sooner_s in range(100_000):
+        deadlines.schedule(owner, 1e9 - sooner_s)
     assert len(deadlines._heap) < 5_000
     assert owner.deadline_entry in deadlines._heap
+
+
+def test_a_deadline_that_moves_back_adds_no_entry() -> None:
+    """Each request moves that of its connection."""
+    deadlines, owner = Deadlines(), Owner()
+    for due_s in range(1_000):
+        deadlines.schedule(owner, 1e9 + due_s)
+        deadlines.suspend(owner)
+    assert len(deadlines._heap) == 1
 
 
 async def test_what_comes_for_a_copy_of_a_closed_socket_is_nobodys(nursery: trio.Nursery) -> None:
