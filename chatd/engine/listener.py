@@ -199,25 +199,16 @@ class Listener:
         )
         self._requesting[sock] = connection
         head = await connection.head(settings.head_timeout_s, answer_late=True)
-        while head is not None and (file := self._static.find(head)) is not None:
-            head = await self._after_file(connection, head, file, caller)
-        if head is None or not self._is_polling(head):
-            return self._leave(watch, connection, head, caller)
-        async with trio.open_nursery() as nursery:
-            connection.writer.start(nursery)
-            while head is not None:
-                if self._is_polling(head):
-                    head = await self._after_poll(connection, head, caller)
-                elif (file := self._static.find(head)) is not None:
-                    await connection.writer.drained()
-                    head = await self._after_file(connection, head, file, caller)
-                else:
-                    break
-            await connection.writer.drained()
-            go_on = self._leave(watch, connection, head, caller)
-            connection.writer.stop()
-            nursery.cancel_scope.cancel()
-        return go_on
+        while head is not None:
+            if self._is_polling(head):
+                head = await self._after_poll(connection, head, caller)
+            elif (file := self._static.find(head)) is not None:
+                await connection.drained()
+                head = await self._after_file(connection, head, file, caller)
+            else:
+                break
+        await connection.drained()
+        return self._leave(watch, connection, head, caller)
 
     async def _after_poll(
         self, connection: HttpConnection, head: RequestHead, caller: Caller

@@ -8,8 +8,8 @@ goes on reading meanwhile, so that it sees the end of a connection while its pol
 
 import math
 import socket
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
 
 import attrs
 import trio
@@ -46,6 +46,8 @@ PHRASES: Final = {
     503: b"Service Unavailable",
     505: b"HTTP Version Not Supported",
 }
+T = TypeVar("T")
+
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -103,7 +105,13 @@ class HttpConnection:
         self._reader = RequestReader(limits.max_head_bytes)
         self._reader.feed(self._begun)
         self._begun = b""
-        self.writer = SocketWriter(limits.backlog_bytes, self.sock, self, linger_s=limits.linger_s)
+        self.writer = SocketWriter(
+            limits.backlog_bytes,
+            self.sock,
+            self._failed,
+            self._watch.wake,
+            linger_s=limits.linger_s,
+        )
 
     @property
     def is_finished(self) -> bool:
@@ -126,26 +134,24 @@ class HttpConnection:
         A peer that is late gets 408 where `answer_late`, or where a head has begun; nothing between
         two requests. Half a head gets 400.
         """
-        self._begin_timeout(timeout_s, TIMED_OUT if answer_late else b"")
-        is_pipelined = True
+        reader = self._reader
         try:
-            while not self.is_over:
-                head = self._reader.head()
-                if head is not None:
-                    if is_pipelined:  # others get their turn between two requests of one read
-                        await trio.lowlevel.checkpoint()
+            if reader.waiting_bytes and not self.is_over and (head := reader.head()) is not None:
+                await trio.lowlevel.checkpoint()  # others get their turn between two of one read
+                return head
+            is_late_told = answer_late or reader.waiting_bytes > 0
+            self._begin_timeout(timeout_s, TIMED_OUT if is_late_told else b"")
+            while not self.is_over and await self._read():
+                if (head := reader.head()) is not None:
                     return head
-                is_pipelined = False
-                if self._reader.waiting_bytes:
+                if reader.waiting_bytes:
                     self._timeout_answer = TIMED_OUT
-                if not await self._read():
-                    break
-            if self._reader.waiting_bytes:
+            if reader.waiting_bytes:
                 self.writer.finish(response(400, b"The request breaks off.", b"text/plain"))
         except BadRequestError as error:
             self.writer.finish(response(error.status, str(error).encode(), b"text/plain"))
         finally:
-            self._deadlines.schedule(self, math.inf)
+            self._deadlines.suspend(self)
         return None
 
     async def body(self, head: RequestHead, max_bytes: int, timeout_s: float) -> bytes | None:
@@ -167,18 +173,22 @@ class HttpConnection:
             return False
 
     async def _body(self, max_bytes: int, timeout_s: float, *, is_wanted: bool) -> bytes | None:
+        reader = self._reader
+        body = None if self.is_over else reader.body(max_bytes, is_wanted=is_wanted)
+        if body is not None:  # it came with the head, as most do: nothing has to be timed
+            return body
         self._begin_timeout(timeout_s, TIMED_OUT)
         try:
             while not self.is_over:
-                body = self._reader.body(max_bytes, is_wanted=is_wanted)
-                if body is not None:
-                    return body
-                if self._reader.can_go_on:
+                if reader.can_go_on:
                     await trio.lowlevel.checkpoint()
                 elif not await self._read():
                     break
+                body = reader.body(max_bytes, is_wanted=is_wanted)
+                if body is not None:
+                    return body
         finally:
-            self._deadlines.schedule(self, math.inf)
+            self._deadlines.suspend(self)
         return None
 
     async def send(self, pieces: Sequence[bytes], timeout_s: float) -> bool:
@@ -208,7 +218,7 @@ class HttpConnection:
                     self._begin_timeout(timeout_s, b"")
         finally:
             self._is_sending = False
-            self._deadlines.schedule(self, math.inf)
+            self._deadlines.suspend(self)
         if self._ends_then:
             self.end()
         return not left
@@ -229,13 +239,35 @@ class HttpConnection:
                 self._is_waiting_for_turn = False
         return True
 
+    async def drained(self) -> None:
+        """Return when the peer has taken all that it is owed, or is gone."""
+        if self.writer.owed_bytes:
+            await self._while_writing(self.writer.drained)
+
     async def _read(self) -> bool:
-        """One read, and whether there is more to come."""
+        """One read, and whether there is more to come; meanwhile what is owed goes out."""
+        if self.writer.needs_task:
+            return await self._while_writing(self._read_once)
+        return await self._read_once()
+
+    async def _while_writing(self, wait: Callable[[], Awaitable[T]]) -> T:
+        """Wait for this, while what the kernel has refused is written: only then is there a
+        nursery, with a writer in it. A read returns for nothing when that begins, or ends."""
+        async with trio.open_nursery() as nursery:
+            self.writer.start(nursery)
+            try:
+                result = await wait()
+            finally:
+                self.writer.stop()  # before the nursery takes no more tasks
+            nursery.cancel_scope.cancel()
+        return result
+
+    async def _read_once(self) -> bool:
         await self._watch.readable()
         try:
             data = self.sock.recv(READ_BYTES)
         except BlockingIOError:
-            return True
+            return not self.is_over  # woken for something else
         except OSError:
             data = b""
         if not data:
@@ -271,10 +303,12 @@ class HttpConnection:
         A close with unread input resets the connection, and the reset would overtake the response
         (RFC 9112, 9.6). A peer that takes its time, or sends without end, is cut off.
         """
+        if self.is_over:
+            return
         limits = self._limits
         dropped = self._reader.drop()
         with trio.move_on_after(limits.linger_s):
-            while not self.is_over and dropped <= limits.linger_bytes and await self._read():
+            while dropped <= limits.linger_bytes and await self._read_once():
                 dropped += self._reader.drop()
 
     def _begin_timeout(self, timeout_s: float, answer: bytes) -> None:
