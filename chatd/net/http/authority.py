@@ -7,6 +7,7 @@ an empty port, a name with a percent sign) is no name of a server, though a URL 
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import attrs
@@ -15,6 +16,13 @@ NAME_MAX: Final = 255
 """Characters of a name, as in DNS; a longer one is none."""
 
 PORT_MAX: Final = 65_535
+
+KEPT_MAX: Final = 256
+"""Hosts, and origins, whose reading is kept: a server is called by few names, by few pages, in each
+request. Only the shorter ones are: anybody can write one that fills a head."""
+
+_HOST_CHARS_MAX: Final = NAME_MAX + len(":65535")
+_ORIGIN_CHARS_MAX: Final = 2 * _HOST_CHARS_MAX
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -62,6 +70,11 @@ def parse_host(text: str) -> Host | None:
     Host(name='chat.example', port=8765)
     >>> parse_host("evil.example@127.0.0.1")
     """
+    return None if len(text) > _HOST_CHARS_MAX else _read_host(text)
+
+
+@lru_cache(KEPT_MAX)
+def _read_host(text: str) -> Host | None:
     found = _HOST.fullmatch(text)
     return None if found is None else _host(found)
 
@@ -72,6 +85,13 @@ def parse_origin(text: str) -> WebOrigin | None:
     >>> parse_origin("https://chat.example")
     WebOrigin(scheme='https', host=Host(name='chat.example', port=None))
     """
+    if len(text) > _ORIGIN_CHARS_MAX:
+        return _read_origin.__wrapped__(text)
+    return _read_origin(text)
+
+
+@lru_cache(KEPT_MAX)
+def _read_origin(text: str) -> WebOrigin | None:
     found = _ORIGIN.fullmatch(text)
     if found is None:
         return None

@@ -12,13 +12,21 @@ machine have no right of their own.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import attrs
 
 from chatd.net.addresses import Network
 from chatd.net.http.arrival import Arrival, arrival_of
-from chatd.net.http.authority import DEFAULT_PORTS, Host, WebOrigin, parse_host, parse_origin
+from chatd.net.http.authority import (
+    DEFAULT_PORTS,
+    KEPT_MAX,
+    Host,
+    WebOrigin,
+    parse_host,
+    parse_origin,
+)
 from chatd.observe.shown import shown
 
 LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -126,8 +134,7 @@ class CorsPolicy:
 
     def header_lines(self, origin: str | None, arrival: Arrival) -> bytes:
         """The header lines that let a page of this origin read an answer."""
-        fields = self.header_fields(origin, arrival)
-        return b"".join(b"%b: %b\r\n" % (name.title(), value) for name, value in fields)
+        return _lines(self.header_fields(origin, arrival))
 
     def header_fields(
         self, origin: str | None, arrival: Arrival
@@ -203,6 +210,12 @@ class CorsPolicy:
             f"list that origin in server.origins{proxy}."
         )
         return Forbidden(host, page, "server.origins", sentence)
+
+
+@lru_cache(KEPT_MAX)
+def _lines(fields: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """Header lines. Those of few origins are written, again and again: only friends are named."""
+    return b"".join(b"%b: %b\r\n" % (name.title(), value) for name, value in fields)
 
 
 def _not_of_this_machine(origin: str | None, arrival: Arrival, *, is_called: bool) -> Forbidden:

@@ -1,6 +1,13 @@
 """Hosts and origins, matched as a whole: what is nearly one is none."""
 
-from chatd.net.http.authority import Host, WebOrigin, parse_host, parse_origin
+from chatd.net.http.authority import (
+    KEPT_MAX,
+    Host,
+    WebOrigin,
+    _read_origin,
+    parse_host,
+    parse_origin,
+)
 from tests.rows import rows
 
 
@@ -140,3 +147,14 @@ def test_a_default_port_may_be_left_out(one: str, other: str, same: bool) -> Non
     assert first is not None
     assert second is not None
     assert (first.key == second.key) is same
+
+
+def test_what_is_kept_of_origins_is_bounded_in_number_and_size() -> None:
+    """Anybody may send as many as they like, each as long as a head."""
+    for number in range(2 * KEPT_MAX):
+        assert parse_origin(f"https://a{number}.example") is not None
+    before = _read_origin.cache_info()
+    assert before.currsize == KEPT_MAX
+    assert parse_origin("a" * 10_000 + "://long.example") is not None
+    assert parse_host("long." * 2_000 + "example") is None
+    assert _read_origin.cache_info() == before
