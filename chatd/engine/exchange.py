@@ -59,14 +59,19 @@ class Exchange:
     go_on_apart: Callable[[Callable[[], Awaitable[None]]], None]
     is_answered: bool = attrs.field(default=False, init=False)
     _is_last: bool = attrs.field(default=False, init=False)  # the server wants no other one
-    _has_body: bool = attrs.field(default=False, init=False)  # it was read to its end
+    _has_body: bool = attrs.field(init=False)  # it was read to its end, or there is none
+
+    @_has_body.default
+    def _is_bare(self) -> bool:
+        return not (self.head.has_body or self.head.expects_continue)
 
     @property
     def keeps_alive(self) -> bool:
         """Whether another request may follow the answer."""
-        can_drop = not (self.head.is_chunked or self.head.expects_continue)
-        may_follow = self.head.keeps_alive and not self._is_last
-        return may_follow and (self._has_body or can_drop)
+        head = self.head
+        if not head.keeps_alive or self._is_last:
+            return False
+        return self._has_body or not (head.is_chunked or head.expects_continue)
 
     async def body(self, max_bytes: int, timeout_s: float) -> bytes | None:
         """The body; None where the peer breaks off. Raises BadRequestError."""
@@ -86,7 +91,7 @@ class Exchange:
             and not await connection.skip_body(max_bytes, timeout_s)
         ):
             return False
-        return await connection.until(lambda: self.is_answered)
+        return self.is_answered or await connection.until(lambda: self.is_answered)
 
     def payload(self, body: bytes) -> None:
         """200, with packets."""

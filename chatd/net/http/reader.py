@@ -12,7 +12,7 @@ waiting, and their number is bounded by what they carry.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import Final
 
@@ -99,7 +99,10 @@ class RequestHead:
     @property
     def expects_continue(self) -> bool:
         """Whether the body comes only after a 100 (RFC 9110, 10.1.1)."""
-        return self.version == "1.1" and self.headers.get(b"expect", b"").lower() == b"100-continue"
+        expected = self.headers.get(b"expect")
+        if expected is None:
+            return False
+        return self.version == "1.1" and expected.lower() == b"100-continue"
 
     @property
     def declared_length(self) -> int:
@@ -118,7 +121,8 @@ class RequestHead:
 
 
 class _Part(Enum):
-    HEAD = auto()
+    """What of a body is expected next; one of declared length, which may be none, is `LENGTH`."""
+
     LENGTH = auto()
     CHUNK_LINE = auto()
     CHUNK_BYTES = auto()
@@ -145,16 +149,16 @@ class RequestReader:
     def __init__(self, max_head_bytes: int) -> None:
         self._max_head_bytes = max_head_bytes
         self._buffer = bytearray()
-        self._begin()
-
-    def _begin(self) -> None:
-        self._part = _Part.HEAD
+        self._part = _Part.LENGTH
         self._seen = 0  # bytes of a head or line that were looked at and hold no end of it
         self._empty_lines = 0
         self._left = 0  # bytes of the body, or of its chunk, that are still to come
-        self._body = bytearray()  # of chunks
+        self._begin_chunks()
+
+    def _begin_chunks(self) -> None:
+        self._body = bytearray()
         self._chunks = 0
-        self._framing_bytes = 0  # of the extensions and trailers of chunks
+        self._framing_bytes = 0  # of their extensions and trailers
         self.can_go_on = False  # a slice of the body was taken, and the next is here already
 
     def feed(self, data: bytes) -> None:
@@ -178,9 +182,10 @@ class RequestReader:
         return dropped
 
     def head(self) -> RequestHead | None:
-        """The next head once it is complete. Raises BadRequestError."""
+        """The next head once it is complete. Raises BadRequestError. Where a body follows, it has
+        to be taken before the head behind it."""
         buffer = self._buffer
-        if self._seen < len(_LINE_END):
+        if self._seen < len(_LINE_END) and buffer.startswith(_LINE_END):
             self._pass_over_empty_lines()
         end = buffer.find(_END, max(0, self._seen - len(_END) + 1))
         stop = end + len(_END) if end >= 0 else len(buffer)
@@ -192,14 +197,15 @@ class RequestReader:
             return None
         head = _parse(bytes(memoryview(buffer)[:stop]))
         del buffer[:stop]
-        self._seen = 0
+        self._seen = self._empty_lines = 0
         self._left = head.declared_length
-        self._part = _Part.CHUNK_LINE if head.is_chunked else _Part.LENGTH
+        if head.is_chunked:
+            self._part = _Part.CHUNK_LINE
         return head
 
     def _pass_over_empty_lines(self) -> None:
         buffer = self._buffer
-        while buffer[:2] == _LINE_END:
+        while buffer.startswith(_LINE_END):
             self._empty_lines += 1
             if self._empty_lines > EMPTY_LINES_MAX:
                 raise BadRequestError(400, "There are too many empty lines before the request.")
@@ -236,7 +242,7 @@ class RequestReader:
             return None
         body = bytes(memoryview(buffer)[: self._left])
         del buffer[: self._left]
-        self._begin()
+        self._left = 0
         return body
 
     def _chunked_body(self, max_bytes: int) -> bytes | None:
@@ -274,7 +280,8 @@ class RequestReader:
             elif self._end_trailers(line):
                 del buffer[:at]
                 body = bytes(self._body)
-                self._begin()
+                self._part = _Part.LENGTH
+                self._begin_chunks()
                 return body
         self.can_go_on = False
         del buffer[:at]
@@ -331,8 +338,7 @@ def _parse(raw: bytes) -> RequestHead:
     version = "1.1" if minor == b"1" else "1.0"
     _judge_host(headers, version)
     path, _, query = target.partition(b"?")
-    listed = headers.get(b"connection", b"").lower()
-    options = [option.strip(b" \t") for option in listed.split(b",")] if listed else ()
+    options = _options(headers.get(b"connection", b"").lower())
     is_newer = version == "1.1"
     keeps_alive = b"close" not in options and (is_newer or b"keep-alive" in options)
     asks_for_upgrade = is_newer and b"upgrade" in options and b"upgrade" in headers
@@ -347,6 +353,15 @@ def _parse(raw: bytes) -> RequestHead:
         asks_for_upgrade and headers[b"upgrade"].lower() == b"websocket",
         _is_chunked(headers, version),
     )
+
+
+def _options(listed: bytes) -> Sequence[bytes]:
+    """Those of the header Connection, in lower case; most requests have one, or none."""
+    if not listed:
+        return ()
+    if b"," in listed:
+        return [option.strip(b" \t") for option in listed.split(b",")]
+    return (listed,)
 
 
 def _headers(lines: bytes) -> dict[bytes, bytes]:

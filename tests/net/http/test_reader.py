@@ -463,3 +463,10 @@ def test_any_bytes_end_in_a_head_or_a_refusal_and_nothing_else(data: bytes) -> N
     with contextlib.suppress(BadRequestError):
         while reader.head() is not None and reader.body(100) is not None:
             pass
+
+
+def test_the_head_behind_a_request_without_a_body_can_be_asked_for_at_once() -> None:
+    reader = RequestReader(1000)
+    reader.feed(b"\r\n\r\n" + of(b"GET /a HTTP/1.1") + b"\r\n\r\n" + of(b"GET /b HTTP/1.1"))
+    assert [head.path for head in (reader.head(), reader.head()) if head] == [b"/a", b"/b"]
+    assert reader.waiting_bytes == 0
