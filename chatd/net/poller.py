@@ -74,7 +74,7 @@ class EpollPoller:
                         except Exception as error:
                             reschedule(task, outcome.Error(error))
                             continue
-                        if not (goes_on or watch.is_ready):
+                        if not (goes_on or watch.is_ready or watch.has_ended):
                             watch.task = task
                             continue
                     reschedule(task)

@@ -129,6 +129,24 @@ async def test_bytes_and_an_end_that_came_while_nobody_waited_are_read_at_once(
     assert reader.pieces == [b"!", b"late", b""]
 
 
+async def test_an_end_that_came_with_the_last_bytes_is_read_too(
+    poller: Poller, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, theirs = pair
+    reader = Reader(ours, poller.watch(ours))
+    async with served(poller) as nursery:
+
+        async def end() -> None:
+            await trio.testing.wait_all_tasks_blocked()
+            theirs.send(b"last")
+            theirs.close()
+
+        nursery.start_soon(end)
+        while reader.pieces[-1:] != [b""]:
+            await reader.watch.reads(reader)
+    assert reader.pieces == [b"last", b""]
+
+
 async def test_a_wake_ends_the_wait_without_a_read(
     poller: Poller, pair: tuple[socket.socket, socket.socket]
 ) -> None:
