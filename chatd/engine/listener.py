@@ -8,6 +8,7 @@ the client's.
 
 import contextlib
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Container, Sequence
 from functools import partial
 from typing import Final, TypeAlias
@@ -129,7 +130,8 @@ class Listener:
         if not self._takes_requests:  # it was accepted just before
             self._acceptor.close(sock)
             return
-        caller = Caller(sock, peer_address(peer), self._engine.sessions)
+        # Behind a proxy, all connections have one address: one text for all of them.
+        caller = Caller(sock, sys.intern(peer_address(peer)), self._engine.sessions)
         del peer  # 145 bytes, for as long as the connection lasts
         if not self._has_room(sock, caller.address, self._admission.open_connection(caller)):
             self._acceptor.close(sock)

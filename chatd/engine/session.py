@@ -120,15 +120,21 @@ class Session:
     _idle_packets: int = attrs.field(default=0, init=False)  # while there is no throttle
     _throttle: Throttle | None = attrs.field(default=None, init=False)
     _opened_s: float = attrs.field(factory=trio.current_time, init=False)
-    _connect_due_s: float = attrs.field(init=False)
+    _is_to_join: bool = attrs.field(default=True, init=False)  # it is not known yet whether it has
     _heartbeat: Heartbeat = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         host, now_s = self._host, self._opened_s
-        self._connect_due_s = now_s + host.settings.connect_timeout_s
         self._heartbeat = Heartbeat(host.settings.heartbeat, now_s)
         host.by_sid[self.sid] = self
         host.deadlines.schedule(self, min(self._connect_due_s, self._heartbeat.next_deadline_s))
+
+    @property
+    def _connect_due_s(self) -> float:
+        """When the peer must have joined. Not kept: it is nearly always over."""
+        if not self._is_to_join:
+            return math.inf
+        return self._opened_s + self.settings.connect_timeout_s
 
     @property
     def settings(self) -> SessionSettings:
@@ -297,7 +303,7 @@ class Session:
     def _on_deadline(self, now_s: float) -> float:
         heartbeat = self._heartbeat
         if self._connect_due_s <= now_s:
-            self._connect_due_s = math.inf
+            self._is_to_join = False
             if not self.upper.is_joined:
                 self.end(DisconnectReason.CONNECT_TIMEOUT)
                 return math.inf

@@ -71,15 +71,8 @@ class WebSocketTransport:
             while not self._is_over:
                 if self._work is None and not self._writer.needs_task:
                     await self._watch.reads(self)
-                    continue
-                # Something waits, or is owed: only then is there a nursery, with a writer in it.
-                async with trio.open_nursery() as nursery:
-                    self._writer.start(nursery)
-                    try:
-                        await self._settle()
-                    finally:
-                        self._writer.stop()  # before the nursery takes no more tasks
-                    nursery.cancel_scope.cancel()
+                else:
+                    await self._settle()
         finally:
             if self._work is not None:
                 self._work.close()  # it will not be awaited
@@ -104,6 +97,16 @@ class WebSocketTransport:
         return self._work is not None or self._writer.needs_task or self._is_over
 
     async def _settle(self) -> None:
+        """Something waits, or is owed: only then is there a nursery, with a writer in it."""
+        async with trio.open_nursery() as nursery:
+            self._writer.start(nursery)
+            try:
+                await self._settle_work()
+            finally:
+                self._writer.stop()  # before the nursery takes no more tasks
+            nursery.cancel_scope.cancel()
+
+    async def _settle_work(self) -> None:
         """Await what events have to wait for, in their order, and read on until all is written."""
         session = self._session
         while not self._is_over and (self._work is not None or self._writer.needs_task):
