@@ -11,6 +11,8 @@ from typing import Final
 import attrs
 
 from chatd.engine.admission import RETRY_AFTER_CEILING_S, Overload
+from chatd.engine.flusher import Flusher
+from chatd.engine.outgoing import Outgoing
 from chatd.engineio.handshake import Refusal
 from chatd.net.http.connection import HttpConnection, response
 from chatd.net.http.reader import RequestHead
@@ -49,6 +51,9 @@ class Exchange:
     """One request of the polling transport. `headers` are those of CORS and of the opening;
     `go_on_apart` runs what is left of a request once it was answered, in a task of its own.
 
+    Packets, and the `ok` of a POST, are written at the end of the turn, by the flusher: so peers
+    are not woken one by one between reads. What ends something is written at once.
+
     A body that comes in chunks, or after a 100, is never dropped: until it was read the connection
     ends with the answer.
     """
@@ -57,6 +62,10 @@ class Exchange:
     head: RequestHead
     _headers: bytes
     go_on_apart: Callable[[Callable[[], Awaitable[None]]], None]
+    _flusher: Flusher
+    pending: list[Outgoing] = attrs.field(factory=list, init=False)
+    """None, ever: the packets of a session wait there. What is flushed has such a list."""
+    is_touched: bool = attrs.field(default=False, init=False)  # the flusher has it on its list
     is_answered: bool = attrs.field(default=False, init=False)
     _is_last: bool = attrs.field(default=False, init=False)  # the server wants no other one
     _has_body: bool = attrs.field(init=False)  # it was read to its end, or there is none
@@ -93,13 +102,13 @@ class Exchange:
             return False
         return self.is_answered or await connection.until(lambda: self.is_answered)
 
-    def payload(self, body: bytes) -> None:
-        """200, with packets."""
-        self._answer(200, body, PACKETS_TYPE, NO_STORE)
+    def payload(self, body: bytes, *, is_last: bool = False) -> None:
+        """200, with packets; `is_last`: the connection may be about to end."""
+        self._answer(200, body, PACKETS_TYPE, NO_STORE, is_urgent=is_last)
 
     def accepted(self) -> None:
         """200, `ok`, to a POST."""
-        self._answer(200, b"ok", b"text/html", NO_STORE)
+        self._answer(200, b"ok", b"text/html", NO_STORE, is_urgent=False)
 
     def refused(self, refusal: Refusal, sentence: str | None = None) -> None:
         """An error of the reference server, as JSON; `sentence`, where more is known."""
@@ -130,7 +139,24 @@ class Exchange:
         self.is_answered = True
         self._connection.abort()
 
-    def _answer(self, status: int, body: bytes, content_type: bytes, headers: bytes = b"") -> None:
+    def flush(self) -> None:
+        """Write the answer; the flusher calls this."""
+        self._connection.flush()
+
+    def fail(self, error: Exception) -> None:
+        """It could not be written."""
+        del error  # the socket's, which says no more than that the peer is gone
+        self.cut()
+
+    def _answer(
+        self,
+        status: int,
+        body: bytes,
+        content_type: bytes,
+        headers: bytes = b"",
+        *,
+        is_urgent: bool = True,
+    ) -> None:
         if self.is_answered:
             return
         self.is_answered = True
@@ -141,8 +167,12 @@ class Exchange:
         data = response(status, body, content_type, headers, keep_alive=keep_alive)
         if self.head.method == "HEAD":
             data = data[: len(data) - len(body)]
-        if keep_alive:
-            self._connection.writer.write(data)
-            self._connection.go_on()
+        if not keep_alive:
+            self._connection.finish(data)
+            return
+        if is_urgent:
+            self._connection.write(data)
         else:
-            self._connection.writer.finish(data)
+            self._connection.write_soon(data)
+            self._flusher.touch(self)
+        self._connection.go_on()

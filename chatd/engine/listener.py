@@ -231,7 +231,7 @@ class Listener:
         if connection.is_finished or not await connection.send(answer, settings.send_timeout_s):
             return None
         if not head.keeps_alive:
-            connection.writer.finish(b"")
+            connection.finish(b"")
             return None
         return await connection.head(settings.keep_alive_s, answer_late=False)
 
@@ -262,7 +262,7 @@ class Listener:
         engine, timeout_s = self._engine, self._settings.head_timeout_s
         arrival = engine.arrival(head, peer)
         headers = engine.cors(head, arrival) + engine.opening_headers(head)
-        exchange = Exchange(connection, head, headers, self._go_on_apart)
+        exchange = Exchange(connection, head, headers, self._go_on_apart, engine.sessions.flusher)
         await engine.poll(exchange, arrival, timeout_s)
         if not await exchange.ended(engine.sessions.settings.max_payload_bytes, timeout_s):
             engine.lost(exchange)
@@ -291,7 +291,7 @@ class Listener:
         arrival = engine.arrival(head, caller.address)
         denial = engine.judge(head, query, arrival)
         if denial is not None:
-            connection.writer.finish(refused(denial.refusal, denial.sentence))
+            connection.finish(refused(denial.refusal, denial.sentence))
             return connection.hang_up
 
         def make_transport(
@@ -303,7 +303,7 @@ class Listener:
         if query.sid is None:
             session = engine.open(head, query, arrival.address, make_transport)
             if isinstance(session, Overload):
-                connection.writer.finish(overloaded(session))
+                connection.finish(overloaded(session))
                 return connection.hang_up
             caller.session = session
             caller.query = None  # it was asked for once, to find the session
@@ -320,7 +320,7 @@ class Listener:
                 return partial(transport.run, connection.rest)
             switching = b""
         # There is a WebSocket already: this one is answered, closed, and belongs to no session.
-        connection.writer.finish(switching + encode_close())
+        connection.finish(switching + encode_close())
         return connection.hang_up
 
 

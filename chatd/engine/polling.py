@@ -83,7 +83,7 @@ class PollingTransport:
                 exchange.payload(last_words)
             return
         if self._poll is not None:
-            self._answer(CLOSE)
+            self._answer(CLOSE, is_last=True)
             exchange.failed()
             self._fail()
             return
@@ -216,7 +216,7 @@ class PollingTransport:
         if self._session.transport is self:  # else a WebSocket carries it, and is unharmed
             self._session.lost(DisconnectReason.TRANSPORT_ERROR)
         self._client_gone()
-        self._answer(CLOSE)  # a poll that waits elsewhere would wait for ever
+        self._answer(CLOSE, is_last=True)  # a poll that waits elsewhere would wait for ever
 
     # What the session asks for
 
@@ -266,7 +266,7 @@ class PollingTransport:
     def peer_closed(self) -> None:
         """The client said that it ends: a poll that waits, or is on its way, gets a noop."""
         if self._poll is not None:
-            self._answer(NOOP)
+            self._answer(NOOP, is_last=True)
         else:
             self._keep([NOOP], PEER_CLOSE_S)
         self._client_gone()
@@ -356,14 +356,14 @@ class PollingTransport:
             payloads.append(_payload(self._take_batch(self._last_words)))
         payloads.append(CLOSE)
         if self._poll is not None:
-            self._answer(payloads.pop(0))
+            self._answer(payloads.pop(0), is_last=True)
         if payloads and self._session.reason not in LEAVES_NO_WORDS:
             self._keep(payloads, self._sessions.settings.last_words_s)
 
-    def _answer(self, body: bytes) -> None:
+    def _answer(self, body: bytes, *, is_last: bool = False) -> None:
         poll, self._poll = self._poll, None
         if poll is not None:
-            poll.payload(body)
+            poll.payload(body, is_last=is_last)
 
 
 def _payload(packets: list[Outgoing]) -> bytes:

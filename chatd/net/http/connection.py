@@ -83,8 +83,9 @@ class ConnectionLimits:
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class HttpConnection:
-    """Reads requests from a socket, which is connected and non-blocking; `writer` takes the
-    responses, the last one by `finish`."""
+    """Reads requests from a socket, which is connected and non-blocking. Responses go out at once
+    by `write`, at the end of the turn by `write_soon` and `flush`, and the last one by `finish`;
+    those that are written soon before those of the next requests."""
 
     sock: socket.socket
     _watch: Watch
@@ -93,6 +94,7 @@ class HttpConnection:
     _begun: bytes = b""  # of the first request, that was read already
     _reader: RequestReader = attrs.field(init=False)
     writer: SocketWriter = attrs.field(init=False)
+    _soon: bytes = attrs.field(default=b"", init=False)
     _is_waiting_for_turn: bool = attrs.field(default=False, init=False)
     _is_sending: bool = attrs.field(default=False, init=False)
     _ends_then: bool = attrs.field(default=False, init=False)  # once that was sent
@@ -147,9 +149,9 @@ class HttpConnection:
                 if reader.waiting_bytes:
                     self._timeout_answer = TIMED_OUT
             if reader.waiting_bytes:
-                self.writer.finish(response(400, b"The request breaks off.", b"text/plain"))
+                self.finish(response(400, b"The request breaks off.", b"text/plain"))
         except BadRequestError as error:
-            self.writer.finish(response(error.status, str(error).encode(), b"text/plain"))
+            self.finish(response(error.status, str(error).encode(), b"text/plain"))
         finally:
             self._deadlines.suspend(self)
         return None
@@ -161,7 +163,7 @@ class HttpConnection:
         large or wrongly framed.
         """
         if head.expects_continue and head.declared_length <= max_bytes:
-            self.writer.write(CONTINUE)
+            self.write(CONTINUE)
         return await self._body(max_bytes, timeout_s, is_wanted=True)
 
     async def skip_body(self, max_bytes: int, timeout_s: float) -> bool:
@@ -169,7 +171,7 @@ class HttpConnection:
         try:
             return await self._body(max_bytes, timeout_s, is_wanted=False) is not None
         except BadRequestError:
-            self.writer.finish(b"")  # and hang up: a close now could overtake the answer
+            self.finish(b"")  # and hang up: a close now could overtake the answer
             return False
 
     async def _body(self, max_bytes: int, timeout_s: float, *, is_wanted: bool) -> bytes | None:
@@ -239,8 +241,29 @@ class HttpConnection:
                 self._is_waiting_for_turn = False
         return True
 
+    def write(self, data: bytes) -> None:
+        """Write a response that another request may follow."""
+        self.flush()
+        self.writer.write(data)
+
+    def write_soon(self, data: bytes) -> None:
+        """The same, once somebody calls `flush`."""
+        self._soon += data
+
+    def flush(self) -> None:
+        """Write what is to be written soon."""
+        if self._soon:
+            soon, self._soon = self._soon, b""
+            self.writer.write(soon)
+
+    def finish(self, data: bytes) -> None:
+        """Write the last response."""
+        self.flush()
+        self.writer.finish(data)
+
     async def drained(self) -> None:
         """Return when the peer has taken all that it is owed, or is gone."""
+        self.flush()
         if self.writer.owed_bytes:
             await self._while_writing(self.writer.drained)
 
@@ -293,7 +316,7 @@ class HttpConnection:
         if self._is_sending:
             self._ends_then = True
             return
-        self.writer.finish(b"")
+        self.finish(b"")
         self.is_over = True
         self._watch.wake()
 
@@ -317,7 +340,7 @@ class HttpConnection:
 
     def on_deadline(self, now_s: float) -> float:
         if self._timeout_answer:
-            self.writer.finish(self._timeout_answer)
+            self.finish(self._timeout_answer)
         self.abort()
         return math.inf
 

@@ -1,0 +1,37 @@
+"""What one connection writes, and in which order."""
+
+from chatd.net.deadlines import Deadlines
+from chatd.net.http.connection import ConnectionLimits, HttpConnection
+from chatd.net.poller import TrioPoller
+from tests.net.http.serving import tcp_pair
+
+
+async def test_what_is_written_soon_comes_before_all_that_is_written_after_it() -> None:
+    ours, theirs = tcp_pair()
+    with ours, theirs:
+        connection = HttpConnection(
+            theirs, TrioPoller().watch(theirs), Deadlines(), ConnectionLimits(16_384, 65_536)
+        )
+        connection.write_soon(b"1")
+        connection.write_soon(b"2")
+        connection.write(b"3")
+        connection.write_soon(b"4")
+        connection.flush()
+        connection.flush()
+        connection.write_soon(b"5")
+        connection.finish(b"6")
+        ours.settimeout(5)
+        received = b"".join(iter(lambda: ours.recv(100), b""))
+        assert received == b"123456"
+
+
+async def test_what_is_written_soon_is_out_before_a_connection_goes_on_as_something_else() -> None:
+    ours, theirs = tcp_pair()
+    with ours, theirs:
+        connection = HttpConnection(
+            theirs, TrioPoller().watch(theirs), Deadlines(), ConnectionLimits(16_384, 65_536)
+        )
+        connection.write_soon(b"1")
+        await connection.drained()
+        ours.settimeout(5)
+        assert ours.recv(100) == b"1"
