@@ -95,6 +95,7 @@ class HttpConnection:
     _reader: RequestReader = attrs.field(init=False)
     writer: SocketWriter = attrs.field(init=False)
     _soon: bytes = attrs.field(default=b"", init=False)
+    _has_read: bool = attrs.field(default=False, init=False)
     _is_waiting_for_turn: bool = attrs.field(default=False, init=False)
     _is_sending: bool = attrs.field(default=False, init=False)
     _ends_then: bool = attrs.field(default=False, init=False)  # once that was sent
@@ -286,7 +287,9 @@ class HttpConnection:
         return result
 
     async def _read_once(self) -> bool:
-        await self._watch.readable()
+        if self._has_read:
+            await self._watch.readable()
+        self._has_read = True  # the first request is nearly always there when its task begins
         try:
             data = self.sock.recv(READ_BYTES)
         except BlockingIOError:
