@@ -133,10 +133,21 @@ def mentioned(
     """
     if "@" not in content:
         return ()
-    talk = _CODE_IN_A_LINE.sub(" ", " ".join(_FENCE.split(content)[::2]))
-    if "@" not in talk or is_statement(talk):
-        return ()
-    text = folded(talk)
+    talk = without_code(content)
+    users = _called_in(folded(talk), names)
+    # Most texts call nobody, which is cheaper to find than whether one is a statement.
+    return () if not users or is_statement(talk) else users
+
+
+def without_code(content: str) -> str:
+    """The text around its blocks of code and its code in a line."""
+    if "`" not in content and "~~~" not in content:
+        return content
+    return _CODE_IN_A_LINE.sub(" ", " ".join(_FENCE.split(content)[::2]))
+
+
+def _called_in(text: str, names: Names) -> tuple[str, ...]:
+    """The users whose names stand in a folded text behind an `@`, as `mentioned`."""
     found: dict[str, None] = {}
     at, tried = text.find("@"), 0
     while at >= 0 and len(found) < MENTIONS_MAX and tried < TRIED_MAX:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.chat import mentions
-from chatd.chat.mentions import MENTIONS_MAX, Names, folded, mentioned
+from chatd.chat.mentions import MENTIONS_MAX, Names, folded, mentioned, without_code
 
 USERS = {
     "ada": "Ada Lovelace",
@@ -153,6 +153,24 @@ def test_who_is_mentioned_is_called_so_behind_an_at_sign(
         name = called[user_id]
         calls = [folded(call) for call in (user_id, name) if call is not None]
         assert any(f"@{call}" in text for call in calls)
+
+
+@given(st.text("`~ \n@ab", max_size=30), st.booleans())
+def test_a_text_that_calls_somebody_is_asked_about_once_and_without_its_code(
+    content: str, is_one: bool
+) -> None:
+    talk = mentions._CODE_IN_A_LINE.sub(" ", " ".join(mentions._FENCE.split(content)[::2]))
+    assert without_code(content) == talk
+    asked: list[str] = []
+
+    def is_statement(text: str) -> bool:
+        asked.append(text)
+        return is_one
+
+    names = Names([("a", "bb")])
+    called = mentioned(content, names)
+    assert mentioned(content, names, is_statement) == (() if is_one else called)
+    assert asked == ([talk] if called else [])
 
 
 @given(st.text(max_size=40))
