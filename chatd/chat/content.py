@@ -27,8 +27,7 @@ def check_content(content: str, max_chars: int) -> Refusal | None:
     own, `PADDING_CHARS_MAX`: beyond it the message is too long.
     """
     trimmed = content.strip()
-    # The first character decides for most texts; for others each distinct character is looked at.
-    if is_blank(trimmed[:1]) and is_blank(set(trimmed)):
+    if not trimmed or _shows_nothing(trimmed):
         return Refusal(Code.CONTENT_EMPTY, path="content")
     if len(trimmed) > max_chars:
         return _too_long(
@@ -54,6 +53,13 @@ def check_context(context: bytes) -> Refusal | None:
             path="context",
         )
     return None
+
+
+def _shows_nothing(trimmed: str) -> bool:
+    """Whether nothing is to be seen in a text that begins with no white space. The first character
+    decides for most texts, one of ASCII for all; else each distinct character is looked at."""
+    first = trimmed[0]
+    return not first.isascii() and is_blank(first) and is_blank(set(trimmed))
 
 
 def _too_long(sentence: str) -> Refusal:

@@ -1,6 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chatd.chat.content import PADDING_CHARS_MAX, canonical_message_id, check_content
+from chatd.chat.invisible import is_blank
 from chatd.wire.codes import Code, Refusal
 
 UUID = "0b8e6f1a-3c1d-4b7e-9a55-00c0ffee0001"
@@ -85,6 +88,12 @@ def test_content_that_cannot_be_a_message_is_refused_by_name(content: str, code:
     refusal = check_content(content, MOST)
     assert refusal is not None
     assert (refusal.code, refusal.path) == (code, "content")
+
+
+@given(st.text(max_size=6) | st.text(" \n\x1b\x1c\u200b\u3164\u0301a", max_size=6))
+def test_content_is_empty_where_none_of_its_characters_is_seen(content: str) -> None:
+    refusal = check_content(content, MOST)
+    assert (refusal is not None and refusal.code is Code.CONTENT_EMPTY) == is_blank(content)
 
 
 def test_a_refusal_for_length_says_how_long_it_may_be() -> None:
