@@ -76,9 +76,10 @@ def without_prompts(text: str) -> str | None:
 
 def begins_with_prompt(text: str) -> bool:
     """Whether a text begins with the prompt of a shell; cheap."""
+    if ">" not in text and "#" not in text and "]:" not in text:
+        return False
     head = text[:80]
-    may_be_one = ">" in head or "#" in head or "]:" in head
-    return may_be_one and any(first.match(head) is not None for first, _ in _PROMPTS)
+    return any(first.match(head) is not None for first, _ in _PROMPTS)
 
 
 def shell_command(text: str) -> ListTables | DescribeTable | ForeignCommand | None:

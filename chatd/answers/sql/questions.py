@@ -122,6 +122,10 @@ _INTRODUCED = re.compile(
     r"\s{1,9}(?=\S)",
     re.IGNORECASE,
 )
+_INTRODUCES = frozenset("%!psqretPSQRET-*$#0123456789")
+"""The characters of ASCII that `_INTRODUCED` may begin with: a look that most talk ends at."""
+
+_SIGNS = frozenset("/\\.`'\"“")  # at the beginning of a command, or of what is quoted
 _LINE_BEGINS = re.compile(  # a statement below an introduction
     r"\n[ \t]*(?=SELECT\s|WITH\s+\w+(?:\s+\w+)?\s*(?:\([^()\n]*\)\s*)?AS\s*\()", re.IGNORECASE
 )
@@ -136,20 +140,28 @@ _TOO_LONG = (
 def may_be_question(content: str) -> bool:
     """Whether a message is worth the closer look of `question_in`; costs next to nothing."""
     text = _begun(content)
-    match text[:1]:
+    first = text[:1]
+    if first in _SIGNS:
+        return _may_begin_with(first, text)
+    if first_word(text) is not None or has_fence(text) or begins_with_prompt(text):
+        return True
+    if first in _INTRODUCES or not first.isascii():
+        introduced = _INTRODUCED.match(text)
+        if introduced is not None and first_word(text[introduced.end() :]) is not None:
+            return True
+    return "\n" in text and _LINE_BEGINS.search(text) is not None
+
+
+def _may_begin_with(sign: str, text: str) -> bool:
+    """`may_be_question`, of a text that begins with one of `_SIGNS`."""
+    match sign:
         case "/":
             is_command = _COMMAND_BEGINS.match(text) is not None
             return is_command or has_fence(text) or first_word(text) is not None
         case "\\" | ".":
             return _SHELL_BEGINS.match(text) is not None or has_fence(text)
-        case "`" | "'" | '"' | "“":
+        case _:
             return has_fence(text) or _QUOTED.fullmatch(text.rstrip()) is not None
-    if first_word(text) is not None or has_fence(text) or begins_with_prompt(text):
-        return True
-    introduced = _INTRODUCED.match(text)
-    if introduced is not None and first_word(text[introduced.end() :]) is not None:
-        return True
-    return _LINE_BEGINS.search(text) is not None
 
 
 def is_like_question(content: str) -> bool:
