@@ -6,8 +6,7 @@ a room is permitted or a content too long is decided in `chat`.
 
 from typing import Annotated, TypeAlias
 
-import attrs
-
+from chatd.socketio.static import statically_frozen
 from chatd.wire.fields import Note
 from chatd.wire.names import PresenceStatus
 
@@ -24,7 +23,7 @@ AnswerRowsWanted: TypeAlias = Annotated[
 ]
 
 
-@attrs.frozen
+@statically_frozen
 class ContextConfig:
     """How a question is to be run."""
 
@@ -32,7 +31,7 @@ class ContextConfig:
     dry_run: Annotated[bool | None, Note("Whether to plan it, and not to run it.")] = None
 
 
-@attrs.frozen
+@statically_frozen
 class Context:
     """The part of the database that a message is about."""
 
@@ -41,7 +40,7 @@ class Context:
     config: Annotated[ContextConfig | None, Note("How a question is to be run.")] = None
 
 
-@attrs.frozen
+@statically_frozen
 class ChatMessage:
     """A message to a room."""
 
@@ -52,7 +51,7 @@ class ChatMessage:
     thread_id: Annotated[str | None, Note("The message that opened the thread it is in.")] = None
 
 
-@attrs.frozen
+@statically_frozen
 class ChatAck:
     """The user has received a message, or with `up_to` all of its room up to it."""
 
@@ -60,7 +59,7 @@ class ChatAck:
     up_to: Annotated[bool | None, Note("Whether it is all messages up to this one.")] = None
 
 
-@attrs.frozen
+@statically_frozen
 class ChatRead:
     """The user has read a room up to a message. What was read before stays read."""
 
@@ -68,7 +67,7 @@ class ChatRead:
     seq: Annotated[int, Note("The last seq that the user has read.")]
 
 
-@attrs.frozen
+@statically_frozen
 class MessageGet:
     """One message."""
 
@@ -77,7 +76,7 @@ class MessageGet:
     answer_rows: AnswerRowsWanted = None
 
 
-@attrs.frozen
+@statically_frozen
 class MessageEdit:
     """Another text for a message of the user's own. It is not asked anew where it is a question."""
 
@@ -90,7 +89,7 @@ class MessageEdit:
     ] = None
 
 
-@attrs.frozen
+@statically_frozen
 class MessageDelete:
     """The user takes a message of its own back. Its place stays, and says so."""
 
@@ -98,7 +97,7 @@ class MessageDelete:
     connection_id: RoomId
 
 
-@attrs.frozen
+@statically_frozen
 class MessageReact:
     """The user puts a reaction to a message, or takes it off."""
 
@@ -108,28 +107,28 @@ class MessageReact:
     is_on: Annotated[bool, Note("Whether it is put there; false takes it off.", name="on")]
 
 
-@attrs.frozen
+@statically_frozen
 class SchemaGet:
     """The tables and columns of a room's database, for completion; no message of the room."""
 
     connection_id: RoomId
 
 
-@attrs.frozen
+@statically_frozen
 class TypingStart:
     """The user has begun to type, or types on: without a new start it ends after 10 s."""
 
     connection_id: RoomId
 
 
-@attrs.frozen
+@statically_frozen
 class TypingStop:
     """The user has stopped typing; a message that is sent says so by itself."""
 
     connection_id: RoomId
 
 
-@attrs.frozen
+@statically_frozen
 class PresenceUpdate:
     """How present the user is in a room, at whichever socket."""
 
@@ -137,7 +136,7 @@ class PresenceUpdate:
     connection_id: RoomId
 
 
-@attrs.frozen
+@statically_frozen
 class ConnectionJoin:
     """The client wants to be in a room."""
 
@@ -147,14 +146,14 @@ class ConnectionJoin:
     answer_rows: AnswerRowsWanted = None
 
 
-@attrs.frozen
+@statically_frozen
 class ConnectionLeave:
     """The client leaves a room."""
 
     connection_id: RoomId
 
 
-@attrs.frozen
+@statically_frozen
 class HistoryGet:
     """A page of a room: before a seq, after one, the newest, or what was changed."""
 
@@ -170,7 +169,7 @@ class HistoryGet:
     thread_id: Annotated[str | None, Note("Only the thread that this message opened.")] = None
 
 
-@attrs.frozen
+@statically_frozen
 class ChatSearch:
     """A search in one room, or in all that the user may use."""
 
@@ -184,14 +183,14 @@ class ChatSearch:
     cursor: Annotated[str | None, Note("The cursor of the page before.")] = None
 
 
-@attrs.frozen
+@statically_frozen
 class AnswerCancel:
     """The client wants an answer stopped."""
 
     message_id: Annotated[str, Note("The question.")]
 
 
-@attrs.frozen
+@statically_frozen
 class AuthRefresh:
     """A new token for the same user."""
 
