@@ -155,9 +155,10 @@ def _called_in(text: str, names: Names) -> tuple[str, ...]:
         if _may_begin(text, at):
             tried += 1
             users, end = names.longest(text, end)
-            found.update(dict.fromkeys(users))
+            if users:
+                found.update(dict.fromkeys(users))
         at = text.find("@", end)
-    return tuple(found)[:MENTIONS_MAX]
+    return tuple(found)[:MENTIONS_MAX] if found else ()
 
 
 def _may_begin(text: str, at: int) -> bool:
