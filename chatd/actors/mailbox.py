@@ -50,10 +50,7 @@ class Mailbox(Generic[T]):
         """Put a command in, or say False where the mailbox is full or closed."""
         if self._closed or len(self._commands) >= self._capacity:
             return False
-        if patience_s > 0.0:
-            self._put(command, trio.current_time() + patience_s)
-        else:
-            self.put(command)
+        self._put(command, trio.current_time() + patience_s if patience_s > 0.0 else -math.inf)
         return True
 
     def put(self, command: T) -> None:
