@@ -28,6 +28,7 @@ from chatd.cli.configuration import config
 from chatd.cli.db_mcp import db_mcp
 from chatd.cli.docs import docs
 from chatd.cli.erasing import room, user
+from chatd.cli.form import is_compiled
 from chatd.cli.metrics import metrics
 from chatd.cli.options import (
     CommandGroup,
@@ -51,12 +52,15 @@ from chatd.config import (
 )
 from chatd.observe import bridge, open_log
 
+COMPILED: Final = ", compiled"
+"""What `--version` says behind the number where it is so."""
+
 LINKED: Final = {"built": "the chat", "missing": "a plain page that says how to connect"}
 """What the printed link opens, by the state of the page; where that is off there is no link."""
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="chatd")
+@click.version_option(__version__ + COMPILED * is_compiled(), prog_name="chatd")
 def main() -> None:
     """A real-time chat daemon for teams that explore databases together."""
     hide_words_of_exceptions()

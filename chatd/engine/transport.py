@@ -26,7 +26,10 @@ class Work(Protocol):
 class Transport(Protocol):
     """What carries a session at the moment. Packets come from `session.pending`."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As Engine.IO calls it."""
+        ...
 
     @property
     def backlog(self) -> Backlog:

@@ -37,8 +37,6 @@ class WebSocketTransport:
     `probed` is None once it carries its session.
     """
 
-    name = "websocket"
-
     _sock: socket.socket
     _watch: Watch
     _session: Session
@@ -54,6 +52,10 @@ class WebSocketTransport:
         self._writer = SocketWriter(
             settings.backlog_bytes, self._sock, self, linger_s=settings.linger_s
         )
+
+    @property
+    def name(self) -> str:
+        return "websocket"
 
     @property
     def backlog(self) -> Backlog:
