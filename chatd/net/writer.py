@@ -120,18 +120,19 @@ class SocketWriter(Backlog):
         self._owner.on_writer_failed(reason)
 
     async def _drain(self) -> None:
-        while self._unsent:
+        while self.owed_bytes:
             await trio.lowlevel.wait_writable(self._sock.fileno())
-            if self._unsent is None:
+            unsent = self._unsent
+            if unsent is None:
                 return  # given up meanwhile, and the connection with it
             try:
-                sent = self._sock.send(self._unsent)
+                sent = self._sock.send(unsent)
             except BlockingIOError:
                 continue
             except OSError:
                 self.abort(DisconnectReason.TRANSPORT_ERROR)
                 return
-            del self._unsent[:sent]
+            del unsent[:sent]
             self.owed_bytes -= sent
         self.settle()
         if self.is_ending:
