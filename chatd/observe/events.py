@@ -425,7 +425,7 @@ class UserRevoked(LogEvent, name="user.revoked", level=Level.INFO):
     durable: bool
 
 
-@attrs.frozen
+@attrs.define  # not frozen: one is made for each message
 class MessageReceived(LogEvent, name="message.received", level=Level.DEBUG):
     """A message arrived and was not yet checked."""
 
@@ -435,7 +435,7 @@ class MessageReceived(LogEvent, name="message.received", level=Level.DEBUG):
     message_id: str
 
 
-@attrs.frozen
+@attrs.define  # not frozen: one is made for each message
 class MessageSent(LogEvent, name="message.sent", level=Level.INFO):
     """A message is committed and on its way to the room; `duplicate` says that it was before."""
 

@@ -15,6 +15,8 @@ import orjson
 BLOCKS: Final = ("traceback", "tree")
 """Fields whose text has lines."""
 
+_DELETE: Final = 0x7F  # as a number: to look for bytes takes five times as long
+
 Line = Callable[[str, str, str, Mapping[str, object]], bytes]
 """(timestamp, level, event name, fields) -> the line with its line feed."""
 
@@ -23,13 +25,14 @@ def json_line(timestamp: str, level: str, name: str, fields: Mapping[str, object
     """One JSON object. The hot one: the head is ours and needs no escaping, orjson does the rest,
     and the careful way is taken only where it is needed."""
     try:
-        body = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+        body = orjson.dumps(fields, None, orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # lone surrogates, integers beyond 64 bits, values of other types
         body = _careful(fields)
-    if not body.isascii() or b"\x7f" in body:
+    if not body.isascii() or _DELETE in body:
         body = _careful(fields)
-    head = f'{{"timestamp":"{timestamp}","level":"{level}","event":"{name}"'
-    return b"%b,%b" % (head.encode(), body[1:]) if fields else head.encode() + b"}\n"
+    comma = "," if fields else ""
+    head = f'{{"timestamp":"{timestamp}","level":"{level}","event":"{name}"{comma}'
+    return head.encode() + body[1:]
 
 
 def _careful(fields: Mapping[str, object]) -> bytes:

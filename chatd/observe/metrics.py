@@ -9,13 +9,12 @@ The library takes 50 ms to import: only what serves imports this module.
 
 from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
+from threading import Lock
 from typing import Any, Final
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
     ProcessCollector,
-    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -23,7 +22,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from chatd.observe import catalogue
-from chatd.observe.catalogue import COUNTED, HISTOGRAMS, MEASURED, Count, Described
+from chatd.observe.catalogue import COUNTED, HISTOGRAMS, MEASURED, Count, Described, Measure
 from chatd.observe.events import EventLog, Level, LogEvent
 from chatd.observe.histograms import HistogramCollector
 from chatd.observe.message_times import MessageTimes
@@ -34,48 +33,66 @@ Values = Iterable[tuple[tuple[str, ...], float]]
 """What a gauge shows now: for each series the values of its labels, in their order, and its own."""
 
 
-class _Series:
-    """The children of one counter by the values of their labels: a child is made once."""
+class _Counter(Collector):
+    """A counter: its figures by the values of its labels.
 
-    __slots__ = ("_children", "_counter", "_labels", "_values")
+    The library's own takes 0.7 us to count one, for what is counted with each message; this takes
+    0.2 us, and is handed to the library when somebody scrapes. Any thread may count.
+    """
 
-    def __init__(self, counted: Count, registry: CollectorRegistry) -> None:
-        name = f"chatd_{counted.name}"
-        self._counter = Counter(name, counted.doc, counted.labels, registry=registry)
-        self._labels = counted.labels
-        self._values: Callable[[LogEvent], Any] = (
-            attrgetter(*counted.labels) if counted.labels else lambda _event: None
+    def __init__(self, counted: Count) -> None:
+        self._counted = counted
+        self._values: Callable[[LogEvent], object] = (
+            attrgetter(*counted.labels) if counted.labels else _no_values
         )
-        self._children: dict[Any, Counter] = {}
-        if not counted.labels:
-            self._children[None] = self._counter
+        self._step = attrgetter(counted.field) if counted.field else None
+        self._lock = Lock()
+        self._figures: dict[Any, float] = {} if counted.labels else {(): 0.0}
 
     def count(self, event: LogEvent) -> None:
-        values = self._values(event)
-        child = self._children.get(values)
-        if child is None:
-            words = [_word(getattr(event, label)) for label in self._labels]
-            child = self._children[values] = self._counter.labels(*words)
-        child.inc()
+        """Count an event."""
+        values, figures = self._values(event), self._figures
+        step = 1.0 if self._step is None else self._step(event)
+        with self._lock:
+            figures[values] = figures.get(values, 0.0) + step
+
+    def describe(self) -> Iterator[CounterMetricFamily]:
+        """What the library knows names by, so that none is given twice."""
+        yield self._family()
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """What the library writes."""
+        family = self._family()
+        with self._lock:
+            figures = self._figures.copy()
+        is_single = len(self._counted.labels) == 1
+        for values, figure in figures.items():
+            words = [_word(one) for one in ((values,) if is_single else values)]
+            family.add_metric(words, figure)
+        yield family
+
+    def _family(self) -> CounterMetricFamily:
+        one = self._counted
+        return CounterMetricFamily(f"chatd_{one.name}", one.doc, labels=one.labels)
 
 
-class _SummedSeries(_Series):
-    """A counter with others beside it, which grow by what the event says."""
+class _Measurer:
+    """Observes a field of an event, in milliseconds, in the histogram of the event's labels."""
 
-    __slots__ = ("_sums",)
+    def __init__(self, measure: Measure, collector: HistogramCollector) -> None:
+        self._measure = measure
+        self._collector = collector
 
-    def __init__(self, counted: Count, registry: CollectorRegistry) -> None:
-        super().__init__(counted, registry)
-        self._sums = [
-            (Counter(f"chatd_{one.name}", one.doc, one.labels, registry=registry), one)
-            for one in counted.sums
-        ]
+    def observe(self, event: LogEvent) -> None:
+        """Observe what an event says."""
+        measure = self._measure
+        words = [_word(getattr(event, label)) for label in measure.of.labels]
+        self._collector.of(*words).observe(getattr(event, measure.field) / 1000)
 
-    def count(self, event: LogEvent) -> None:
-        super().count(event)
-        for counter, one in self._sums:
-            words = [_word(getattr(event, label)) for label in one.labels]
-            counter.labels(*words).inc(getattr(event, one.field or ""))
+
+def _no_values(event: LogEvent) -> tuple[()]:
+    del event
+    return ()
 
 
 def _word(value: object) -> str:
@@ -127,20 +144,12 @@ class Metrics:
     node has a name, each series has it in the label `node`."""
 
     def __init__(self, log: EventLog, node: str = "") -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each, of no use
         self._log = log
         self._node = node
         self._registry = CollectorRegistry()
-        self._series = {
-            kind: (_SummedSeries if counted.sums else _Series)(counted, self._registry)
-            for kind, counted in COUNTED.items()
-        }
         collectors = {
             one.name: HistogramCollector(f"chatd_{one.name}", one.doc, one.bounds, one.labels)
             for one in (*HISTOGRAMS, *(measure.of for measure in MEASURED.values()))
-        }
-        self._measured = {
-            kind: (measure, collectors[measure.of.name]) for kind, measure in MEASURED.items()
         }
         self._acks, self._batches, self._commits, self._syncs, self._lags = (
             collectors[one.name].of()
@@ -155,6 +164,16 @@ class Metrics:
         self.message_times = MessageTimes()
         collectors[catalogue.STORED.name].show(self.message_times.stored_in)
         collectors[catalogue.DELIVERED.name].show(self.message_times.delivered_in)
+        # What is done with an event of a class before it is passed on.
+        self._uses: dict[type[LogEvent], tuple[Callable[[LogEvent], None], ...]] = {}
+        for kind, counted in COUNTED.items():
+            counters = [_Counter(one) for one in (counted, *counted.sums)]
+            self._uses[kind] = tuple(one.count for one in counters)
+            for counter in counters:
+                self._registry.register(counter)
+        for kind, measure in MEASURED.items():
+            measurer = _Measurer(measure, collectors[measure.of.name])
+            self._uses[kind] = (*self._uses.get(kind, ()), measurer.observe)
         for collector in collectors.values():
             self._registry.register(collector)
         ProcessCollector(registry=self._registry)
@@ -165,14 +184,8 @@ class Metrics:
 
     def record(self, event: LogEvent) -> None:
         """Count, measure, and pass on."""
-        kind = type(event)
-        series = self._series.get(kind)
-        if series is not None:
-            series.count(event)
-            if kind in self._measured:
-                measure, collector = self._measured[kind]
-                words = [_word(getattr(event, label)) for label in measure.of.labels]
-                collector.of(*words).observe(getattr(event, measure.field) / 1000)
+        for use in self._uses.get(type(event), ()):
+            use(event)
         self._log.record(event)
 
     def pass_to(self, log: EventLog) -> None:
