@@ -79,20 +79,23 @@ class KnownMessages:
 
     def add(self, message: Message) -> None:
         """Learn of a message that the log holds."""
-        known = self.by_id.pop(message.message_id, None)
-        if known is not None:
-            self._chars -= _weight(known)
-        self.by_id[message.message_id] = message
+        message_id = message.message_id
+        if message_id in self.by_id:
+            self._chars -= _weight(self.by_id.pop(message_id))
+        self.by_id[message_id] = message
         self._chars += _weight(message)
-        if len(message.message_id) > WRITTEN_CHARS:
+        if len(message_id) > WRITTEN_CHARS:
             self.has_scoped = True
 
     def add_stored(self, message: Message) -> None:
         """Learn of a message that was just stored."""
         self.add(message)
         room, seq = message.connection_id, message.seq
-        self._unconfirmed.setdefault(room, {})[seq] = message
-        self._stored_from.setdefault(room, seq)
+        unconfirmed = self._unconfirmed.get(room)
+        if unconfirmed is None:
+            unconfirmed = self._unconfirmed[room] = {}
+            self._stored_from[room] = seq
+        unconfirmed[seq] = message
 
     def confirm(self, connection_id: str, seq: int) -> None:
         """A message was acknowledged by another user than its author."""
@@ -144,4 +147,7 @@ class KnownMessages:
 
 def _weight(message: Message) -> int:
     """What a message counts against `RECENT_CHARS_MAX`."""
-    return len(message.content) + len(message.context or b"") + len(message.answer or b"")
+    context, answer = message.context, message.answer
+    if context is None and answer is None:  # most have neither
+        return len(message.content)
+    return len(message.content) + len(context or b"") + len(answer or b"")

@@ -411,8 +411,10 @@ class MessageMachine:
         queue = self._queue(room, user_id, over)
         if queue is not None:
             # Where it is gone, it is not owed its own message.
-            left = queue.without(seq) if queue.is_away else queue
-            self._keep_member(room, user_id, queue, left, over, command.name)
+            left, name = queue.without(seq) if queue.is_away else queue, command.name
+            is_renamed = name is not None and name != self._name(room, user_id, over)
+            if left is not queue or is_renamed:
+                self._keep_member(room, user_id, queue, left, over, name)
         return Accepted(command, message)
 
     def _room_of(self, message_id: str, over: _Overlay, *, is_reply: bool) -> str | None:
@@ -630,9 +632,10 @@ class MessageMachine:
         """Bring the state up to records that the log now holds; `version` is that of the members
         among them."""
         for record in decision.records:
+            if isinstance(record, MessageStored):  # most are; a pattern costs five times as much
+                self._apply_stored(record.message)
+                continue
             match record:
-                case MessageStored(message):
-                    self._apply_stored(message)
                 case MemberKept(connection_id, user_id, queue, _, read_seq, name, share):
                     share = attrs.evolve(share, version=version)
                     member = SharedMember(queue, read_seq, name, share)

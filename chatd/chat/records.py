@@ -13,6 +13,7 @@ import attrs
 from chatd.chat.audit import AuditEnd, AuditEntry
 from chatd.chat.queue import Queue
 from chatd.chat.shares import NOBODY, Share
+from chatd.socketio.static import statically_frozen
 
 
 @attrs.frozen
@@ -39,7 +40,7 @@ class Changes:
     reactions: tuple[Reaction, ...] = ()
 
 
-@attrs.frozen
+@statically_frozen
 class Message:
     """One message of a room, as it is kept.
 
@@ -113,7 +114,7 @@ class OpenAnswer:
     question_seq: int = attrs.field(default=0, eq=False)
 
 
-@attrs.frozen
+@statically_frozen
 class MessageStored:
     """A message takes its place in its room."""
 
