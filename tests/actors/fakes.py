@@ -59,6 +59,7 @@ class Notebook:
         self.lines: list[Effect | tuple[list[Command], str]] = []
         self.there: set[tuple[str, str]] = set()
         self.crash_at: int | None = None  # the effect, counted from 0, that raises
+        self.finished_at: list[int] = []  # how many lines there were
         self._count = 0
 
     def run(self, effect: Effect) -> None:
@@ -69,6 +70,9 @@ class Notebook:
         if count == self.crash_at:
             raise ZeroDivisionError
         self.lines.append(effect)
+
+    def finish(self) -> None:
+        self.finished_at.append(len(self.lines))
 
     def failed(self, batch: Sequence[Command], code: str) -> None:
         self.lines.append((list(batch), code))

@@ -231,6 +231,23 @@ async def test_a_batch_has_a_most_and_the_rest_is_the_next_batch(actor: Actor) -
     assert actor.machine.last_seq("demo") == 2 * BATCH_MAX + 1
 
 
+async def test_effects_are_finished_once_a_batch_behind_the_last(actor: Actor) -> None:
+    await actor.serve(*(send(number) for number in range(BATCH_MAX + 2)))
+    assert actor.notebook.finished_at == [BATCH_MAX, BATCH_MAX + 2]
+
+
+async def test_a_crash_while_effects_are_finished_refuses_nobody_who_was_answered(
+    actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def finish() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(actor.notebook, "finish", finish)
+    with pytest.raises(ZeroDivisionError):
+        await actor.serve(send(1), send(2))
+    assert actor.notebook.lines == [accepted(1, 1), accepted(2, 2), ([], "internal")]
+
+
 async def test_the_machine_has_caught_up_when_effects_run(
     actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,7 +87,7 @@ async def send_until_stored(peer: ChatPeer, content: str) -> int:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("at", [1, 2, 3, 4])
-@pytest.mark.parametrize("where", ["run", "publish"])
+@pytest.mark.parametrize("where", ["run", "finish", "publish"])
 async def test_a_crash_at_any_effect_of_the_messages_actor_leaves_no_hole(
     tmp_path: Path, where: str, at: int, after: bool
 ) -> None:
