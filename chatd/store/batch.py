@@ -51,6 +51,12 @@ _INSERT_MESSAGE = """
                           user_id, name, context, content, reply_to, answer)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+# The same of a message that has nothing else, as most: sqlite3 looks for an adapter for every None
+# and every `bytes` that it is given (0.2 us each), and a row is written in two thirds of the time.
+_INSERT_TALK = """
+    INSERT INTO messages (position, room_id, seq, message_id, timestamp_ms, user_id, name, content)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
 _OPEN_ANSWER = """
     INSERT INTO answers
         (question_id, answer_id, room_id, user_id, thread_id, opened_ms, is_to_read, address)
@@ -107,6 +113,7 @@ _SET_POSITION = "UPDATE meta SET position = ?"
 _SET_HAS_SCOPED = "UPDATE meta SET has_scoped_ids = 1"
 _HAS_ID = "SELECT 1 FROM messages WHERE message_id = ?"
 _IN_ORDER = (
+    _INSERT_TALK,
     _INSERT_MESSAGE,
     _ADD_CHANGE,
     _PUT_CHANGED,
@@ -330,6 +337,21 @@ class Batch:
             self.has_scoped = True
         elif self._heads.has_scoped:
             self._twins.append(uuid_bytes(scoped_id(message.message_id, connection_id)))
+        has_more = message.context is not None or message.answer is not None
+        if thread_id is None and reply_to is None and not has_more:
+            self._rows[_INSERT_TALK].append(
+                (
+                    self.position,
+                    room_id,
+                    message.seq,
+                    bytearray(message_key),
+                    message.timestamp_ms,
+                    message.user_id,
+                    message.name,
+                    message.content,
+                )
+            )
+            return
         self._rows[_INSERT_MESSAGE].append(
             (
                 self.position,

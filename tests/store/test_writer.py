@@ -96,21 +96,21 @@ async def test_each_request_of_a_group_gets_its_own_result(
     writer, held = await held_writer(store, monkeypatch)
     first = stored(1)
     records = (first, stored(1, message_id=first.message.message_id, name="Bob"), stored(7))
-    results: dict[object, object] = {}
+    results: dict[int, object] = {}
 
-    async def commit(record: MessageStored) -> None:
+    async def commit(number: int, record: MessageStored) -> None:
         try:
-            results[record] = await writer.commit([record])
+            results[number] = await writer.commit([record])
         except RecordRefused as refused:
-            results[record] = type(refused)
+            results[number] = type(refused)
 
     async with trio.open_nursery() as nursery:
-        for record in records:
-            nursery.start_soon(commit, record)
+        for number, record in enumerate(records):
+            nursery.start_soon(commit, number, record)
             await trio.testing.wait_all_tasks_blocked()
         held.release()
 
-    assert [results[record] for record in records] == [
+    assert [results[number] for number in range(3)] == [
         Committed(1),
         Conflict({first.message.message_id: first.message}),
         RecordRefused,
