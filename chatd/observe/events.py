@@ -6,7 +6,7 @@ operators search for it and build alarms on it.
 """
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from traceback import extract_tb
 from typing import ClassVar, Protocol
 
@@ -54,6 +54,10 @@ class EventLog(Protocol):
         ...
 
     def record(self, event: LogEvent) -> None: ...
+
+    def record_all(self, events: Sequence[LogEvent]) -> None:
+        """The same for events of one class that come together, one at least: it costs less."""
+        ...
 
     def settle(self, timeout_s: float) -> None:
         """Wait until what was recorded is written, `timeout_s` at most."""

@@ -18,7 +18,8 @@ class LineWriter:
         """`lost` is called with the number of lines that a broken stream did not take."""
         self._write = write
         self._lost = lost
-        self._lines: list[bytes] = []
+        self._texts: list[bytes] = []
+        self._lines = 0  # in these
         self._waiting_bytes = 0
         self._lock = threading.Lock()
         self._has_lines = threading.Event()
@@ -29,14 +30,15 @@ class LineWriter:
         self._thread = threading.Thread(target=self._run, name="chatd-log", daemon=True)
         self._thread.start()
 
-    def put(self, line: bytes) -> None:
-        """Have a line written soon. Raises OSError where too many wait already."""
+    def put(self, text: bytes, lines: int = 1) -> None:
+        """Have so many lines written soon. Raises OSError where too many wait already."""
         with self._lock:
-            if self._waiting_bytes + len(line) > WAITING_BYTES_MAX:
+            if self._waiting_bytes + len(text) > WAITING_BYTES_MAX:
                 raise BlockingIOError("the log is not being read")
-            self._waiting_bytes += len(line)
-            self._lines.append(line)
-            if len(self._lines) == 1:
+            self._waiting_bytes += len(text)
+            self._lines += lines
+            self._texts.append(text)
+            if len(self._texts) == 1:
                 self._settled.clear()
                 self._has_lines.set()
 
@@ -60,17 +62,18 @@ class LineWriter:
             self._has_lines.wait()
             self._hurry.wait(GATHER_S)
             with self._lock:
-                lines, self._lines = self._lines, []
+                texts, self._texts = self._texts, []
+                lines, self._lines = self._lines, 0
                 self._has_lines.clear()
-            text = b"".join(lines)
+            text = b"".join(texts)
             try:
                 if text:
                     self._write(text)
             except (OSError, ValueError):  # a broken or closed stream: the daemon goes on
-                self._lost(len(lines))
+                self._lost(lines)
             with self._lock:
                 self._waiting_bytes -= len(text)
-                if not self._lines:
+                if not self._texts:
                     self._settled.set()
                     if self._ending:
                         return

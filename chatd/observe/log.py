@@ -9,7 +9,7 @@ it takes lines again, a line says how many are missing. Of events that can be ma
 one a minute. How many were left out stands in a line of its own, so that nobody fills a disk.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -66,7 +66,7 @@ class StreamLog:
     ) -> None:
         self._line = line
         self._stream = write
-        self._write: Callable[[bytes], None] = self._to_stream
+        self._write: Callable[[bytes, int], None] = self._to_stream  # lines, and how many
         self._writer: LineWriter | None = None
         self._clock_ms = clock_ms
         self._known: dict[type[LogEvent], _Known] = {}
@@ -91,12 +91,32 @@ class StreamLog:
         """Write an event, if its level is high enough. Never raises on account of the stream."""
         if event.level < self.threshold:
             return
-        known = self._known.get(type(event))
-        if known is None:
-            known = self._known[type(event)] = _known(type(event))
-        word, name, fields, ration = known
+        word, name, fields, ration = self._known_of(type(event))
         if ration is None or self._is_admitted(ration, event, word, name):
             self._put(word, name, fields(event))
+
+    def record_all(self, events: Sequence[LogEvent]) -> None:
+        """The same for events of one class: they have one timestamp, and are written at once."""
+        kind = type(events[0])
+        if kind.level < self.threshold:
+            return
+        word, name, fields, ration = self._known_of(kind)
+        if ration is not None:
+            for event in events:
+                self.record(event)
+            return
+        line, timestamp = self._line, self._timestamp()
+        try:
+            lines = [line(timestamp, word, name, fields(event)) for event in events]
+            self._write(b"".join(lines), len(lines))
+        except (OSError, ValueError):  # as in `_put`
+            self.lost += len(events)
+
+    def _known_of(self, kind: type[LogEvent]) -> _Known:
+        known = self._known.get(kind)
+        if known is None:
+            known = self._known[kind] = _known(kind)
+        return known
 
     def _is_admitted(self, ration: Ration[E], event: E, word: str, name: str) -> bool:
         """Whether a line is within its ration; before it, how many were not."""
@@ -134,11 +154,11 @@ class StreamLog:
 
     def _put(self, word: str, name: str, fields: Mapping[str, object]) -> None:
         try:
-            self._write(self._line(self._timestamp(), word, name, fields))
+            self._write(self._line(self._timestamp(), word, name, fields), 1)
         except (OSError, ValueError):  # EPIPE, a full disk or pipe; a closed stream
             self.lost += 1
 
-    def _to_stream(self, text: bytes) -> None:
+    def _to_stream(self, text: bytes, _lines: int = 0) -> None:
         """Write lines to the stream; before them, how many it did not take since the last time."""
         lost = self.lost
         if lost != self._lost_told and self.threshold <= Level.WARNING:

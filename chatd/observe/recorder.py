@@ -1,5 +1,6 @@
 """A log that keeps the events, for tests and for an inspection of a database."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import attrs
@@ -23,6 +24,10 @@ class Recorder:
 
     def record(self, event: LogEvent) -> None:
         self.events.append(event)
+
+    def record_all(self, events: Sequence[LogEvent]) -> None:
+        for event in events:
+            self.record(event)
 
     def settle(self, timeout_s: float) -> None:
         """Nothing waits here."""

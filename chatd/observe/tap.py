@@ -5,6 +5,7 @@ does not keep up loses lines, and is told how many.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -94,6 +95,14 @@ class EventTap:
 
     def record(self, event: LogEvent) -> None:
         self._log.record(event)
+        self._offer(event)
+
+    def record_all(self, events: Sequence[LogEvent]) -> None:
+        self._log.record_all(events)
+        for event in events:
+            self._offer(event)
+
+    def _offer(self, event: LogEvent) -> None:
         if not trio.lowlevel.in_trio_run():  # a thread may wake no task
             return
         word = event.level.name.lower()

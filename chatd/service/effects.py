@@ -96,7 +96,8 @@ class ChatEffects:
             case Repeated(command, message):
                 command.origin.refund(command.connection_id)
                 command.origin.stored(message, is_duplicate=True)
-                self._note_sent(message, is_duplicate=True)
+                self._presence.sign(message.connection_id, message.user_id)
+                self._event_log.record(_sent(message, is_duplicate=True))
                 if command.asks is not None:
                     self._answers.repeat(message, command.asks)
             case Conflicted(command):
@@ -139,7 +140,8 @@ class ChatEffects:
         for one in answered:
             self._publish(one.command, one.message)
         for one in answered:
-            self._note_sent(one.message, is_duplicate=False)
+            self._presence.sign(one.message.connection_id, one.message.user_id)
+        self._event_log.record_all([_sent(one.message, is_duplicate=False) for one in answered])
 
     def failed(self, batch: Sequence[Command], code: str) -> None:
         self._answered.clear()  # the next life of the actor publishes what the log has
@@ -217,19 +219,6 @@ class ChatEffects:
                 user_id, room, event_packet(marker), but=command.origin.client.socket
             )
 
-    def _note_sent(self, message: Message, *, is_duplicate: bool) -> None:
-        """A message is in the log: a sign of its author, and an event."""
-        self._presence.sign(message.connection_id, message.user_id)
-        self._event_log.record(
-            MessageSent(
-                message.message_id,
-                message.connection_id,
-                message.seq,
-                message.user_id,
-                is_duplicate,
-            )
-        )
-
     def _refuse(self, command: Command, refusal: Refusal) -> None:
         if isinstance(command, JoinRooms) and len(command.connection_ids) == 1:
             refusal = attrs.evolve(refusal, connection_id=command.connection_ids[0])
@@ -254,6 +243,12 @@ class ChatEffects:
                     refusal.code,
                 )
             )
+
+
+def _sent(message: Message, *, is_duplicate: bool) -> MessageSent:
+    return MessageSent(
+        message.message_id, message.connection_id, message.seq, message.user_id, is_duplicate
+    )
 
 
 def _path_of(code: Code) -> str | None:

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TextIO
 
@@ -156,6 +157,35 @@ def test_an_event_below_the_level_is_not_written() -> None:
     assert lines("json", received, level="info") == ""
     assert lines("json", received, level="debug") != ""
     assert lines("json", SENT, level="warning") == ""
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("level", ["debug", "info", "warning"])
+@pytest.mark.parametrize("in_background", [False, True])
+def test_events_that_come_together_are_written_as_those_that_come_alone(
+    format: str,  # noqa: A002
+    level: str,
+    in_background: bool,
+) -> None:
+    few, many = [SENT, attrs.evolve(SENT, seq=8)], CHEAP_PER_S + 3
+    refused = [MessageRefused("s", str(number), None, None, "c") for number in range(many)]
+    stream = io.StringIO()
+    log = open_log(format, level, stream, False, clock_ms=lambda: NOW_MS)
+    with log.in_background() if in_background else nullcontext():
+        log.record_all(few)
+        log.record_all(refused)
+    assert stream.getvalue() == lines(format, *few, *refused, level=level)
+
+
+def test_all_that_come_together_are_lost_with_their_stream() -> None:
+    stream = io.StringIO()
+    log = open_log("json", "info", stream, False)
+    stream.close()
+    log.record_all([SENT] * 3)
+    assert log.lost == 3
+    with log.in_background():
+        log.record_all([SENT] * 4)
+    assert log.lost == 7
 
 
 def test_events_that_strangers_make_are_written_so_often_and_then_counted() -> None:

@@ -88,6 +88,16 @@ def test_an_event_is_counted_and_passed_on() -> None:
     assert found[("chatd_sockets_reconnected_total",)] == 0
 
 
+def test_events_that_come_together_are_counted_each_and_passed_on() -> None:
+    recorder = Recorder()
+    metrics = Metrics(recorder)
+    events = [MessageSent("m", "r", seq, "u", seq > 2) for seq in range(1, 6)]
+    metrics.record_all(events)
+    assert recorder.events == events
+    assert samples(metrics)["chatd_messages_total", "false"] == 2
+    assert samples(metrics)["chatd_messages_total", "true"] == 3
+
+
 def test_what_exports_hold_is_summed_beside_their_number() -> None:
     metrics = Metrics(Recorder())
     for outcome, count, size in (("sent", 1_000, 50_000), ("broken_off", 10, 7), ("db_busy", 0, 0)):

@@ -46,6 +46,16 @@ async def test_it_stands_in_the_way_of_events_only_while_somebody_follows() -> N
     assert len(log.events) == 2
 
 
+async def test_events_that_come_together_are_shown_each() -> None:
+    log = Recorder()
+    tap = EventTap(Source(log), log)
+    follower = tap.follow(Level.INFO)
+    assert follower is not None
+    tap.record_all([DaemonStopping("one"), DaemonStopping("two")])
+    assert [line["reason"] for line in parsed(await follower.lines(1))] == ["one", "two"]
+    assert [event.reason for event in log.of(DaemonStopping)] == ["one", "two"]
+
+
 async def test_what_is_below_its_level_is_not_shown() -> None:
     log = Recorder()
     source = Source(log)
