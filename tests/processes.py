@@ -15,3 +15,15 @@ def open_files(process_id: int) -> list[str]:
         with contextlib.suppress(FileNotFoundError):
             found.append(os.readlink(link))
     return found
+
+
+def variables_of(process_id: int) -> set[str]:
+    """The names of the variables that a process was given."""
+    entries = Path(f"/proc/{process_id}/environ").read_text().split("\0")
+    return {entry.partition("=")[0] for entry in entries if entry}
+
+
+def niceness_of(process_id: int) -> int:
+    """By how much others go before a process where all want the processor."""
+    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[16])

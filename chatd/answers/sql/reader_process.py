@@ -14,7 +14,6 @@ but frames: what went wrong with a text would quote it.
 """
 
 import contextlib
-import ctypes
 import os
 import resource
 import signal
@@ -22,14 +21,9 @@ import sys
 from collections.abc import Iterable
 from typing import Final
 
-from chatd.answers.sql.frames import (
-    BEGUN,
-    READY,
-    Frames,
-    framed,
-    piece_from_json,
-    reading_to_json,
-)
+from chatd.answers.frames import READY, Frames, framed
+from chatd.answers.own_process_end import NICENESS, READ_BYTES, belong_to, taken_streams
+from chatd.answers.sql.frames import BEGUN, piece_from_json, reading_to_json
 from chatd.answers.sql.lexer import Dialect
 from chatd.answers.sql.reading import Piece, read
 from chatd.answers.sql.verdicts import Policy
@@ -39,26 +33,18 @@ PIECE_CPU_S: Final = 2.0
 statement of 10,000 characters, on a slow machine. Beyond: the process ends by SIGPROF."""
 MEMORY_BYTES_MAX: Final = 512 * 1024 * 1024
 """Address space of the process, of which it needs a tenth. Beyond: it ends."""
-NICENESS: Final = 5
-"""By how much the daemon goes before it where both want the processor."""
-READ_BYTES: Final = 65_536
-"""Read at once from the daemon."""
-_PR_SET_PDEATHSIG: Final = 1
 
 
 def main(arguments: list[str]) -> None:
     """Serve until the input ends. The arguments: the daemon's process id, and the dialects."""
     parent_id, *dialects = arguments
-    _end_with(int(parent_id))
+    belong_to(int(parent_id))
     _limit()
-    answers = os.dup(1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
+    pieces, answers = taken_streams()
     _warm_up(dialects)  # type: ignore[arg-type]  # the daemon's own configuration
     _write(answers, framed(READY))
     frames = Frames()
-    while received := os.read(0, READ_BYTES):
+    while received := os.read(pieces, READ_BYTES):
         for content in frames.feed(received):
             _write(answers, framed(BEGUN))
             signal.setitimer(signal.ITIMER_PROF, PIECE_CPU_S)
@@ -67,23 +53,9 @@ def main(arguments: list[str]) -> None:
             _write(answers, framed(reading_to_json(reading)))
 
 
-def _end_with(parent_id: int) -> None:
-    """Have the kernel end this process with its parent, or end now where that has ended."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_id:
-        sys.exit()
-
-
 def _limit() -> None:
-    """Take no more of the machine than this needs, and be ended by the timer, not by a handler.
-
-    A signal to all processes of a service is the daemon's to answer: it drains.
-    """
+    """Take no more of the machine than this needs, and be ended by the timer, not by a handler."""
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # a sandbox may not allow it
         os.nice(NICENESS)
     for which, most in (

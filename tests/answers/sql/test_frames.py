@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatd.answers.frames import FRAME_BYTES_MAX, FrameBreach, Frames, framed
 from chatd.answers.requests import (
     DescribeTable,
     ExplainStatement,
@@ -12,10 +13,6 @@ from chatd.answers.requests import (
     SampleTable,
 )
 from chatd.answers.sql.frames import (
-    FRAME_BYTES_MAX,
-    FrameBreach,
-    Frames,
-    framed,
     piece_from_json,
     piece_to_json,
     reading_from_json,

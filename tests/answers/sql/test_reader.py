@@ -30,7 +30,7 @@ from chatd.observe import LogEvent, ReaderLost, ReaderReady
 from chatd.observe.recorder import Recorder
 from chatd.wire.codes import Code
 from tests.answers.sql.readers import ReaderHere
-from tests.processes import open_files
+from tests.processes import niceness_of, open_files, variables_of
 
 LIMIT_S = 60.0
 """Nothing here takes so long, unless something is broken."""
@@ -74,9 +74,9 @@ class Running:
     @property
     def child_id(self) -> int:
         """The process that is ready."""
-        child = self.reader._child
+        child = self.reader._kept.current
         assert child is not None
-        return child._process.pid
+        return child.process.pid
 
     async def read(self, content: str, user_id: str = "ann") -> Response:
         with trio.fail_after(LIMIT_S):
@@ -111,7 +111,7 @@ async def running(command: Sequence[str] | None = None, **bounds: float) -> Asyn
         await nursery.start(reader.run)
         one = Running(reader, recorder)
         yield one
-        if reader._child is not None:
+        if reader._kept.current is not None:
             children.append(one.child_id)
         nursery.cancel_scope.cancel()
     for child in children:
@@ -161,7 +161,7 @@ async def test_a_message_is_read_and_what_it_asks_is_judged(kind: str) -> None:
         (changed("reader_process.PIECE_CPU_S = 0.02"), {}),
         (
             changed(
-                "reader_process.read = lambda piece: sys.stdin.buffer.raw.read() if len("
+                "reader_process.read = lambda piece: reader_process.signal.pause() if len("
                 "piece.content) > 1_000 "
                 "else __import__('chatd.answers.sql.reading', fromlist=['x'])"
                 ".read(piece)"
@@ -222,7 +222,7 @@ async def test_a_child_that_says_what_is_no_answer_is_replaced(said: bytes) -> N
     command = changed(
         "read = reader_process.read\n"
         "def lie(piece):\n"
-        f"    if 'lie' in piece.content: reader_process.os.write(3, {said!r})\n"
+        f"    if 'lie' in piece.content: reader_process.os.write(4, {said!r})\n"
         "    return read(piece)\n"
         "reader_process.read = lie"
     )
@@ -271,7 +271,7 @@ async def test_who_comes_before_the_first_child_may_be_started_waits_for_it() ->
         async with trio.open_nursery() as asking:
             asking.start_soon(ask)
             await trio.testing.wait_all_tasks_blocked()
-            assert (reader._child, read) == (None, [])
+            assert (reader._kept.current, read) == (None, [])
             opened.set()
         assert read == [ListTables()]
         nursery.cancel_scope.cancel()
@@ -364,20 +364,13 @@ async def test_the_child_has_nothing_of_the_daemon_and_takes_little(
         os.set_inheritable(held.fileno(), True)
         async with running() as one:
             await one.recorder.until(ReaderReady)
-            process = Path(f"/proc/{one.child_id}")
-            names = {
-                entry.partition("=")[0]
-                for entry in (process / "environ").read_text().split("\0")
-                if entry
-            }
-            assert names <= {"HOME", "PYTHONPATH", "LC_CTYPE"}
+            assert variables_of(one.child_id) <= {"HOME", "PYTHONPATH", "LC_CTYPE"}
             opened = set(open_files(one.child_id))
             assert all(it.startswith("pipe:") or it == os.devnull for it in opened), opened
             limits = limits_of(one.child_id)
             assert limits["Max address space"] == str(512 * 1024 * 1024)
             assert (limits["Max core file size"], limits["Max file size"]) == ("0", "0")
-            niceness = int((process / "stat").read_text().rpartition(")")[2].split()[16])
-            assert niceness == os.getpriority(os.PRIO_PROCESS, 0) + 5
+            assert niceness_of(one.child_id) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 5)
             assert os.getsid(one.child_id) == one.child_id
 
 

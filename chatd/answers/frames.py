@@ -1,0 +1,93 @@
+"""What the daemon and a process of its own say to each other, as bytes; pure.
+
+A frame is its length in 4 bytes, the largest first, and a value as JSON. Each side takes values of
+the known shapes only, and no longer frame than `FRAME_BYTES_MAX`: the texts are any client's, or a
+database's, and so could be what a parser makes of them. What the values are is for each process to
+say: `sql.frames`, `mcp.host_frames`.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import orjson
+from cattrs import Converter
+from cattrs.preconf.orjson import make_converter
+
+from chatd.wire.codes import Code
+
+FRAME_BYTES_MAX = 64 * 1024 * 1024  # of a frame; all that is sent is far smaller. Beyond: a breach
+READY = b'"ready"'
+"""What a process says first, once it can be given work."""
+_LENGTH = struct.Struct(">I")
+
+T = TypeVar("T")
+
+
+class FrameBreach(Exception):
+    """What came is no frame, or holds no value of the known shapes."""
+
+
+class Frames:
+    """Frames out of bytes, however these come."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def feed(self, received: bytes | bytearray) -> Iterator[bytes]:
+        """The contents of the frames that are whole now. Raises `FrameBreach`."""
+        self._bytes += received
+        while len(self._bytes) >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._bytes)
+            if length > FRAME_BYTES_MAX:
+                raise FrameBreach(f"a frame of {length} bytes")
+            end = _LENGTH.size + length
+            if len(self._bytes) < end:
+                return
+            content = bytes(self._bytes[_LENGTH.size : end])
+            del self._bytes[:end]
+            yield content
+
+
+def framed(content: bytes) -> bytes:
+    """A frame with this content."""
+    return _LENGTH.pack(len(content)) + content
+
+
+class Shapes:
+    """Values to the contents of frames and back, of exactly the shapes that are asked for."""
+
+    def __init__(self, converter: Converter) -> None:
+        self._converter = converter
+
+    def written(self, value: object, kind: Any) -> bytes:
+        """A value of a kind, which may be a union, as the content of a frame."""
+        return orjson.dumps(self._converter.unstructure(value, unstructure_as=kind))
+
+    def read(self, content: bytes, kind: type[T] | Any) -> Any:
+        """The value of that kind in a frame. Raises `FrameBreach`."""
+        try:
+            return self._converter.structure(orjson.loads(content), kind)
+        except Exception as error:  # cattrs raises what the shape makes it meet
+            raise FrameBreach(type(error).__name__) from None
+
+
+def strict_converter() -> Converter:
+    """A converter that takes texts, numbers and truth values for nothing else; cattrs would make
+    one of whatever it is given."""
+    converter = make_converter(forbid_extra_keys=True)
+    for kind in (str, bool, int):
+        converter.register_structure_hook(kind, _only(kind))
+    converter.register_structure_hook(Code, lambda value, kind: kind(value))
+    return converter
+
+
+def _only(kind: type) -> Any:
+    """A hook that takes values of this very type."""
+
+    def take(value: Any, _: Any) -> Any:
+        if type(value) is not kind:
+            raise TypeError(kind.__name__)
+        return value
+
+    return take
