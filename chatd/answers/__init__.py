@@ -13,6 +13,7 @@ A download: `exports` has the formats (`csv_lines`, `workbook`), `stored_table` 
 message holds; `reruns` asks a question again, and `spool` makes the file. `sample` is a database to
 begin with; its rows are those of `shop`, in the words of `shop_words`.
 
-The MCP SDK takes a second to import, so that only `mcp.session` and the transports beside it import
-it, late.
+What takes long happens in processes of the daemon's own (`own_process`, and `own_process_end` in
+them; they talk in `frames`): `sql.reader` has messages read in one, `mcp.host` has sessions with
+db-mcps in another. So the daemon imports neither the grammar nor the MCP SDK.
 """

@@ -11,6 +11,7 @@ import trio
 
 from chatd.answers.cache import Cache
 from chatd.answers.life import AnswerLife, AnswerRules
+from chatd.answers.mcp.host import SessionHost
 from chatd.answers.mcp.pool import McpDatabase
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.reruns import Reruns
@@ -43,6 +44,7 @@ class Answering:
     for a node that is alone."""
 
     databases: RunningDatabases
+    host: SessionHost
     roster: AnswerRoster
     reader: StatementReader
     life: AnswerLife
@@ -89,8 +91,17 @@ def build_answering(
             event_log.record(StoreFailed(Code.STORAGE_ERROR, f"{SAMPLE_NAME}: {error.strerror}"))
     first_starts = trio.CapacityLimiter(FIRST_STARTS_MAX)
 
+    host = SessionHost(event_log)
+
     def make(room: str, settings: DatabaseSettings) -> McpDatabase:
-        return McpDatabase(room, settings, event_log, sample=sample, first_starts=first_starts)
+        return McpDatabase(
+            room,
+            settings,
+            event_log,
+            sample=sample,
+            first_starts=first_starts,
+            opened=host.opened,
+        )
 
     databases = RunningDatabases(make, configured)
     roster = AnswerRoster(adapter, markup)
@@ -128,4 +139,4 @@ def build_answering(
     export_bounds = Bounds(answers.export_rows, answers.export_bytes, answers.export_timeout_s)
     reruns = Reruns(life, export_bounds, clock.wall_ms)
     schemas = Schemas(life, event_log)
-    return Answering(databases, roster, reader, life, service, reruns, schemas, elsewhere)
+    return Answering(databases, host, roster, reader, life, service, reruns, schemas, elsewhere)

@@ -9,8 +9,9 @@
       keys                    reads the key set of whoever signs tokens
       life                    that of a node whose log is in PostgreSQL
       presence, typing
-      databases               the sessions with the db-mcp of each room, under a supervisor for
-                              each, once the port is open: to import what speaks MCP takes a second
+      session host            the process that has the sessions with db-mcps, once the port is open:
+                              to import what speaks MCP takes a second
+      databases               what each room knows of its sessions, under a supervisor for each
       reader                  the process that reads messages for questions, likewise
       directory               asks again which rooms users have, where a database says so
       answers, schemas
@@ -122,6 +123,10 @@ def supervise(
             Child("typing", partial(_ready, partial(_typing, parts))),
             *(
                 [
+                    Child(
+                        "session host",
+                        partial(parts.answering.host.run, parts.listener.is_open),
+                    ),
                     Child(
                         "databases",
                         partial(_ready, partial(_while_needed, parts, databases)),

@@ -64,6 +64,8 @@ from chatd.observe.events import (
     ReadFailed as ReadFailed,
     RowDamaged as RowDamaged,
     SessionClosed as SessionClosed,
+    SessionHostLost as SessionHostLost,
+    SessionHostReady as SessionHostReady,
     SessionOpened as SessionOpened,
     SignalNoted as SignalNoted,
     SearchIndexRenewed as SearchIndexRenewed,

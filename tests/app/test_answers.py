@@ -44,7 +44,8 @@ async def alice_of(house: House, daemon: Daemon, nursery: trio.Nursery) -> Clien
 async def db_mcp_of(daemon: Daemon) -> int:
     """The process of the db-mcp of a daemon, once it is ready."""
     await daemon.event("database.connected")
-    [warden] = children(daemon.process.pid, "db-mcp")
+    [host] = children(daemon.process.pid, "chatd.answers.mcp.host_process")
+    [warden] = children(host, "db-mcp")
     [child] = children(warden, "db-mcp")
     return child
 
@@ -433,14 +434,10 @@ async def test_a_stop_ends_an_endless_answer_in_time_and_says_so(
     assert await ends(alice) == {question: "interrupted"}
 
 
-async def test_the_daemon_listens_before_it_imports_what_speaks_mcp(house: House) -> None:
-    daemon = await house.start(program=NOTING_IMPORTS)
-    imported = await daemon.event("mcp.imported")
-    assert imported["listening"] is True
-
-
-async def test_the_daemon_never_imports_what_reads_sql(house: House, nursery: trio.Nursery) -> None:
+async def test_the_daemon_never_imports_what_reads_sql_and_what_speaks_mcp(
+    house: House, nursery: trio.Nursery
+) -> None:
     daemon = await house.start(program=NOTING_IMPORTS)
     alice = await alice_of(house, daemon, nursery)
     assert (await answer(alice, "SELECT 1"))["rows"] == [[1]]
-    assert daemon.events("sqlglot.imported") == []
+    assert daemon.events("imported") == []

@@ -11,6 +11,9 @@ one that does not start, `locks` what keeps it from writing. `lines` and `stdio`
 child process (below `warden`), `http` to a URL; `link` is what is known of the connection.
 `session` speaks MCP over either by the official SDK, and `pool` keeps the sessions of one database
 (each in a `session_slot`, with a `pooled_call` at a time) and is its `Database`; `inspection` looks
-at one for `chatd config check`, and `described` is what clients are told of one. The SDK is
-imported by `stdio`, `http` and `session` alone, and `pool` imports these late: see there.
+at one for `chatd config check`, and `described` is what clients are told of one.
+
+In a daemon the sessions are in a process of their own, `host_process`; `host` opens them there, and
+`host_frames` is what both say. The SDK is imported by `stdio`, `http` and `session` alone; the
+process imports these, and `pool` does for a command without such a process.
 """

@@ -45,6 +45,10 @@ class MissingTools(Exception):
     """The peer cannot serve: it lacks tools of the mapping. The text names them."""
 
 
+class SessionOver(Exception):
+    """A session has ended, or none came about; the text says why, as `reason_of` has it."""
+
+
 @attrs.define
 class Link:
     """One connection; `breach` is why it was cut off, `is_lost` whether it has ended.
@@ -124,3 +128,26 @@ class Link:
             return DatabaseFailed(Code.DB_ERROR, sentence)
         sentence = "The database's server ended while it answered; ask again."
         return DatabaseFailed(Code.DB_UNAVAILABLE, sentence)
+
+
+def reason_of(link: Link, fault: Exception | None) -> str:
+    """Why a session ended, for the log: bounds and types, never what was said."""
+    if link.breach is not None:
+        return link.breach
+    leaves = _leaves(fault) if fault is not None else []
+    for leaf in leaves:
+        match leaf:
+            case MissingTools():  # its text is the names of tools of the configuration
+                return f"without the tools {leaf}"
+            case SessionOver():
+                return str(leaf)
+    if leaves and not link.is_lost:
+        words = leaves[0].strerror if isinstance(leaves[0], OSError) else None
+        return f"{type(leaves[0]).__name__}: {words}" if words else type(leaves[0]).__name__
+    return "the process ended"
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for member in error.exceptions for leaf in _leaves(member)]
+    return [error]

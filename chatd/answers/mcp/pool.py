@@ -6,26 +6,31 @@ the others when there are more questions than sessions. A call holds a session; 
 wait in order. A session that was lost is opened again, at once where it was of use; else after 1 s,
 2 s, and so on up to a minute.
 
-The MCP SDK takes a second to import and 30 MB, so that it is imported by the first session, in a
-thread.
+How a session is opened is the caller's choice (`Opener`): in the process that has those of a daemon
+(`host`), or in this one (`opened_here`), which the MCP SDK is imported into then.
 """
 
 import math
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
 import trio
 
-from chatd.answers.mcp.calls import tool_call
+from chatd.answers.mcp.calls import ToolCall, tool_call
 from chatd.answers.mcp.failures import NO_TOOL
 from chatd.answers.mcp.last_words import LastWords
-from chatd.answers.mcp.link import Forgotten, Link, MissingTools
+from chatd.answers.mcp.link import Forgotten, Link, reason_of
 from chatd.answers.mcp.listing import ListedTables
 from chatd.answers.mcp.pooled_call import PooledCall
 from chatd.answers.mcp.secrets import Masks
@@ -48,9 +53,6 @@ from chatd.answers.sql.nearest import unknown_table, with_nearest
 from chatd.observe import DatabaseAsked, DatabaseConnected, DatabaseLost, DatabaseWrote, EventLog
 from chatd.wire.codes import EXPLANATIONS, Code
 
-if TYPE_CHECKING:
-    from chatd.answers.mcp.session import PeerSession
-
 LASTING_S: Final = 10.0
 """A session that was ready for so long was of use, also where no request came."""
 LISTING_S: Final = 3.0
@@ -60,6 +62,43 @@ WHOLE_COLUMNS_MAX: Final = 2_000
 each, as some send them, these are as long as a message may be."""
 COMPLAINTS: Final = 20
 """Times that a life of a child is said to have written to its standard error."""
+
+
+class Session(Protocol):
+    """A session that is ready. `is_usable` until a call may still run on, or the peer is gone."""
+
+    is_usable: bool
+
+    async def ask(
+        self, call: ToolCall, terms: Terms, sink: Sink, stop: trio.Event, timeout_s: float
+    ) -> Answered | Stopped:
+        """Carry a call out. Raises `DatabaseFailed`, or `Forgotten`: it may be repeated."""
+        ...
+
+
+Opener: TypeAlias = Callable[
+    [DatabaseSettings, Sequence[str], Mapping[str, str], Link, Callable[[bytes], None]],
+    AbstractAsyncContextManager[Session],
+]
+"""Opens a session, which has ended when the block has; see `session.opened`."""
+
+
+@asynccontextmanager
+async def opened_here(
+    settings: DatabaseSettings,
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    link: Link,
+    on_complaint: Callable[[bytes], None],
+) -> AsyncIterator[Session]:
+    """Open a session in this process, for a command of chatd's that ends soon.
+
+    The MCP SDK takes a second to import and 30 MB, so that it is imported here, and in a thread.
+    """
+    # Typed as Any, so that the import stays late; `session.opened` has the types.
+    module: Any = await trio.to_thread.run_sync(import_module, "chatd.answers.mcp.session")
+    async with module.opened(settings, command, variables, link, on_complaint) as session:
+        yield session
 
 
 class McpDatabase:
@@ -76,8 +115,10 @@ class McpDatabase:
         on_complaint: Callable[[bytes], None] | None = None,
         lasting_s: float = LASTING_S,
         first_starts: trio.CapacityLimiter | None = None,
+        opened: Opener | None = None,
     ) -> None:
-        """`sample` is the file of the sample database, where the settings name it.
+        """`sample` is the file of the sample database, where the settings name it. `opened` opens a
+        session; without it they are in this process.
 
         `on_complaint` alone is given what the db-mcp writes to its standard error. `first_starts`
         has a place for each database that may be started for the first time at the same moment.
@@ -96,6 +137,7 @@ class McpDatabase:
         self._own_environment = own_environment
         self._on_complaint = on_complaint
         self._lasting_s = lasting_s
+        self._opened = opened or opened_here
         self._first_starts = first_starts or trio.CapacityLimiter(1)
         self._masks = Masks(settings.secrets(own_environment))
         self._slots = [SessionSlot(is_warm=number == 0) for number in range(settings.connections)]
@@ -291,10 +333,8 @@ class McpDatabase:
         start_s = self._settings.start_timeout_s
         try:
             with trio.CancelScope(deadline=began_s + start_s) as starting:
-                # Typed as Any, so that the import stays late; `session.opened` has the types.
-                module: Any = await trio.to_thread.run_sync(import_module, _SESSION)
                 variables = self._settings.variables(self._own_environment, self._passed)
-                async with module.opened(
+                async with self._opened(
                     self._settings, self._command, variables, link, self._heard(slot, words)
                 ) as session:
                     starting.deadline = math.inf
@@ -310,7 +350,7 @@ class McpDatabase:
         slot.last_words = words.lines if slot.ready_at_s is None else ()
         if fault is None and is_closed_here:
             return None
-        return "not ready in time" if starting.cancelled_caught else _reason(link, fault)
+        return "not ready in time" if starting.cancelled_caught else reason_of(link, fault)
 
     def _heard(self, slot: SessionSlot, words: LastWords) -> Callable[[bytes], None]:
         """What records that a child wrote to its standard error, and keeps it until it is ready:
@@ -329,7 +369,7 @@ class McpDatabase:
 
         return hear
 
-    async def _serve(self, slot: SessionSlot, session: "PeerSession", link: Link) -> None:
+    async def _serve(self, slot: SessionSlot, session: Session, link: Link) -> None:
         """Carry out one job after the other, until the session is of no more use."""
         while session.is_usable and not link.is_lost:
             if not self._queue:
@@ -361,9 +401,6 @@ class McpDatabase:
                 self._notify()
 
 
-_SESSION: Final = "chatd.answers.mcp.session"
-
-
 def _word_for(outcome: Answered | Stopped | DatabaseFailed | None) -> str:
     """How a call ended."""
     if isinstance(outcome, DatabaseFailed):
@@ -375,23 +412,3 @@ def _impossible(request: Request) -> DatabaseFailed:
     if isinstance(request, ExplainStatement):
         return DatabaseFailed(Code.DB_DRY_RUN_UNSUPPORTED)
     return DatabaseFailed(Code.DB_ERROR, NO_TOOL)
-
-
-def _reason(link: Link, fault: Exception | None) -> str:
-    """Why a session ended, for the log: bounds and types, never what was said."""
-    if link.breach is not None:
-        return link.breach
-    leaves = _leaves(fault) if fault is not None else []
-    for leaf in leaves:
-        if isinstance(leaf, MissingTools):  # its text is the names of tools of the configuration
-            return f"without the tools {leaf}"
-    if leaves and not link.is_lost:
-        words = leaves[0].strerror if isinstance(leaves[0], OSError) else None
-        return f"{type(leaves[0]).__name__}: {words}" if words else type(leaves[0]).__name__
-    return "the process ended"
-
-
-def _leaves(error: BaseException) -> "list[BaseException]":
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for member in error.exceptions for leaf in _leaves(member)]
-    return [error]

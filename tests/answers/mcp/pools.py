@@ -1,5 +1,6 @@
 """A database over a peer, running; and a plate for what it answers."""
 
+import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -7,8 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+import pytest
 import trio
 
+from chatd.answers.mcp.host import SessionHost
+from chatd.answers.mcp.host_frames import Rows
 from chatd.answers.mcp.pool import McpDatabase
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import Answered, Request, RunStatement, Stopped, Terms
@@ -109,3 +113,43 @@ async def running(configured: DatabaseSettings, **more: Any) -> AsyncIterator[Ru
         yield Running(database, recorder)
         nursery.cancel_scope.cancel()
     assert not database.is_available
+
+
+@attrs.define
+class Hosted:
+    """The process that has sessions, and what it told the log."""
+
+    host: SessionHost
+    recorder: Listening
+
+    @property
+    def pid(self) -> int:
+        """The process that is ready."""
+        process = self.host._kept.current
+        assert process is not None
+        return process.process.pid
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Of rows that the process has sent, and nobody has taken."""
+        process = self.host._kept.current
+        assert process is not None
+        calls = [session._call for session in process._sessions.values()]
+        came = [word for call in calls if call is not None for word in call.came]
+        return sum(word.size for word in came if isinstance(word, Rows))
+
+
+@asynccontextmanager
+async def hosting(command: Sequence[str] | None = None, **bounds: float) -> AsyncIterator[Hosted]:
+    """Run the process until the block ends; that it has ended is demanded then."""
+    recorder = Listening()
+    host = SessionHost(recorder, command, **{"start_interval_s": 0.0, **bounds})
+    async with trio.open_nursery() as nursery:
+        await nursery.start(host.run)
+        hosted = Hosted(host, recorder)
+        yield hosted
+        pid = None if host._kept.current is None else hosted.pid
+        nursery.cancel_scope.cancel()
+    if pid is not None:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)

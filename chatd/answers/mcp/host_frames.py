@@ -1,0 +1,217 @@
+"""What the daemon and the process that has its sessions with db-mcps say to each other; pure.
+
+The daemon opens a session under a number, asks one call after the other in it, each under a number
+of its own, and closes it. The process says once that it is ready (`frames`), and then of each
+session that it is open, what comes of each call, and at last that the session is over. Rows go in
+pieces of `PIECE_BYTES`; what the daemon has not yet taken (`Took`) is bounded where the db-mcp
+sends rows while they come.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+import attrs
+import orjson
+from cattrs.strategies import configure_tagged_union
+
+from chatd.answers.frames import FrameBreach, Shapes, strict_converter
+from chatd.answers.mcp.calls import ToolCall
+from chatd.answers.mcp.mapping import PeerMapping
+from chatd.answers.mcp.settings import DatabaseSettings
+from chatd.answers.requests import Answered, Stopped, Terms
+from chatd.answers.table import Column, Row
+from chatd.wire.codes import Code
+
+PIECE_BYTES: Final = 65_536
+"""Of rows in one frame, as JSON; a longer row is a frame of its own."""
+
+
+@attrs.frozen
+class Open:
+    """Open a session with the URL of the settings, or with a child: `command`, with `variables` for
+    its environment."""
+
+    session: int
+    settings: DatabaseSettings = attrs.field(repr=False)
+    command: tuple[str, ...] = attrs.field(repr=False)
+    variables: Mapping[str, str] = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Ask:
+    """Carry a call out in a session that is open, and at none."""
+
+    session: int
+    number: int
+    call: ToolCall
+    terms: Terms
+    timeout_s: float
+
+
+@attrs.frozen
+class Stop:
+    """Have a call stopped; where it has ended already, nothing."""
+
+    session: int
+    number: int
+
+
+@attrs.frozen
+class Took:
+    """So many bytes of the rows of a call were taken."""
+
+    session: int
+    number: int
+    size: int
+
+
+@attrs.frozen
+class Close:
+    """End a session, and all that belongs to it."""
+
+    session: int
+
+
+Order: TypeAlias = Open | Ask | Stop | Took | Close
+"""What the daemon says."""
+
+
+@attrs.frozen
+class Opened:
+    """The session is there, and its tools are those of the mapping."""
+
+    session: int
+
+
+@attrs.frozen
+class Wrote:
+    """The child of a session wrote to its standard error."""
+
+    session: int
+    content: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Columns:
+    """The columns of an answer, before its rows."""
+
+    session: int
+    number: int
+    columns: tuple[Column, ...]
+
+
+@attrs.frozen
+class Rows:
+    """The next rows of an answer; `size` is that of their frame."""
+
+    session: int
+    number: int
+    rows: Sequence[Row]
+    size: int
+
+
+@attrs.frozen
+class Failed:
+    """The database did not answer; see `DatabaseFailed`."""
+
+    code: Code
+    sentence: str
+
+
+@attrs.frozen
+class NotBegun:
+    """The peer has forgotten the session, and has not begun; see `Forgotten`."""
+
+
+@attrs.frozen
+class Ended:
+    """A call has ended; `is_usable`: the session may be asked again."""
+
+    session: int
+    number: int
+    outcome: Answered | Stopped | Failed | NotBegun
+    is_usable: bool
+
+
+@attrs.frozen
+class Over:
+    """A session has ended, and nothing of it is left.
+
+    `reason` is why, in the words of the log; None where it was closed here, or is of no more use.
+    `breach` is why the peer was cut off, if it was.
+    """
+
+    session: int
+    reason: str | None
+    breach: str | None = None
+
+
+Word: TypeAlias = Opened | Wrote | Columns | Ended | Over
+"""What the process says, other than rows: these are many, and have a form of their own."""
+
+
+def order_to_json(order: Order) -> bytes:
+    """An order as the content of a frame."""
+    return _shapes.written(order, Order)
+
+
+def order_from_json(content: bytes) -> Order:
+    """The order in a frame. Raises `FrameBreach`."""
+    order: Order = _shapes.read(content, Order)
+    return order
+
+
+def word_to_json(word: Word) -> bytes:
+    """A word as the content of a frame."""
+    return _shapes.written(word, Word)
+
+
+def word_from_json(content: bytes) -> Word | Rows:
+    """The word or the rows in a frame. Raises `FrameBreach`."""
+    if not content.startswith(b"["):
+        word: Word = _shapes.read(content, Word)
+        return word
+    try:
+        session, number, rows = orjson.loads(content)
+    except ValueError as error:
+        raise FrameBreach(type(error).__name__) from None
+    if type(session) is not int or type(number) is not int or type(rows) is not list:
+        raise FrameBreach("no rows")
+    if not all(type(row) is list for row in rows):
+        raise FrameBreach("a row that is none")
+    return Rows(session, number, rows, len(content))
+
+
+def rows_as_json(session: int, number: int, rows: Sequence[Row]) -> Iterator[bytes]:
+    """Rows as the contents of as many frames as they need."""
+    head = b"[%d,%d,[" % (session, number)
+    waiting: list[bytes] = []
+    size = 0
+    for row in map(orjson.dumps, rows):
+        if waiting and size + len(row) > PIECE_BYTES:
+            yield head + b",".join(waiting) + b"]]"
+            waiting, size = [], 0
+        waiting.append(row)
+        size += len(row) + 1
+    if waiting:
+        yield head + b",".join(waiting) + b"]]"
+
+
+def _make_shapes() -> Shapes:
+    converter = strict_converter()
+    # What stands in the configuration, and the arguments of a call, are JSON as they are.
+    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
+    converter.register_structure_hook(str | PeerMapping, _mapping_of(converter))
+    for union in (Answered | Stopped | Failed | NotBegun, Order, Word):
+        configure_tagged_union(union, converter, tag_name="is")
+    return Shapes(converter)
+
+
+def _mapping_of(converter: Any) -> Any:
+    def take(value: Any, _: Any) -> Any:
+        return value if isinstance(value, str) else converter.structure(value, PeerMapping)
+
+    return take
+
+
+_shapes = _make_shapes()

@@ -1,0 +1,236 @@
+"""The process that has the sessions with db-mcps for a daemon: `python -m` this module.
+
+Orders come on its standard input, and what becomes of them goes to its standard output
+(`host_frames`). So the MCP SDK, whose import takes a second, and what a db-mcp sends, which is
+anything, hold no loop of the daemon. It keeps nothing: a session that is lost, and all of them
+where this process ends, are the daemon's to open again. The wardens of the db-mcps (`warden`) are
+its children: where it ends, in whatever way, so do they.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from chatd.answers.frames import READY, FrameBreach, Frames
+from chatd.answers.mcp.host_frames import (
+    Ask,
+    Close,
+    Columns,
+    Ended,
+    Failed,
+    NotBegun,
+    Open,
+    Opened,
+    Order,
+    Over,
+    Stop,
+    Took,
+    Word,
+    Wrote,
+    order_from_json,
+    rows_as_json,
+    word_to_json,
+)
+from chatd.answers.mcp.link import Forgotten, Link, reason_of
+from chatd.answers.own_process import Outgoing
+from chatd.answers.own_process_end import NICENESS, READ_BYTES, belong_to, taken_streams
+from chatd.answers.requests import Answered, DatabaseFailed, Stopped
+from chatd.answers.table import Column, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chatd.answers.mcp.session import PeerSession
+
+WINDOW_BYTES: Final = 262_144
+"""Of the rows of a call on their way to who takes them. Beyond: a db-mcp that sends rows while they
+come has to wait."""
+_SESSION: Final = "chatd.answers.mcp.session"
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until the input ends. The argument is the daemon's process id."""
+    (parent_id,) = arguments
+    belong_to(int(parent_id))
+    inward, outward = taken_streams()
+    session: Any = _imported_patiently(_SESSION)
+    trio.run(_serve, inward, outward, session.opened)
+
+
+def _imported_patiently(name: str) -> object:
+    """A module, whose import lets others have the processor first: the first users are connecting.
+
+    By a thread, as the kernel takes a niceness of threads, and none can take it back: what this
+    process does and starts later is to be as quick as the daemon.
+    """
+    modules: list[object] = []
+
+    def take() -> None:
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError):  # a sandbox may not allow it
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        modules.append(import_module(name))
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    thread.join()
+    return modules[0]
+
+
+async def _serve(inward: int, outward: int, opened: Any) -> None:
+    """Carry out orders until the daemon is gone; then all sessions are ended."""
+    from_daemon, to_daemon = trio.lowlevel.FdStream(inward), trio.lowlevel.FdStream(outward)
+    outgoing, frames = Outgoing(to_daemon), Frames()
+    async with from_daemon, to_daemon, trio.open_nursery() as nursery:
+        nursery.start_soon(outgoing.run)
+        outgoing.offer(READY)
+        sessions = _Sessions(nursery, outgoing, opened)
+        while received := await from_daemon.receive_some(READ_BYTES):
+            for content in frames.feed(received):
+                sessions.take(order_from_json(content))
+        nursery.cancel_scope.cancel()
+
+
+class _Sessions:
+    """The sessions by their numbers."""
+
+    def __init__(self, nursery: trio.Nursery, outgoing: Outgoing, opened: Any) -> None:
+        self._nursery = nursery
+        self._outgoing = outgoing
+        self._opened = opened
+        self._by_number: dict[int, _Session] = {}
+
+    def take(self, order: Order) -> None:
+        """Begin with an order. One for a session that has just ended comes too late."""
+        if isinstance(order, Open):
+            session = _Session(order, self._outgoing)
+            self._by_number[order.session] = session
+            self._nursery.start_soon(self._run, session)
+        elif (known := self._by_number.get(order.session)) is not None:
+            known.take(order)
+
+    async def _run(self, session: "_Session") -> None:
+        over = await session.run(self._opened)
+        del self._by_number[over.session]
+        self._outgoing.offer(word_to_json(over))
+
+
+class _Session:
+    """One session, and the call that it is at."""
+
+    def __init__(self, order: Open, outgoing: Outgoing) -> None:
+        self._order = order
+        self._number = order.session
+        self._outgoing = outgoing
+        self._scope = trio.CancelScope()
+        self._asking: _Asking | None = None
+        self._news = trio.Event()
+
+    def take(self, order: Ask | Stop | Took | Close) -> None:
+        """Begin with an order of the daemon."""
+        match order:
+            case Close():
+                self._scope.cancel()
+            case Ask():
+                if self._asking is not None:
+                    raise FrameBreach("a call beside another")
+                self._asking = _Asking(order, self._outgoing)
+                self._notify()
+            case Stop() | Took():
+                asking = self._asking
+                if asking is None or asking.number != order.number:
+                    return  # it has ended
+                if isinstance(order, Stop):
+                    asking.stop.set()
+                else:
+                    asking.took(order.size)
+
+    async def run(self, opened: Any) -> Over:
+        """Be a session from its opening to its end; what became of it."""
+        order = self._order
+        link = Link(order.settings.max_message_bytes, self._notify)
+        fault: Exception | None = None
+        was_lost = False
+        try:
+            with self._scope:
+                async with opened(
+                    order.settings, order.command, order.variables, link, self._hear
+                ) as session:
+                    self._say(Opened(self._number))
+                    await self._answer(session, link)
+                    was_lost = link.is_lost
+        except* Exception as error:  # beside it there may be a cancellation, which goes its way
+            fault = error
+        if fault is None and not was_lost and link.breach is None:
+            return Over(self._number, None)
+        return Over(self._number, reason_of(link, fault), link.breach)
+
+    async def _answer(self, session: "PeerSession", link: Link) -> None:
+        """Carry out one call after the other, until the session is of no more use."""
+        while session.is_usable and not link.is_lost:
+            if (asking := self._asking) is None:
+                await self._news.wait()
+                continue
+            order = asking.order
+            outcome: Answered | Stopped | Failed | NotBegun
+            try:
+                outcome = await session.ask(
+                    order.call, order.terms, asking, asking.stop, order.timeout_s
+                )
+            except DatabaseFailed as failed:
+                outcome = Failed(failed.code, failed.sentence)
+            except Forgotten:
+                outcome = NotBegun()
+            self._asking = None
+            self._say(Ended(self._number, order.number, outcome, session.is_usable))
+
+    def _hear(self, piece: bytes) -> None:
+        self._say(Wrote(self._number, piece))
+
+    def _say(self, word: Word) -> None:
+        self._outgoing.offer(word_to_json(word))
+
+    def _notify(self) -> None:
+        self._news.set()
+        self._news = trio.Event()
+
+
+class _Asking:
+    """A call that runs: the sink of its rows, which the daemon takes at its own pace."""
+
+    def __init__(self, order: Ask, outgoing: Outgoing) -> None:
+        self.order = order
+        self.number = order.number
+        self.stop = trio.Event()
+        self._outgoing = outgoing
+        self._on_way_bytes = 0
+        self._has_room = trio.Event()
+
+    def columns(self, columns: "Sequence[Column]") -> None:
+        word = Columns(self.order.session, self.number, tuple(columns))
+        self._outgoing.offer(word_to_json(word))
+
+    def rows(self, rows: "Sequence[Row]") -> None:
+        for content in rows_as_json(self.order.session, self.number, rows):
+            self._on_way_bytes += len(content)
+            self._outgoing.offer(content)
+
+    async def caught_up(self) -> None:
+        while self._on_way_bytes > WINDOW_BYTES:
+            self._has_room = trio.Event()
+            await self._has_room.wait()
+
+    def took(self, size: int) -> None:
+        """The daemon has taken so many bytes of the rows."""
+        self._on_way_bytes -= size
+        if self._on_way_bytes <= WINDOW_BYTES:
+            self._has_room.set()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
