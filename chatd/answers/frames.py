@@ -8,7 +8,7 @@ say: `sql.frames`, `mcp.host_frames`.
 
 import struct
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 from cattrs import Converter
@@ -20,8 +20,6 @@ FRAME_BYTES_MAX = 64 * 1024 * 1024  # of a frame; all that is sent is far smalle
 READY = b'"ready"'
 """What a process says first, once it can be given work."""
 _LENGTH = struct.Struct(">I")
-
-T = TypeVar("T")
 
 
 class FrameBreach(Exception):
@@ -55,21 +53,34 @@ def framed(content: bytes) -> bytes:
 
 
 class Shapes:
-    """Values to the contents of frames and back, of exactly the shapes that are asked for."""
+    """Values of some kinds to the contents of frames and back; `is` in these names the kind.
 
-    def __init__(self, converter: Converter) -> None:
+    A converter makes what it needs for a kind when that is first met: a daemon, which meets few of
+    them, starts sooner.
+    """
+
+    def __init__(self, converter: Converter, *kinds: type) -> None:
         self._converter = converter
+        self._kinds = {kind.__name__: kind for kind in kinds}
 
-    def written(self, value: object, kind: Any) -> bytes:
-        """A value of a kind, which may be a union, as the content of a frame."""
-        return orjson.dumps(self._converter.unstructure(value, unstructure_as=kind))
+    def written(self, value: object) -> bytes:
+        """A value as the content of a frame."""
+        return orjson.dumps(self.plain(value))
 
-    def read(self, content: bytes, kind: type[T] | Any) -> Any:
-        """The value of that kind in a frame. Raises `FrameBreach`."""
+    def read(self, content: bytes) -> Any:
+        """The value in a frame. Raises `FrameBreach`."""
         try:
-            return self._converter.structure(orjson.loads(content), kind)
+            return self.structured(orjson.loads(content))
         except Exception as error:  # cattrs raises what the shape makes it meet
             raise FrameBreach(type(error).__name__) from None
+
+    def plain(self, value: object) -> dict[str, Any]:
+        """A value as JSON."""
+        return {**self._converter.unstructure(value), "is": type(value).__name__}
+
+    def structured(self, plain: dict[str, Any]) -> Any:
+        """The value of what was JSON; raises whatever that makes it meet."""
+        return self._converter.structure(plain, self._kinds[plain.pop("is")])
 
 
 def strict_converter() -> Converter:

@@ -141,6 +141,15 @@ class AnswerLife:
         """What reads messages."""
         return self._responder
 
+    def foresee(
+        self, connection_id: str, user_id: str, content: str, context: bytes | None
+    ) -> None:
+        """A message that may be a question is on its way into the log; never waits."""
+        room = self.databases.get(connection_id)
+        if room is not None:
+            terms = question_terms(context, room, self.rules.bounds).terms
+            self._responder.foresee(user_id, piece_of(content, room, terms))
+
     def opened(self, open_answer: OpenAnswer, message: Message | None) -> ActiveAnswer:
         """An answer that begins to live."""
         return ActiveAnswer(open_answer, self._display, self.rules.bounds, message)
@@ -258,7 +267,9 @@ class AnswerLife:
             is_accepted = True
             return False
 
-        response = await self._respond(one, LEFT_OVER, piece_of(message, room, terms), accept)
+        response = await self._respond(
+            one, LEFT_OVER, piece_of(message.content, room, terms), accept
+        )
         if not is_accepted and isinstance(response, Unread) and response.may_be_repeated:
             return None
         if isinstance(response, Talk) and not is_accepted:
@@ -284,7 +295,7 @@ class AnswerLife:
         if is_crowded:
             response: Response = BUSY
         else:
-            piece = piece_of(message, room, asked.terms)
+            piece = piece_of(message.content, room, asked.terms)
             response = await self._respond(one, message.user_id, piece, accept)
         if one.ended.is_set():
             return None

@@ -68,7 +68,7 @@ class Reruns:
         bounds = attrs.evolve(self._bounds, max_rows=min(rows_max, self._bounds.max_rows))
         asked = question_terms(question.context, room, bounds)
         terms = attrs.evolve(asked.terms, read_only=True)
-        piece = piece_of(question, room, terms)
+        piece = piece_of(question.content, room, terms)
         response = await self._life.responder.respond(user_id, piece, lambda: None)
         match response:
             case Talk() | Rejected():

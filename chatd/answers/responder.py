@@ -19,6 +19,13 @@ class Responder(Protocol):
     room sees the answer, and a cancel or the deadline of the answer cancels the responder.
     """
 
+    def foresee(self, user_id: str, piece: Piece) -> None:
+        """A message is on its way into the log, and `respond` follows once it is there, or never.
+
+        What costs nobody anything may be begun. Nothing may be told of it; never waits.
+        """
+        ...
+
     async def respond(self, user_id: str, piece: Piece, accept: Callable[[], None]) -> Response:
         """What a message comes to, in the user's turn.
 

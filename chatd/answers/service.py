@@ -64,6 +64,13 @@ class AnswerService:
             return False
         return connection_id in self._life.databases or is_like_question(content)
 
+    def foresee(
+        self, connection_id: str, user_id: str, content: str, context: bytes | None
+    ) -> None:
+        """A message that may be a question is on its way into the log; never waits."""
+        if not self._is_draining:
+            self._life.foresee(connection_id, user_id, content, context)
+
     def begin(self, question: Message, asked: Asked) -> None:
         """A message that may be a question is in the log, and is to be read; never waits."""
         self._arrive(asked.opened_by(question), question)

@@ -21,7 +21,6 @@ from chatd.answers.sql.questions import Help, Misused, Question, help_text
 from chatd.answers.sql.reading import Piece
 from chatd.answers.sql.scopes import schema_name
 from chatd.answers.sql.verdicts import Policy, Rejected
-from chatd.chat.records import Message
 from chatd.wire.codes import Code
 
 NO_KIND: Final = "none"
@@ -94,10 +93,9 @@ def kind_of(question: Rejected | Question) -> str:
             return NO_KIND
 
 
-def piece_of(message: Message, room: RoomDatabase, terms: Terms) -> Piece:
-    """The message as a responder gets it."""
-    policy = Policy(room.dialect, terms.read_only, terms.schema, terms.tables)
-    return Piece(message.content, policy)
+def piece_of(content: str, room: RoomDatabase, terms: Terms) -> Piece:
+    """A message as a responder gets it."""
+    return Piece(content, Policy(room.dialect, terms.read_only, terms.schema, terms.tables))
 
 
 def request_of(

@@ -8,11 +8,10 @@ sends rows while they come.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
 import attrs
 import orjson
-from cattrs.strategies import configure_tagged_union
 
 from chatd.answers.frames import FrameBreach, Shapes, strict_converter
 from chatd.answers.mcp.calls import ToolCall
@@ -123,13 +122,17 @@ class NotBegun:
     """The peer has forgotten the session, and has not begun; see `Forgotten`."""
 
 
+Outcome: TypeAlias = Answered | Stopped | Failed | NotBegun
+"""What became of a call."""
+
+
 @attrs.frozen
 class Ended:
     """A call has ended; `is_usable`: the session may be asked again."""
 
     session: int
     number: int
-    outcome: Answered | Stopped | Failed | NotBegun
+    outcome: Outcome
     is_usable: bool
 
 
@@ -152,24 +155,24 @@ Word: TypeAlias = Opened | Wrote | Columns | Ended | Over
 
 def order_to_json(order: Order) -> bytes:
     """An order as the content of a frame."""
-    return _shapes.written(order, Order)
+    return _orders.written(order)
 
 
 def order_from_json(content: bytes) -> Order:
     """The order in a frame. Raises `FrameBreach`."""
-    order: Order = _shapes.read(content, Order)
+    order: Order = _orders.read(content)
     return order
 
 
 def word_to_json(word: Word) -> bytes:
     """A word as the content of a frame."""
-    return _shapes.written(word, Word)
+    return _words.written(word)
 
 
 def word_from_json(content: bytes) -> Word | Rows:
     """The word or the rows in a frame. Raises `FrameBreach`."""
     if not content.startswith(b"["):
-        word: Word = _shapes.read(content, Word)
+        word: Word = _words.read(content)
         return word
     try:
         session, number, rows = orjson.loads(content)
@@ -197,21 +200,16 @@ def rows_as_json(session: int, number: int, rows: Sequence[Row]) -> Iterator[byt
         yield head + b",".join(waiting) + b"]]"
 
 
-def _make_shapes() -> Shapes:
-    converter = strict_converter()
-    # What stands in the configuration, and the arguments of a call, are JSON as they are.
-    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
-    converter.register_structure_hook(str | PeerMapping, _mapping_of(converter))
-    for union in (Answered | Stopped | Failed | NotBegun, Order, Word):
-        configure_tagged_union(union, converter, tag_name="is")
-    return Shapes(converter)
+def _mapping(value: Any, _: Any) -> str | PeerMapping:
+    return value if isinstance(value, str) else _converter.structure(value, PeerMapping)
 
 
-def _mapping_of(converter: Any) -> Any:
-    def take(value: Any, _: Any) -> Any:
-        return value if isinstance(value, str) else converter.structure(value, PeerMapping)
-
-    return take
-
-
-_shapes = _make_shapes()
+_converter = strict_converter()
+# What stands in the configuration, and the arguments of a call, are JSON as they are.
+_converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
+_converter.register_structure_hook(str | PeerMapping, _mapping)
+_outcomes = Shapes(_converter, *get_args(Outcome))
+_converter.register_structure_hook(Outcome, lambda value, _: _outcomes.structured(value))
+_converter.register_unstructure_hook(Outcome, _outcomes.plain)
+_orders = Shapes(_converter, *get_args(Order))
+_words = Shapes(_converter, *get_args(Word))

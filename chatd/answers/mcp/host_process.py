@@ -27,6 +27,7 @@ from chatd.answers.mcp.host_frames import (
     Open,
     Opened,
     Order,
+    Outcome,
     Over,
     Stop,
     Took,
@@ -39,7 +40,7 @@ from chatd.answers.mcp.host_frames import (
 from chatd.answers.mcp.link import Forgotten, Link, reason_of
 from chatd.answers.own_process import Outgoing
 from chatd.answers.own_process_end import NICENESS, READ_BYTES, belong_to, taken_streams
-from chatd.answers.requests import Answered, DatabaseFailed, Stopped
+from chatd.answers.requests import DatabaseFailed
 from chatd.answers.table import Column, Row
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ class _Session:
                 await self._news.wait()
                 continue
             order = asking.order
-            outcome: Answered | Stopped | Failed | NotBegun
+            outcome: Outcome
             try:
                 outcome = await session.ask(
                     order.call, order.terms, asking, asking.stop, order.timeout_s

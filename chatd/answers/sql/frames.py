@@ -5,7 +5,7 @@ order, that it has begun and what it came to: where the process ends in between,
 why.
 """
 
-from cattrs.strategies import configure_tagged_union
+from typing import get_args
 
 from chatd.answers.frames import Shapes, strict_converter
 from chatd.answers.sql.reading import Piece, Reading
@@ -16,31 +16,27 @@ BEGUN = b'"begun"'
 
 def piece_to_json(piece: Piece) -> bytes:
     """A piece of work as the content of a frame."""
-    return _shapes.written(piece, Piece)
+    return _pieces.written(piece)
 
 
 def piece_from_json(content: bytes) -> Piece:
     """The piece of work in a frame. Raises `FrameBreach`."""
-    piece: Piece = _shapes.read(content, Piece)
+    piece: Piece = _pieces.read(content)
     return piece
 
 
 def reading_to_json(reading: Reading) -> bytes:
     """What a piece came to as the content of a frame."""
-    return _shapes.written(reading, Reading)
+    return _readings.written(reading)
 
 
 def reading_from_json(content: bytes) -> Reading:
     """What a piece came to, out of a frame. Raises `FrameBreach`."""
-    reading: Reading = _shapes.read(content, Reading)
+    reading: Reading = _readings.read(content)
     return reading
 
 
-def _make_shapes() -> Shapes:
-    converter = strict_converter()
-    converter.register_structure_hook(HintCode, lambda value, kind: kind(value))
-    configure_tagged_union(Reading, converter, tag_name="is")
-    return Shapes(converter)
-
-
-_shapes = _make_shapes()
+_converter = strict_converter()
+_converter.register_structure_hook(HintCode, lambda value, kind: kind(value))
+_pieces = Shapes(_converter, Piece)
+_readings = Shapes(_converter, *get_args(Reading))

@@ -5,11 +5,15 @@ connections would wait. So a process reads one piece after the other. Users take
 many slow texts make another wait for one of them. A piece that takes too long, or at which the
 process ends, is answered with the reason, and is not tried again; the process is started anew for
 the next one (`own_process`). While none can be started pieces are refused at once.
+
+A piece whose message is on its way into the log is read meanwhile, where nobody else has something
+to read: the process has done with it about when the disk has.
 """
 
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import attrs
@@ -79,8 +83,9 @@ class StatementReader:
             start_s=start_s,
             start_interval_s=start_interval_s,
         )
-        self.run = self._kept.run
-        """Keep a child; pieces that come before it is ready wait for it."""
+        self._ahead: _Ahead | None = None  # nobody has asked for it yet
+        self._begun: _Ahead | None = None  # it is read, or is about to be
+        self._news = trio.Event()
 
     @property
     def why_unavailable(self) -> str | None:
@@ -88,12 +93,56 @@ class StatementReader:
         is_failing = self._kept.is_failing
         return "The process that reads questions cannot be started." if is_failing else None
 
+    async def run(
+        self,
+        after: trio.Event | None = None,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Keep a child, the first `after` this event, until cancelled. Pieces that come before it
+        is ready wait for it."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read_ahead)
+            await self._kept.run(after, task_status=task_status)
+
+    def foresee(self, user_id: str, piece: Piece) -> None:
+        """Read a piece already, where nobody else has one; see `Responder`. What came of the one
+        before is forgotten, where nobody has asked for it: its message was not stored."""
+        if self._kept.current is not None and self._turns.is_idle and self._begun is None:
+            self._ahead = self._begun = _Ahead(user_id, piece)
+            self._news.set()
+
+    async def _read_ahead(self) -> None:
+        while True:
+            while (ahead := self._begun) is not None:
+                # What fails fails again for who asks for it, and is told then.
+                try:
+                    with ahead.scope, suppress(Exception):
+                        ahead.response = await self._read(ahead.user_id, ahead.piece)
+                finally:
+                    self._begun = None
+                    ahead.done.set()
+            self._news = trio.Event()
+            await self._news.wait()
+
     async def respond(self, user_id: str, piece: Piece, accept: Callable[[], None]) -> Response:
         """Read a piece in the user's turn; see `Responder`. What it is known when it is read.
 
         Waits for the turn for a bounded time, for a child that is on its way, and for the reading.
         Cancelled, it has what it was at stopped.
         """
+        ahead = self._ahead
+        if ahead is not None and (ahead.user_id, ahead.piece) == (user_id, piece):
+            self._ahead = None
+            try:
+                await ahead.done.wait()
+            finally:
+                ahead.scope.cancel()  # where it has not ended
+            if ahead.response not in (BUSY, UNAVAILABLE, None):
+                return ahead.response
+        return await self._read(user_id, piece)
+
+    async def _read(self, user_id: str, piece: Piece) -> Response:
         if await self._turns.acquire(user_id) is not None:
             return BUSY
         try:
@@ -104,6 +153,17 @@ class StatementReader:
             return UNAVAILABLE
         finally:
             self._turns.release(user_id)
+
+
+@attrs.define(eq=False)
+class _Ahead:
+    """A piece that is read before it is asked for; without a `response` that was given up."""
+
+    user_id: str
+    piece: Piece
+    done: trio.Event = attrs.field(factory=trio.Event)
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    response: Response | None = None
 
 
 @attrs.define(eq=False)

@@ -173,6 +173,9 @@ class MessageEvents:
         if self._answers.may_be_one(command.connection_id, command.content):
             command.asks = Asked(new_uuid(), command.origin.client.address)
             command.origin.is_read = True
+            self._answers.foresee(
+                command.connection_id, command.user_id, command.content, command.context
+            )
         return self._commands.submit(command)
 
     def refuse(self, client: Client, ack_id: int | None, written: object, refusal: Refusal) -> None:

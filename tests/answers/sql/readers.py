@@ -21,6 +21,7 @@ class ReaderHere:
         self.is_free = trio.Event()
         self.is_free.set()
         self.pieces: list[Piece] = []
+        self.foreseen: list[Piece] = []
         self._turns = FairQueue(1, waiting_max=WAITING_MAX)
 
     @property
@@ -35,6 +36,9 @@ class ReaderHere:
     ) -> None:
         task_status.started()
         await trio.sleep_forever()
+
+    def foresee(self, user_id: str, piece: Piece) -> None:
+        self.foreseen.append(piece)
 
     async def respond(self, user_id: str, piece: Piece, accept: Callable[[], None]) -> Response:
         if await self._turns.acquire(user_id) is not None:

@@ -277,6 +277,64 @@ async def test_who_comes_before_the_first_child_may_be_started_waits_for_it() ->
         nursery.cancel_scope.cancel()
 
 
+READS_ONCE = changed(
+    "read = reader_process.read\n"
+    "begun = []\n"
+    "def once(piece):\n"
+    "    assert piece.content not in begun, 'it was read before'\n"
+    "    begun.append(piece.content)\n"
+    "    return read(piece)\n"
+    "reader_process.read = once"
+)
+
+
+async def test_a_piece_that_was_foreseen_is_read_once_before_it_is_asked_for() -> None:
+    async with running(READS_ONCE) as one:
+        await one.recorder.until(ReaderReady)
+        one.reader.foresee("ann", piece("/tables"))
+        ahead = one.reader._ahead
+        assert ahead is not None
+        with trio.fail_after(LIMIT_S):
+            await ahead.done.wait()
+        assert ahead.response == ListTables()
+        assert await one.read("/tables", "ann") == ListTables()
+        one.reader.foresee("ann", piece("SELECT 2"))
+        assert await one.read("SELECT 2", "ann") == RunStatement("SELECT 2")  # it waits for that
+        assert one.recorder.of(ReaderLost) == []
+
+
+async def test_what_was_foreseen_is_of_no_use_to_others_and_keeps_nobody() -> None:
+    async with running() as one:
+        await one.recorder.until(ReaderReady)
+        one.reader.foresee("ann", piece("/tables"))
+        one.reader.foresee("ann", piece("SELECT 1"))  # one at a time
+        assert await one.read("SELECT 2", "bob") == RunStatement("SELECT 2")
+        one.reader.foresee("eve", piece("/help"))  # the one before was never asked for
+        assert await one.read("/tables", "ann") == ListTables()
+        assert await one.read("/help", "eve") == Help()
+
+
+async def test_a_foreseen_piece_that_a_child_never_began_is_read_by_the_next() -> None:
+    async with running() as one:
+        await one.recorder.until(ReaderReady)
+        os.kill(one.child_id, signal.SIGSTOP)
+        one.reader.foresee("ann", piece("SELECT 1"))
+        await trio.testing.wait_all_tasks_blocked()
+        os.kill(one.child_id, signal.SIGKILL)
+        assert await one.read("SELECT 1", "ann") == RunStatement("SELECT 1")  # it was not begun
+
+
+async def test_who_gives_up_on_a_foreseen_piece_has_it_stopped() -> None:
+    async with running() as one:
+        await one.recorder.until(ReaderReady)
+        os.kill(one.child_id, signal.SIGSTOP)
+        one.reader.foresee("ann", piece("SELECT 1"))
+        with trio.move_on_after(0.2):
+            await one.reader.respond("ann", piece("SELECT 1"), never_accepted)
+        await one.recorder.until(ReaderLost)
+        assert await one.read("SELECT 1", "ann") == RunStatement("SELECT 1")
+
+
 async def test_a_stop_of_all_processes_is_left_to_the_daemon() -> None:
     async with running() as one:
         await one.recorder.until(ReaderReady)

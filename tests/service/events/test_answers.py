@@ -395,6 +395,20 @@ async def test_a_message_is_acknowledged_and_shown_before_it_is_read(tmp_path: P
         (await called(database)).end()
 
 
+async def test_a_message_that_may_be_a_question_is_foreseen_as_it_is_read_and_no_other(
+    tmp_path: Path,
+) -> None:
+    async with open_reading(tmp_path) as (chat, database, reader):
+        ada = await chat.enter("ada")
+        await ask(ada)
+        assert (await ada.say(message("hello")))["ok"]
+        assert (await ada.say(message(SQL, messageId="no id")))["ok"] is False
+        assert len(reader.foreseen) == 1
+        reader.release()
+        (await called(database)).end()
+        assert reader.pieces == reader.foreseen
+
+
 async def test_a_retry_while_a_message_is_to_be_read_is_a_duplicate_and_read_once(
     tmp_path: Path,
 ) -> None:
