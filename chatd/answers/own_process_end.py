@@ -29,7 +29,7 @@ def belong_to(parent_id: int) -> None:
     if os.getppid() != parent_id:
         sys.exit()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda *_: None)  # what is ignored is inherited, a handler is not
 
 
 def taken_streams() -> tuple[int, int]:
