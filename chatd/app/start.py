@@ -116,6 +116,7 @@ def _on_ready(
     # What start-up left behind lives for ever: the collector need not look at it again.
     gc.collect()
     gc.freeze()
+    gc.enable()  # the command line has disabled it
     config, server = opened.config, opened.config.server
     event_log.record(
         DaemonStarted(

@@ -5,8 +5,10 @@ import re
 import shlex
 import shutil
 import stat
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
@@ -26,6 +28,13 @@ LINK = r"http://127\.0\.0\.1:(\d+)/#token=(\S+)"
 
 
 ELSEWHERE = ("/bin/sh", "-c", 'cd / && unset XDG_STATE_HOME && exec "$@"', "sh")
+
+
+COLLECTIONS_NOTED = (
+    sys.executable,
+    str(Path(__file__).with_name("collections_noted.py")),
+    "serve",
+)
 
 
 SECRET = "a secret for the tests, of more than 32 bytes"
@@ -441,3 +450,14 @@ async def test_a_daemon_whose_output_nobody_takes_any_more_lives(
     await daemon.process.stderr.aclose()
     assert (await client.say("is anybody there?"))["ok"]
     await daemon.stop()
+
+
+async def test_garbage_is_collected_from_when_the_daemon_is_ready_and_not_before(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start(program=COLLECTIONS_NOTED)
+    first = await daemon.event("collected")
+    assert first["generation"] == 2  # all that the start left, once
+    for number in range(20):  # each leaves something behind
+        await Client.connect(nursery, daemon.port, token_for(house.secret, f"user {number}"))
+    assert [run for run in daemon.events("collected") if run["generation"] == 0]
