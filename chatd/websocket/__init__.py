@@ -1,4 +1,4 @@
-"""RFC 6455 for a server, without I/O: handshake, frames out, messages in.
+"""RFC 6455 without I/O: handshake, frames out, messages in; of a client, `client` has all of it.
 
 Owns the bytes between a TCP stream and whole messages. It must not know sockets, tasks, clocks,
 nor what a message means. Version 13 without extensions (section 9): every RSV bit is an error.
