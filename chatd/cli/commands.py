@@ -24,6 +24,7 @@ from chatd.cli.admin import admin
 from chatd.cli.api import api
 from chatd.cli.asking import NoAnswerError, NoChatdError, health_at, health_of
 from chatd.cli.audit import audit
+from chatd.cli.bench import bench
 from chatd.cli.configuration import config
 from chatd.cli.db_mcp import db_mcp
 from chatd.cli.docs import docs
@@ -78,6 +79,7 @@ main.add_command(docs)
 main.add_command(config)
 main.add_command(systemd)
 main.add_command(metrics)
+main.add_command(bench)
 
 
 @main.command()

@@ -1,0 +1,145 @@
+"""A chatd of the load tests' own: on a free port, in a directory of its own, without its limits.
+
+Owns that process, which it ends by its id, and the directory. Everything else of it is as `chatd
+serve` has it.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import orjson
+import trio
+
+LIMITS: Final = (
+    "user_messages_per_minute",
+    "socket_messages_per_minute",
+    "room_messages_per_minute",
+    "socket_events_per_minute",
+    "sockets_per_user",
+    "sessions_per_address",
+    "pending_sessions_per_address",
+    "connections_per_address",
+    "handshakes_per_second",
+)
+"""Every limit of a rate or a count that load from one machine would meet."""
+
+NO_LIMIT: Final = 1_000_000_000
+"""A limit may be any positive number."""
+
+CONFIG: Final = """
+[limits]
+{limits}
+[answers]
+cache_ttl_s = 0
+answers_per_user = 64
+answers_per_room = 64
+answers_per_database = 8
+wait_s = 30.0
+[databases.demo]
+sample = true
+"""
+
+START_S: Final = 60.0
+LOOK_EVERY_S: Final = 0.05
+END_S: Final = 30.0
+
+
+class DaemonError(Exception):
+    """The daemon did not start; the message is one sentence for a person."""
+
+
+@attrs.define(eq=False)
+class OwnDaemon:
+    """A daemon that runs, or has ended and can be started again in the same place."""
+
+    directory: Path
+    secret: str
+    port: int = 0
+    process: trio.Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def metrics(self) -> str:
+        """Where its metrics are."""
+        return f"unix:{self.directory / 'state' / 'internal.sock'}"
+
+    async def start(self) -> None:
+        """Start it, on the port that it had before if it had one. Raises DaemonError."""
+        configured = str(self.directory / "chatd.toml")
+        command = [sys.executable, "-m", "chatd", "serve", "--config", configured]
+        command += ["--log-format", "json", "--log-level", "info"]
+        said = self.directory / "chatd.log"
+        with said.open("wb") as log:
+            self.process = await trio.lowlevel.open_process(
+                [*command, "--port", str(self.port), "--state-dir", str(self.directory / "state")],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env={**os.environ, "CHATD_AUTH__JWT_SECRET": self.secret},
+                start_new_session=True,  # Ctrl-C is for the one who measures
+            )
+        with trio.move_on_after(START_S):
+            while self.process.returncode is None:
+                for event in _events(said.read_bytes()):
+                    if event.get("event") == "daemon.started":
+                        self.port = event["port"]
+                        return
+                await trio.sleep(LOOK_EVERY_S)
+        last = said.read_text("utf-8", "replace").strip().rpartition("\n")[2]
+        raise DaemonError(f"chatd did not start: {last or 'it says nothing'}")
+
+    async def kill(self) -> None:
+        """End it as a crash does."""
+        assert self.process is not None
+        self.process.kill()
+        await self.process.wait()
+
+    async def stop(self) -> None:
+        """End it as SIGTERM does, or by force where it takes too long."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        with trio.move_on_after(END_S):
+            await self.process.wait()
+        if self.process.returncode is None:
+            await self.kill()
+
+
+def _events(log: bytes) -> Iterator[dict[str, Any]]:
+    """The whole lines of a log."""
+    for line in log.split(b"\n")[:-1]:
+        if line.startswith(b"{"):
+            yield orjson.loads(line)
+
+
+@asynccontextmanager
+async def own_daemon(secret: str) -> AsyncIterator[OwnDaemon]:
+    """A daemon that has started, and has ended afterwards, with all that it kept. Raises
+    DaemonError."""
+    with tempfile.TemporaryDirectory(prefix="chatd-bench-") as name:
+        directory = Path(name)
+        limits = "\n".join(f"{limit} = {NO_LIMIT}" for limit in LIMITS)
+        (directory / "chatd.toml").write_text(CONFIG.format(limits=limits))
+        daemon = OwnDaemon(directory, secret)
+        try:
+            await daemon.start()
+            yield daemon
+        finally:
+            with trio.CancelScope(shield=True):
+                await daemon.stop()

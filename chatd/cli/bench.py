@@ -1,0 +1,228 @@
+"""`chatd bench`: load tests, of a chatd or of any Socket.IO server."""
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import click
+import orjson
+import trio
+
+from chatd.app.errors import EXIT_FAILURE
+from chatd.bench.client import Transport
+from chatd.bench.options import Options
+from chatd.bench.scenarios import MODULES
+from chatd.cli.options import fail, say
+
+PROCESSES_MAX: Final = 64
+CONNECTIONS_MAX: Final = 100_000
+SECONDS_MAX: Final = 3600.0
+SIZE_MAX: Final = 100_000
+
+
+class Numbers(click.ParamType[tuple[float, ...]]):
+    """Numbers above zero, with commas between them."""
+
+    name = "numbers"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            numbers = ()
+        if not numbers or not all(0 < number < float("inf") for number in numbers):
+            self.fail(f"{value!r} has to be numbers above 0, like 100,1000.", param, ctx)
+        return numbers
+
+
+@click.command()
+@click.argument("scenario", type=click.Choice(list(MODULES)))
+@click.argument("url", required=False)
+@click.option("--seconds", type=click.FloatRange(0.1, SECONDS_MAX), help="Seconds of each step.")
+@click.option("--connections", type=click.IntRange(1, CONNECTIONS_MAX), help="How many clients.")
+@click.option("--loads", type=Numbers(), default=(), help="The steps, like 100,1000,5000.")
+@click.option("--room-size", type=click.IntRange(1, CONNECTIONS_MAX), help="Clients of a room.")
+@click.option(
+    "--size", type=click.IntRange(0, SIZE_MAX), default=40, show_default=True, help="Bytes of text."
+)
+@click.option(
+    "--transport",
+    type=click.Choice([one.value for one in Transport]),
+    default=Transport.WEBSOCKET.value,
+    show_default=True,
+    help="How clients come.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1, PROCESSES_MAX),
+    default=1,
+    show_default=True,
+    help="Processes that play the clients.",
+)
+@click.option(
+    "--at-once",
+    type=click.IntRange(1, CONNECTIONS_MAX),
+    default=100,
+    show_default=True,
+    help="Clients that connect at the same time, before anything is measured.",
+)
+@click.option(
+    "--patience",
+    type=click.FloatRange(0.1, SECONDS_MAX),
+    default=5.0,
+    show_default=True,
+    help="Seconds without anything new after which what has not come is lost.",
+)
+@click.option("--no-receipts", is_flag=True, help="Do not acknowledge messages (chat:ack).")
+@click.option("--sql", help="What is asked (answers).")
+@click.option(
+    "--secret", envvar="CHATD_AUTH__JWT_SECRET", help="What a chatd at URL signs tokens with."
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Tokens for a chatd at URL, one a line; users take turns.",
+)
+@click.option("--room", "rooms", multiple=True, help="A room to use; repeatable.")
+@click.option("--event", help="The event that clients send, where it is not chatd's.")
+@click.option("--payload", help="Its argument, as JSON: %m the mark, %r the room, %i a UUID.")
+@click.option("--join", help='An event that each client sends first: ["join","%r"].')
+@click.option("--auth", help="What each client shows in its CONNECT, as JSON.")
+@click.option("--others-only", is_flag=True, help="A message does not go to its own sender.")
+@click.option("--pid", type=click.IntRange(1), help="The server's process, on this machine.")
+@click.option("--metrics", help="The server's metrics: a URL, or unix: and the path of a socket.")
+@click.option(
+    "--json", "document", type=click.Path(path_type=Path, dir_okay=False), help="Write the results."
+)
+def bench(
+    scenario: str,
+    url: str | None,
+    seconds: float | None,
+    connections: int | None,
+    loads: tuple[float, ...],
+    room_size: int | None,
+    size: int,
+    transport: str,
+    processes: int,
+    at_once: int,
+    patience: float,
+    no_receipts: bool,
+    sql: str | None,
+    secret: str | None,
+    token_file: Path | None,
+    rooms: tuple[str, ...],
+    event: str | None,
+    payload: str | None,
+    join: str | None,
+    auth: str | None,
+    others_only: bool,
+    pid: int | None,
+    metrics: str | None,
+    document: Path | None,
+) -> None:
+    """Measure the chatd or Socket.IO server at URL, or without URL a chatd of its own.
+
+    \b
+    idle       connections that are held, and the memory of each
+    messages   latencies and throughput over rising loads, in small rooms
+    fan-out    one sender to a large room, many senders to a small one
+    connect    everybody comes at once
+    reconnect  the server goes and comes back, and everybody with it
+    answers    questions to a database (chatd)
+    echo       events that are only acked
+
+    It ends with 0, with 1 where something failed or was lost, came twice or out of order, and with
+    2 for a wrong command line.
+    """
+    options = Options(
+        url=url,
+        secret=secret,
+        tokens=_tokens(token_file),
+        rooms=rooms,
+        processes=processes,
+        transport=Transport(transport),
+        seconds=seconds,
+        connections=connections,
+        loads=loads,
+        room_size=room_size,
+        size_bytes=size,
+        receipts=not no_receipts,
+        event=event,
+        payload=payload,
+        join=join,
+        auth=auth,
+        others_only=others_only,
+        sql=sql,
+        at_once=at_once,
+        patience_s=patience,
+        pid=pid,
+        metrics=metrics,
+    )
+    # Not before it is needed: every start of chatd reads this module.
+    from chatd.bench.progress import Progress
+    from chatd.bench.results import to_json
+    from chatd.bench.run import FAILURES, run
+    from chatd.bench.table import table
+
+    _check(options, is_delivered=scenario not in ("echo", "idle", "connect"))
+    progress = Progress(sys.stderr, is_terminal=sys.stderr.isatty())
+    try:
+        ran = trio.run(partial(run, scenario, options, progress))
+    except FAILURES as error:
+        fail(str(error), EXIT_FAILURE)
+    if document is not None:
+        try:
+            document.write_bytes(to_json(ran.results))
+        except OSError as error:
+            fail(f"{document} cannot be written: {error.strerror}.", EXIT_FAILURE)
+    say(table(ran.results, ran.reasons))
+    if ran.was_stopped:
+        fail("it was stopped; above is what it has measured.", EXIT_FAILURE)
+    if not ran.results.is_good:
+        sys.exit(EXIT_FAILURE)
+
+
+def _tokens(path: Path | None) -> tuple[str, ...]:
+    if path is None:
+        return ()
+    tokens = tuple(path.read_text("utf-8", "replace").split())
+    if not tokens:
+        raise click.UsageError(f"{path} has no token; write one a line.")
+    return tokens
+
+
+def _check(options: Options, *, is_delivered: bool) -> None:
+    """Refuse what cannot be measured."""
+    from chatd.bench.address import AddressError, parse_address
+    from chatd.bench.dialect import TemplateError, check_template
+
+    if options.url is not None:
+        try:
+            parse_address(options.url)
+        except AddressError as error:
+            raise click.UsageError(str(error)) from None
+    elif options.event or options.join or options.auth or options.tokens or options.metrics:
+        raise click.UsageError(
+            "Without URL it is a chatd of its own: nothing has to be said of it."
+        )
+    if options.payload is not None and options.event is None:
+        raise click.UsageError("--payload is that of an --event.")
+    try:
+        if options.payload is not None:
+            check_template(f'["event",{options.payload}]', carries_a_mark=is_delivered)
+        if options.join is not None:
+            check_template(options.join, carries_a_mark=False)
+    except TemplateError as error:
+        raise click.UsageError(str(error)) from None
+    if options.auth is not None:
+        try:
+            is_object = isinstance(orjson.loads(options.auth), dict)
+        except orjson.JSONDecodeError:
+            is_object = False
+        if not is_object:
+            raise click.UsageError("--auth has to be an object of JSON.")
