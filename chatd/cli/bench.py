@@ -1,6 +1,7 @@
 """`chatd bench`: load tests, of a chatd or of any Socket.IO server."""
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from chatd.bench.client import Transport
 from chatd.bench.options import Options
 from chatd.bench.scenarios import MODULES
 from chatd.cli.options import fail, say
+from chatd.cli.plotting import plot
 
 PROCESSES_MAX: Final = 64
 CONNECTIONS_MAX: Final = 100_000
@@ -40,66 +42,110 @@ class Numbers(click.ParamType[tuple[float, ...]]):
         return numbers
 
 
-@click.command()
-@click.argument("scenario", type=click.Choice(list(MODULES)))
-@click.argument("url", required=False)
-@click.option("--seconds", type=click.FloatRange(0.1, SECONDS_MAX), help="Seconds of each step.")
-@click.option("--connections", type=click.IntRange(1, CONNECTIONS_MAX), help="How many clients.")
-@click.option("--loads", type=Numbers(), default=(), help="The steps, like 100,1000,5000.")
-@click.option("--room-size", type=click.IntRange(1, CONNECTIONS_MAX), help="Clients of a room.")
-@click.option(
-    "--size", type=click.IntRange(0, SIZE_MAX), default=40, show_default=True, help="Bytes of text."
+SUMMARIES: Final = {
+    "idle": "Connections that are held, and the memory of each",
+    "messages": "Latencies and throughput over rising loads, in small rooms",
+    "fan-out": "One sender to a large room, many senders to a small one",
+    "connect": "Everybody comes at once",
+    "reconnect": "The server goes and comes back, and everybody with it",
+    "answers": "Questions to a database (chatd)",
+    "echo": "Events that are only acked",
+}
+"""Of each scenario."""
+
+PARAMETERS: Final = (
+    click.argument("url", required=False),
+    click.option(
+        "--seconds", type=click.FloatRange(0.1, SECONDS_MAX), help="Seconds of each step."
+    ),
+    click.option(
+        "--connections", type=click.IntRange(1, CONNECTIONS_MAX), help="How many clients."
+    ),
+    click.option("--loads", type=Numbers(), default=(), help="The steps, like 100,1000,5000."),
+    click.option("--room-size", type=click.IntRange(1, CONNECTIONS_MAX), help="Clients of a room."),
+    click.option(
+        "--size",
+        type=click.IntRange(0, SIZE_MAX),
+        default=40,
+        show_default=True,
+        help="Bytes of text.",
+    ),
+    click.option(
+        "--transport",
+        type=click.Choice([one.value for one in Transport]),
+        default=Transport.WEBSOCKET.value,
+        show_default=True,
+        help="How clients come.",
+    ),
+    click.option(
+        "--processes",
+        type=click.IntRange(1, PROCESSES_MAX),
+        default=1,
+        show_default=True,
+        help="Processes that play the clients.",
+    ),
+    click.option(
+        "--at-once",
+        type=click.IntRange(1, CONNECTIONS_MAX),
+        default=100,
+        show_default=True,
+        help="Clients that connect at the same time, before anything is measured.",
+    ),
+    click.option(
+        "--patience",
+        type=click.FloatRange(0.1, SECONDS_MAX),
+        default=5.0,
+        show_default=True,
+        help="Seconds without anything new after which what has not come is lost.",
+    ),
+    click.option("--no-receipts", is_flag=True, help="Do not acknowledge messages (chat:ack)."),
+    click.option("--sql", help="What is asked (answers)."),
+    click.option(
+        "--secret", envvar="CHATD_AUTH__JWT_SECRET", help="What a chatd at URL signs tokens with."
+    ),
+    click.option(
+        "--token-file",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="Tokens for a chatd at URL, one a line; users take turns.",
+    ),
+    click.option("--room", "rooms", multiple=True, help="A room to use; repeatable."),
+    click.option("--event", help="The event that clients send, where it is not chatd's."),
+    click.option("--payload", help="Its argument, as JSON: %m the mark, %r the room, %i a UUID."),
+    click.option("--join", help='An event that each client sends first: ["join","%r"].'),
+    click.option("--auth", help="What each client shows in its CONNECT, as JSON."),
+    click.option("--others-only", is_flag=True, help="A message does not go to its own sender."),
+    click.option("--pid", type=click.IntRange(1), help="The server's process, on this machine."),
+    click.option(
+        "--metrics", help="The server's metrics: a URL, or unix: and the path of a socket."
+    ),
+    click.option(
+        "--json",
+        "document",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write the results.",
+    ),
 )
-@click.option(
-    "--transport",
-    type=click.Choice([one.value for one in Transport]),
-    default=Transport.WEBSOCKET.value,
-    show_default=True,
-    help="How clients come.",
-)
-@click.option(
-    "--processes",
-    type=click.IntRange(1, PROCESSES_MAX),
-    default=1,
-    show_default=True,
-    help="Processes that play the clients.",
-)
-@click.option(
-    "--at-once",
-    type=click.IntRange(1, CONNECTIONS_MAX),
-    default=100,
-    show_default=True,
-    help="Clients that connect at the same time, before anything is measured.",
-)
-@click.option(
-    "--patience",
-    type=click.FloatRange(0.1, SECONDS_MAX),
-    default=5.0,
-    show_default=True,
-    help="Seconds without anything new after which what has not come is lost.",
-)
-@click.option("--no-receipts", is_flag=True, help="Do not acknowledge messages (chat:ack).")
-@click.option("--sql", help="What is asked (answers).")
-@click.option(
-    "--secret", envvar="CHATD_AUTH__JWT_SECRET", help="What a chatd at URL signs tokens with."
-)
-@click.option(
-    "--token-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Tokens for a chatd at URL, one a line; users take turns.",
-)
-@click.option("--room", "rooms", multiple=True, help="A room to use; repeatable.")
-@click.option("--event", help="The event that clients send, where it is not chatd's.")
-@click.option("--payload", help="Its argument, as JSON: %m the mark, %r the room, %i a UUID.")
-@click.option("--join", help='An event that each client sends first: ["join","%r"].')
-@click.option("--auth", help="What each client shows in its CONNECT, as JSON.")
-@click.option("--others-only", is_flag=True, help="A message does not go to its own sender.")
-@click.option("--pid", type=click.IntRange(1), help="The server's process, on this machine.")
-@click.option("--metrics", help="The server's metrics: a URL, or unix: and the path of a socket.")
-@click.option(
-    "--json", "document", type=click.Path(path_type=Path, dir_okay=False), help="Write the results."
-)
-def bench(
+
+
+@click.group()
+def bench() -> None:
+    """Measure a chatd, or any Socket.IO server, under load.
+
+    chatd bench SCENARIO URL measures the server at URL, and without URL a chatd of its own. It
+    ends with 0, with 1 where something failed or was lost, came twice, or out of order, and
+    with 2 for a wrong command line.
+    """
+
+
+def _command(name: str, summary: str) -> click.Command:
+    """The command of a scenario; all of them have the same parameters."""
+    function: Callable[..., None] = partial(_measure, name)
+    for parameter in reversed(PARAMETERS):
+        function = parameter(function)
+    return click.command(name, help=f"{summary}.", short_help=f"{summary}.")(function)
+
+
+def _measure(
     scenario: str,
     url: str | None,
     seconds: float | None,
@@ -125,20 +171,7 @@ def bench(
     metrics: str | None,
     document: Path | None,
 ) -> None:
-    """Measure the chatd or Socket.IO server at URL, or without URL a chatd of its own.
-
-    \b
-    idle       connections that are held, and the memory of each
-    messages   latencies and throughput over rising loads, in small rooms
-    fan-out    one sender to a large room, many senders to a small one
-    connect    everybody comes at once
-    reconnect  the server goes and comes back, and everybody with it
-    answers    questions to a database (chatd)
-    echo       events that are only acked
-
-    It ends with 0, with 1 where something failed or was lost, came twice or out of order, and with
-    2 for a wrong command line.
-    """
+    """Play a scenario, and show what it has measured."""
     options = Options(
         url=url,
         secret=secret,
@@ -226,3 +259,8 @@ def _check(options: Options, *, is_delivered: bool) -> None:
             is_object = False
         if not is_object:
             raise click.UsageError("--auth has to be an object of JSON.")
+
+
+bench.add_command(plot)
+for _name in MODULES:
+    bench.add_command(_command(_name, SUMMARIES[_name]))

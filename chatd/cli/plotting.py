@@ -1,0 +1,63 @@
+"""`chatd bench plot`: pictures of what `chatd bench` has measured."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chatd.app.errors import EXIT_FAILURE
+from chatd.cli.options import fail, say
+
+if TYPE_CHECKING:
+    from chatd.bench.results import Results
+
+
+@click.command()
+@click.argument(
+    "documents",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="The directory for them; by default this one.",
+)
+def plot(documents: tuple[Path, ...], out: Path) -> None:
+    """Draw the DOCUMENTS that --json has written, as SVG and PNG.
+
+    Latency, rate and cost over the load, and a soak over time. Several runs of one scenario are
+    drawn into one figure, each by the name of its file.
+    """
+    # Not before it is needed: every start of chatd reads this module.
+    from chatd.bench.plots import PlotsMissing, draw
+
+    runs = [_read(document) for document in documents]
+    try:
+        drawn = draw(runs, out, _names(documents))
+    except PlotsMissing as missing:
+        fail(str(missing), EXIT_FAILURE)
+    except OSError as error:
+        fail(f"{out} cannot be written to: {error.strerror}.", EXIT_FAILURE)
+    if not drawn:
+        fail("Nothing is drawn: no run has more than one load, or one moment.", EXIT_FAILURE)
+    say("\n".join(map(str, drawn)))
+
+
+def _read(document: Path) -> "Results":
+    from chatd.bench.results import ResultsError, from_json
+
+    try:
+        return from_json(document.read_bytes())
+    except (OSError, ResultsError) as error:
+        fail(f"{document}: {error}", EXIT_FAILURE)
+
+
+def _names(documents: Sequence[Path]) -> list[str]:
+    """What the runs are called: their files without the ending, or their paths where several
+    have one name."""
+    stems = [document.stem for document in documents]
+    return stems if len(set(stems)) == len(stems) else list(map(str, documents))
