@@ -18,6 +18,8 @@ import attrs
 import orjson
 import trio
 
+from chatd.bench.server_watch import ServerWatch
+
 LIMITS: Final = (
     "user_messages_per_minute",
     "socket_messages_per_minute",
@@ -48,6 +50,8 @@ sample = true
 """
 
 START_S: Final = 60.0
+IMPORTS_S: Final = 20.0
+"""Seconds that it has to be through with what it does after its start."""
 LOOK_EVERY_S: Final = 0.05
 END_S: Final = 30.0
 
@@ -75,9 +79,14 @@ class OwnDaemon:
         return self.process.pid
 
     @property
+    def state_dir(self) -> Path:
+        """Where it keeps its log, also while it does not run."""
+        return self.directory / "state"
+
+    @property
     def metrics(self) -> str:
         """Where its metrics are."""
-        return f"unix:{self.directory / 'state' / 'internal.sock'}"
+        return f"unix:{self.state_dir / 'internal.sock'}"
 
     async def start(self) -> None:
         """Start it, on the port that it had before if it had one. Raises DaemonError."""
@@ -87,7 +96,7 @@ class OwnDaemon:
         said = self.directory / "chatd.log"
         with said.open("wb") as log:
             self.process = await trio.lowlevel.open_process(
-                [*command, "--port", str(self.port), "--state-dir", str(self.directory / "state")],
+                [*command, "--port", str(self.port), "--state-dir", str(self.state_dir)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -103,6 +112,20 @@ class OwnDaemon:
                 await trio.sleep(LOOK_EVERY_S)
         last = said.read_text("utf-8", "replace").strip().rpartition("\n")[2]
         raise DaemonError(f"chatd did not start: {last or 'it says nothing'}")
+
+    async def quiet(self) -> None:
+        """Return when it is through with what it does after its start: it imports what asks
+        databases beside its first users, and nobody wants to measure that."""
+        watch = ServerWatch(self.pid)
+        before = await watch.look()
+        quiet = 0
+        with trio.move_on_after(IMPORTS_S):
+            while quiet < 2:
+                await trio.sleep(0.5)
+                look = await watch.look()
+                busy_s = (look.cpu_s or 0.0) - (before.cpu_s or 0.0)
+                quiet = quiet + 1 if busy_s < 0.05 else 0
+                before = look
 
     async def kill(self) -> None:
         """End it as a crash does."""

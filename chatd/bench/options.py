@@ -11,6 +11,7 @@ class Options:
 
     url: the server; None for a chatd of its own.
     secret, tokens: what a token of chatd is signed with, or tokens that are there.
+    active: how many of the connections send, in a soak.
     rooms: those to use; none for as many as there have to be.
     event, payload, join, auth: templates for servers that are no chatd (`dialect`), JSON.
     others_only: whether the server sends a message to all of a room but its sender.
@@ -26,6 +27,7 @@ class Options:
     transport: Transport = Transport.WEBSOCKET
     seconds: float | None = None
     connections: int | None = None
+    active: int | None = None
     loads: tuple[float, ...] = ()
     room_size: int | None = None
     size_bytes: int = 40

@@ -117,7 +117,10 @@ class Moment:
 
 @attrs.frozen
 class Results:
-    """One run of one scenario. `points` is over load, `series` over time; either may be empty."""
+    """One run of one scenario. `points` is over load, `series` over time; either may be empty.
+
+    `grew` names what was found to grow in the series, though the load did not.
+    """
 
     scenario: str
     target: Target
@@ -126,11 +129,12 @@ class Results:
     options: dict[str, Any]
     points: tuple[Point, ...] = ()
     series: tuple[Moment, ...] = ()
+    grew: tuple[str, ...] = ()
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing failed and every message came, once and in order."""
-        return all(point.is_good for point in self.points)
+        """Whether nothing failed or grew, and every message came, once and in order."""
+        return not self.grew and all(point.is_good for point in self.points)
 
 
 def to_json(results: Results) -> bytes:

@@ -21,6 +21,7 @@ import trio
 
 from chatd.bench.address import AddressError, parse_address
 from chatd.bench.daemon import DaemonError, OwnDaemon, own_daemon
+from chatd.bench.flatness import Verdict
 from chatd.bench.fleet import GeneratorError
 from chatd.bench.options import Options
 from chatd.bench.progress import Progress
@@ -28,14 +29,13 @@ from chatd.bench.results import Machine, Results, Target
 from chatd.bench.scenarios import scenario as scenario_of
 from chatd.bench.server_watch import ServerWatch
 from chatd.bench.stage import SetupError, Stage
+from chatd.bench.steadiness import Finding
 from chatd.observe.clock import Clock
 
 HEALTH: Final = "/api/websocket/health"
 HEALTH_S: Final = 5.0
 START_S: Final = 3.0
 """About how long a daemon of the run's own takes to start, for the bar."""
-IMPORTS_S: Final = 20.0
-"""Seconds that it has to be through with what it does after its start."""
 
 
 FAILURES: Final = (SetupError, AddressError, DaemonError, GeneratorError)
@@ -44,11 +44,13 @@ FAILURES: Final = (SetupError, AddressError, DaemonError, GeneratorError)
 
 @attrs.frozen
 class Ran:
-    """What a run has to say. `reasons` is why something failed, and how often."""
+    """What a run has to say. `reasons` is why something failed, and how often; `findings` are what
+    became of a load that was held for long."""
 
     results: Results
     reasons: Counter[str]
     was_stopped: bool
+    findings: tuple[Finding, ...] = ()
 
 
 async def run(scenario: str, options: Options, progress: Progress) -> Ran:
@@ -79,8 +81,10 @@ async def run(scenario: str, options: Options, progress: Progress) -> Ran:
         machine=Machine(os.cpu_count() or 1, platform.python_version(), platform.release()),
         options=options.shown(),
         points=tuple(stage.points),
+        series=tuple(stage.series),
+        grew=tuple(one.measure.name for one in stage.findings if one.verdict is Verdict.GROWS),
     )
-    return Ran(results, stage.reasons, playing.cancelled_caught)
+    return Ran(results, stage.reasons, playing.cancelled_caught, tuple(stage.findings))
 
 
 async def _stop(signals: AsyncIterator[int], playing: trio.CancelScope) -> None:
@@ -98,7 +102,7 @@ async def _stage(options: Options, progress: Progress) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         with progress.step("chatd starts", START_S):
             daemon = await stack.enter_async_context(own_daemon(secrets.token_hex(32)))
-            await _quiet(daemon)
+            await daemon.quiet()
         yield await _at(daemon.url, options, progress, daemon)
 
 
@@ -143,18 +147,3 @@ def _is_chatd(origin: str) -> bool:
     finally:
         connection.close()
     return isinstance(said, dict) and "connectedClients" in said
-
-
-async def _quiet(daemon: OwnDaemon) -> None:
-    """Return when the daemon is through with what it does after its start: it imports what asks
-    databases beside its first users, and nobody wants to measure that."""
-    watch = ServerWatch(daemon.pid)
-    before = await watch.look()
-    quiet = 0
-    with trio.move_on_after(IMPORTS_S):
-        while quiet < 2:
-            await trio.sleep(0.5)
-            look = await watch.look()
-            busy_s = (look.cpu_s or 0.0) - (before.cpu_s or 0.0)
-            quiet = quiet + 1 if busy_s < 0.05 else 0
-            before = look

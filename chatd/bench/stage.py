@@ -23,8 +23,9 @@ from chatd.bench.options import Options
 from chatd.bench.orders import Cast, Open
 from chatd.bench.players import User
 from chatd.bench.progress import Progress
-from chatd.bench.results import Point, Target
+from chatd.bench.results import Moment, Point, Target
 from chatd.bench.server_watch import ServerWatch
+from chatd.bench.steadiness import Finding
 from chatd.observe.clock import Clock
 
 COME_S: Final = 30.0
@@ -49,6 +50,7 @@ class Stage:
     family, sockaddr: what the resolver said of its address.
     daemon: the process, where it is the run's own.
     points: what was measured so far; reasons: why something failed, and how often.
+    series: what was seen over time; findings: whether it stayed as it was.
     first_step: the number of the first step. It is another one in each run, so that a message that
     a server still has from an earlier run is none of this one.
     """
@@ -63,6 +65,8 @@ class Stage:
     daemon: OwnDaemon | None = None
     points: list[Point] = attrs.field(factory=list)
     reasons: Counter[str] = attrs.field(factory=Counter)
+    series: list[Moment] = attrs.field(factory=list)
+    findings: list[Finding] = attrs.field(factory=list)
     first_step: int = attrs.field(factory=lambda: secrets.randbelow(RUNS) * STEPS)
 
     @property
@@ -163,8 +167,9 @@ class Stage:
         dialect: Dialect,
         transport: Transport | None = None,
         sql: str | None = None,
+        processes: int | None = None,
     ) -> AsyncIterator[Fleet]:
-        """The processes that play these users."""
+        """The processes that play these users: as many as was asked for, or `processes`."""
         cast = Cast(
             address=self.address,
             family=self.family,
@@ -175,7 +180,7 @@ class Stage:
             padding_bytes=self.options.size_bytes,
             sql=sql,
         )
-        async with open_fleet(self.options.processes, cast, users) as fleet:
+        async with open_fleet(processes or self.options.processes, cast, users) as fleet:
             yield fleet
 
     async def come(self, fleet: Fleet, count: int, at_once: int | None = None) -> Seen:

@@ -50,6 +50,9 @@ SUMMARIES: Final = {
     "reconnect": "The server goes and comes back, and everybody with it",
     "answers": "Questions to a database (chatd)",
     "echo": "Events that are only acked",
+    "growth": "What a message and a connection cost as both grow by tens",
+    "history": "Joins and pages of a history of up to a million messages (chatd)",
+    "soak": "Idle and active connections for long, and whether anything grows",
 }
 """Of each scenario."""
 
@@ -60,6 +63,9 @@ PARAMETERS: Final = (
     ),
     click.option(
         "--connections", type=click.IntRange(1, CONNECTIONS_MAX), help="How many clients."
+    ),
+    click.option(
+        "--active", type=click.IntRange(1, CONNECTIONS_MAX), help="Clients that send (soak)."
     ),
     click.option("--loads", type=Numbers(), default=(), help="The steps, like 100,1000,5000."),
     click.option("--room-size", type=click.IntRange(1, CONNECTIONS_MAX), help="Clients of a room."),
@@ -132,7 +138,7 @@ def bench() -> None:
     """Measure a chatd, or any Socket.IO server, under load.
 
     chatd bench SCENARIO URL measures the server at URL, and without URL a chatd of its own. It
-    ends with 0, with 1 where something failed or was lost, came twice, or out of order, and
+    ends with 0, with 1 where something failed or was lost, came twice, out of order or grew, and
     with 2 for a wrong command line.
     """
 
@@ -150,6 +156,7 @@ def _measure(
     url: str | None,
     seconds: float | None,
     connections: int | None,
+    active: int | None,
     loads: tuple[float, ...],
     room_size: int | None,
     size: int,
@@ -181,6 +188,7 @@ def _measure(
         transport=Transport(transport),
         seconds=seconds,
         connections=connections,
+        active=active,
         loads=loads,
         room_size=room_size,
         size_bytes=size,
@@ -213,7 +221,8 @@ def _measure(
             document.write_bytes(to_json(ran.results))
         except OSError as error:
             fail(f"{document} cannot be written: {error.strerror}.", EXIT_FAILURE)
-    say(table(ran.results, ran.reasons))
+    findings = [finding.sentence for finding in ran.findings]
+    say("\n".join([table(ran.results, ran.reasons), *findings]))
     if ran.was_stopped:
         fail("it was stopped; above is what it has measured.", EXIT_FAILURE)
     if not ran.results.is_good:

@@ -24,6 +24,9 @@ MODULES: Final[Mapping[str, str]] = MappingProxyType(
         "reconnect": "reconnect",
         "answers": "answers",
         "echo": "echo",
+        "growth": "growth",
+        "history": "history",
+        "soak": "soak",
     }
 )
 """The module of each scenario, by its name."""
