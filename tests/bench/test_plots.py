@@ -1,6 +1,7 @@
 """Files of what was measured: an SVG that holds what it must, and a PNG."""
 
 import builtins
+import re
 import struct
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -12,6 +13,7 @@ from chatd.bench.plots import DARK, MISSING, PlotsMissing, draw
 from chatd.bench.results import from_json, to_json
 from tests.bench.recorded import messages, point, run, soak
 
+DOCS = Path(__file__).parents[2] / "chatd" / "docs"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -123,3 +125,13 @@ def test_without_matplotlib_a_sentence_says_what_to_install(
     with pytest.raises(PlotsMissing, match=r"^Plots are drawn by matplotlib, .*chatd\[bench\]"):
         draw([messages()], tmp_path)
     assert MISSING.endswith(".")
+
+
+def test_the_plots_of_the_documents_are_small_and_each_is_shown() -> None:
+    shown = set(re.findall(r"\]\(([\w-]+\.svg)\)", (DOCS / "bench.md").read_text("utf-8")))
+    plots = {path.name: path for path in DOCS.glob("*.svg")}
+    assert plots.keys() == shown
+    for path in plots.values():
+        assert path.stat().st_size < 60_000
+        assert "prefers-color-scheme: dark" in path.read_text("utf-8")
+        assert any(text.startswith("chatd bench ") for text in texts(path))

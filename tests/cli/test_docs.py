@@ -17,6 +17,7 @@ TOPICS = {
     "administration",
     "answers",
     "architecture",
+    "bench",
     "cluster",
     "configuration",
     "http",
