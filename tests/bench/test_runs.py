@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import trio
 
+from chatd.bench import daemon
 from chatd.bench.address import parse_address
 from chatd.bench.client import Transport
+from chatd.bench.daemon import DaemonError
+from chatd.bench.fleet import GeneratorError
 from chatd.bench.options import Options
 from chatd.bench.progress import Progress
 from chatd.bench.results import Point, from_json, to_json
@@ -267,6 +270,29 @@ async def test_a_run_that_is_stopped_has_what_it_measured(chatd: Served) -> None
             )
     assert done.was_stopped
     assert [point.load for point in done.results.points] == [50.0]
+
+
+async def test_a_generator_that_breaks_ends_the_run_with_a_sentence(chatd: Served) -> None:
+    told = io.StringIO()
+    options = chatd.options(secret=SECRET, seconds=5.0)
+
+    async def kill() -> None:
+        await until_told(told, "50 messages/s")
+        for pid in workers():
+            os.kill(pid, signal.SIGKILL)
+
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(kill)
+            with pytest.raises(GeneratorError, match="has ended"):
+                await run("echo", options, Progress(told, is_terminal=True))
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_daemon_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon, "CONFIG", "[nonsense]\n")
+    with trio.fail_after(30), pytest.raises(DaemonError, match="nonsense"):
+        await ran("idle", Options())
 
 
 @pytest.mark.parametrize(
