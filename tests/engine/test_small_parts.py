@@ -10,7 +10,7 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import BytesMessage, TextMessage
 
-from chatd.engine.flusher import SLICE, Flusher
+from chatd.engine.flusher import LOOKED_EVERY, SLICE, SLICE_S, Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.net.deadlines import VOID_MIN, Deadlines, TimerEntry
 from chatd.net.poller import EpollPoller, Poller, TrioPoller
@@ -134,7 +134,9 @@ async def test_the_flusher_flushes_at_the_end_of_the_turn(nursery: trio.Nursery)
         assert not any(session.is_touched for session in sessions)
 
 
-async def test_a_large_flush_lets_others_have_their_turn(nursery: trio.Nursery) -> None:
+async def test_a_large_flush_lets_others_have_their_turn(
+    mock_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
     flusher = Flusher()
     log: list[Flushed] = []
     for _ in range(3 * SLICE):
@@ -145,6 +147,26 @@ async def test_a_large_flush_lets_others_have_their_turn(nursery: trio.Nursery) 
         await trio.lowlevel.checkpoint()
         turns.add(len(log))
     assert turns & {SLICE, 2 * SLICE}
+
+
+async def test_others_have_their_turn_while_much_is_written_to_few(
+    mock_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    class FlushedSlowly(Flushed):
+        def flush(self) -> None:
+            mock_clock.jump(SLICE_S / 4)
+            super().flush()
+
+    flusher = Flusher()
+    log: list[Flushed] = []
+    for _ in range(4 * LOOKED_EVERY):
+        flusher.touch(FlushedSlowly(log))
+    nursery.start_soon(flusher.run)
+    turns = set()
+    while len(log) < 4 * LOOKED_EVERY:
+        await trio.lowlevel.checkpoint()
+        turns.add(len(log))
+    assert turns >= {LOOKED_EVERY, 2 * LOOKED_EVERY, 3 * LOOKED_EVERY}
 
 
 async def test_what_is_noted_is_handed_on_once_all_is_flushed_that_was_owed_then(
