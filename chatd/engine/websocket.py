@@ -85,7 +85,7 @@ class WebSocketTransport:
         try:
             data = self._sock.recv(READ_BYTES)
         except BlockingIOError:
-            return False
+            return self._writer.needs_task  # nobody was parked for the writer to wake, perhaps
         except OSError:
             self._is_over = True
             self._lost(DisconnectReason.TRANSPORT_ERROR)

@@ -7,6 +7,7 @@ import trio
 import trio.testing
 
 from chatd.engine.websocket import WebSocketTransport
+from chatd.websocket.frames import encode_text
 from tests.engine.listeners import BACKLOG_BYTES, Door, open_door
 from tests.net.peers import HARD_LIMIT_S, TEXT, Peer, frame
 
@@ -79,6 +80,23 @@ async def test_who_reads_again_in_time_gets_all_of_it_in_order(door: Door) -> No
     with trio.fail_after(HARD_LIMIT_S):
         await transport.backlog.drained()
     await slow.echo()
+
+
+async def test_who_falls_behind_just_as_its_task_looks_for_more_input_gets_all_of_it(
+    door: Door,
+) -> None:
+    """A read that filled its buffer is followed by one that finds nothing. What the kernel refused
+    in between was owed until the peer said something."""
+    for _ in range(10):  # whose turn is the next is random
+        peer = await door.join()
+        transport = transport_of(door, -1)
+        transport._watch.again()
+        transport._watch.wake()
+        await trio.lowlevel.checkpoint()
+        transport.write(encode_text(b"x" * (BACKLOG_BYTES - 100)))
+        assert transport.backlog.owed_bytes
+        with trio.fail_after(HARD_LIMIT_S):
+            assert len(str(await peer.message())) == BACKLOG_BYTES - 100
 
 
 async def test_what_a_peer_asked_for_is_not_its_backlog(door: Door) -> None:
