@@ -132,6 +132,11 @@ class EpollWatch:
 
     def __call__(self, _: object) -> trio.lowlevel.Abort:
         """Trio's abort function of the wait, for as long as that lasts: hence the object itself."""
+        if self.task is None:
+            # What is read in its place just now has cancelled it. It is woken once that is read,
+            # and is cancelled where it would wait again.
+            self.is_ready = True
+            return trio.lowlevel.Abort.FAILED
         self.task = None
         return trio.lowlevel.Abort.SUCCEEDED
 

@@ -181,3 +181,40 @@ async def test_a_cancelled_wait_reads_nothing_more(
         assert reader.pieces == []
         await reader.watch.reads(reader)
     assert reader.pieces == [b"kept!"]
+
+
+@attrs.define(eq=False)
+class Canceller(Reader):
+    """Cancels the task that it reads for."""
+
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+
+    def read(self) -> bool:
+        self.scope.cancel()
+        return super().read()
+
+
+@pytest.mark.parametrize("said", [b"a", b"!"], ids=["reads on", "goes on"])
+async def test_a_read_may_cancel_the_task_that_it_is_made_for(
+    poller: Poller, pair: tuple[socket.socket, socket.socket], said: bytes
+) -> None:
+    ours, theirs = pair
+    reader = Canceller(ours, poller.watch(ours))
+    async with served(poller) as nursery:
+        nursery.start_soon(send_each, reader, theirs, (said,))
+        with reader.scope:
+            while True:
+                await reader.watch.reads(reader)
+        assert reader.scope.cancelled_caught
+        assert reader.pieces == [said]
+
+
+async def test_what_a_read_raises_is_heard_of_although_it_cancelled_its_task(
+    poller: Poller, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, theirs = pair
+    reader = Canceller(ours, poller.watch(ours))
+    async with served(poller) as nursery:
+        nursery.start_soon(send_each, reader, theirs, (b"?",))
+        with pytest.raises(ValueError, match="asked to fail"), reader.scope:
+            await reader.watch.reads(reader)
