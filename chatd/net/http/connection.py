@@ -324,13 +324,15 @@ class HttpConnection:
         self._watch.wake()
 
     async def hang_up(self) -> None:
-        """Read and drop what still comes after the last response, until the peer hangs up too.
+        """Once the peer has taken the last response, read and drop what still comes after it, until
+        the peer hangs up too.
 
         A close with unread input resets the connection, and the reset would overtake the response
         (RFC 9112, 9.6). A peer that takes its time, or sends without end, is cut off.
         """
         if self.is_over:
             return
+        await self.drained()
         limits = self._limits
         dropped = self._reader.drop()
         with trio.move_on_after(limits.linger_s):

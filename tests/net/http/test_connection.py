@@ -1,5 +1,9 @@
 """What one connection writes, and in which order."""
 
+import socket
+
+import trio
+
 from chatd.net.deadlines import Deadlines
 from chatd.net.http.connection import ConnectionLimits, HttpConnection
 from chatd.net.poller import TrioPoller
@@ -35,3 +39,29 @@ async def test_what_is_written_soon_is_out_before_a_connection_goes_on_as_someth
         await connection.drained()
         ours.settimeout(5)
         assert ours.recv(100) == b"1"
+
+
+async def test_a_peer_that_takes_the_last_response_slowly_gets_all_of_it() -> None:
+    ours, theirs = tcp_pair()
+    with ours, theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+        size = 400_000
+        connection = HttpConnection(
+            theirs, TrioPoller().watch(theirs), Deadlines(), ConnectionLimits(16_384, size)
+        )
+        connection.finish(b"x" * size)
+        assert connection.writer.owed_bytes, "the kernel took all of it"
+        received = 0
+
+        async def take() -> None:
+            nonlocal received
+            with trio.socket.from_stdlib_socket(ours.dup()) as stream:
+                while data := await stream.recv(65_536):
+                    received += len(data)
+            ours.close()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(take)
+            await connection.hang_up()
+            theirs.close()
+        assert received == size
