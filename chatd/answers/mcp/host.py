@@ -269,6 +269,8 @@ class HostedSession:
                 await self.over.wait()
             raise self._link.failure
         self._call = None
+        for word in asked.came:  # which the sink was too slow for: a row that came is not lost
+            _give(sink, word)
         self.is_usable = self.is_usable and asked.ended.is_usable
         match asked.ended.outcome:
             case Failed(code, sentence):
@@ -283,16 +285,14 @@ class HostedSession:
         paced = sink if isinstance(sink, PacedSink) else None
         while True:
             while call.came:
-                match call.came.popleft():
-                    case Columns(columns=columns):
-                        sink.columns(columns)
-                    case Rows(rows=rows, size=size):
-                        sink.rows(rows)
-                        if paced is not None:
-                            await paced.caught_up()
-                        self._process.say(Took(self.number, call.number, size))
-                        if call.came:
-                            await trio.lowlevel.checkpoint()
+                word = call.came.popleft()
+                _give(sink, word)
+                if isinstance(word, Rows):
+                    if paced is not None:
+                        await paced.caught_up()
+                    self._process.say(Took(self.number, call.number, word.size))
+                    if call.came:
+                        await trio.lowlevel.checkpoint()
             if call.ended is not None or self.over.is_set():
                 return
             call.news = trio.Event()
@@ -303,3 +303,11 @@ class HostedSession:
         await stop.wait()
         self._process.say(Stop(self.number, number))
         scope.deadline = min(scope.deadline, trio.current_time() + STOP_S + self._late_s)
+
+
+def _give(sink: Sink, word: Columns | Rows) -> None:
+    match word:
+        case Columns(columns=columns):
+            sink.columns(columns)
+        case Rows(rows=rows):
+            sink.rows(rows)

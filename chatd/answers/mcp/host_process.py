@@ -188,6 +188,7 @@ class _Session:
             except Forgotten:
                 outcome = NotBegun()
             self._asking = None
+            asking.end()
             self._say(Ended(self._number, order.number, outcome, session.is_usable))
 
     def _hear(self, piece: bytes) -> None:
@@ -202,7 +203,11 @@ class _Session:
 
 
 class _Asking:
-    """A call that runs: the sink of its rows, which the daemon takes at its own pace."""
+    """A call that runs: the sink of its rows, which the daemon takes at its own pace.
+
+    The SDK has a task for each message, and one may still read when the call has ended, or wait for
+    room. What it brings then is of no answer, and nobody makes room for it.
+    """
 
     def __init__(self, order: Ask, outgoing: Outgoing) -> None:
         self.order = order
@@ -211,18 +216,28 @@ class _Asking:
         self._outgoing = outgoing
         self._on_way_bytes = 0
         self._has_room = trio.Event()
+        self._is_over = False
+
+    def end(self) -> None:
+        """The call has ended."""
+        self._is_over = True
+        self._has_room.set()
 
     def columns(self, columns: "Sequence[Column]") -> None:
+        if self._is_over:
+            return
         word = Columns(self.order.session, self.number, tuple(columns))
         self._outgoing.offer(word_to_json(word))
 
     def rows(self, rows: "Sequence[Row]") -> None:
+        if self._is_over:
+            return
         for content in rows_as_json(self.order.session, self.number, rows):
             self._on_way_bytes += len(content)
             self._outgoing.offer(content)
 
     async def caught_up(self) -> None:
-        while self._on_way_bytes > WINDOW_BYTES:
+        while self._on_way_bytes > WINDOW_BYTES and not self._is_over:
             self._has_room = trio.Event()
             await self._has_room.wait()
 

@@ -191,6 +191,16 @@ class Calls:
         self.chunk(0, [1])
         self.has_hung = True
 
+    def wait_after_a_large_chunk(self) -> None:
+        self.chunk(0, [1])
+        self.chunk(1, ["x" * 40_000])
+        self.has_hung = True
+
+    def wait_after_much(self) -> None:
+        for index in range(6):
+            self.chunk(index, ["x" * 60_000])
+        self.has_hung = True
+
     def environment(self) -> None:
         self.chunk(0, *[[f"{name}={text}"] for name, text in sorted(os.environ.items())])
         self.done(1)

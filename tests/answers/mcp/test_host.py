@@ -252,6 +252,57 @@ async def test_rows_come_no_faster_than_they_are_taken() -> None:
     assert 1_900 < len(sink.rows_) < 2_000
 
 
+async def test_rows_that_are_read_after_the_end_of_a_call_are_of_no_answer(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    command = changed(
+        "from pathlib import Path\n"
+        "from chatd.answers.mcp import session\n"
+        "read = session.read_chunk\n"
+        "def wait(message):\n"
+        f"    if len(message) > session.INLINE_CHARS: Path({str(gate)!r}).read_bytes()\n"
+        "    return read(message)\n"
+        "session.read_chunk = wait"
+    )
+    async with hosted_peer(command=command) as both:
+        stopped, plate = await both.peer.ask_and_stop("wait_after_a_large_chunk")
+        assert (stopped, plate.rows_) == (Stopped(is_confirmed=True), [[1]])
+        await trio.to_thread.run_sync(gate.write_bytes, b"")
+        gate.unlink()
+        gate.touch()
+        _, plate = await both.peer.ask("large_chunks")  # which is read after the one that is late
+        assert len(plate.rows_) == 5
+        assert both.hosted.recorder.of(SessionHostLost) == []
+
+
+async def test_what_waits_for_a_slow_sink_does_so_no_longer_than_its_call() -> None:
+    command = changed("from chatd.answers.mcp import link; link.HELD_CHARS = 400_000")
+    bounds = {"late_s": 0.5}
+    async with hosted_peer(command=command, bounds=bounds, call_timeout_s=LIMIT_S) as both:
+        for _ in range(4):  # and then nothing more would be read
+            sink, stop = SlowSink(), trio.Event()
+            with trio.fail_after(LIMIT_S):
+                async with trio.open_nursery() as nursery:
+                    statement = RunStatement("wait_after_much")
+                    terms = Terms(max_rows=1_000, max_bytes=10_000_000)
+                    nursery.start_soon(both.peer.database.ask, statement, terms, sink, stop)
+                    await sink.news.wait()
+                    await trio.testing.wait_all_tasks_blocked(0.2)
+                    stop.set()
+        _, plate = await both.peer.ask("large_chunks")
+        assert len(plate.rows_) == 5
+        assert len(both.peer.recorder.of(DatabaseConnected)) == 1
+
+
+async def test_no_row_is_lost_where_the_sink_takes_longer_than_the_call_may() -> None:
+    async with hosted_peer(bounds={"late_s": 0.0}, call_timeout_s=1.0) as both:
+        sink = SlowSink()
+        with trio.fail_after(LIMIT_S):
+            end, _ = await both.peer.ask("large_chunks", sink)
+        assert (end, len(sink.rows_)) == (Answered(), 5)
+        assert both.hosted.recorder.of(SessionHostLost) == []
+
+
 async def test_the_process_has_nothing_of_the_daemon(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
