@@ -119,7 +119,7 @@ class Failed:
 
 @attrs.frozen
 class NotBegun:
-    """The peer has forgotten the session, and has not begun; see `Forgotten`."""
+    """The call was not begun: the session ends, or the peer has forgotten it; see `Forgotten`."""
 
 
 Outcome: TypeAlias = Answered | Stopped | Failed | NotBegun

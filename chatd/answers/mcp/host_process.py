@@ -130,6 +130,7 @@ class _Session:
         self._outgoing = outgoing
         self._scope = trio.CancelScope()
         self._asking: _Asking | None = None
+        self._is_ending = False  # it carries out no more calls
         self._news = trio.Event()
 
     def take(self, order: Ask | Stop | Took | Close) -> None:
@@ -140,6 +141,9 @@ class _Session:
             case Ask():
                 if self._asking is not None:
                     raise FrameBreach("a call beside another")
+                if self._is_ending:  # which can take its time, and the daemon does not know yet
+                    self._refuse(order)
+                    return
                 self._asking = _Asking(order, self._outgoing)
                 self._notify()
             case Stop() | Took():
@@ -190,6 +194,13 @@ class _Session:
             self._asking = None
             asking.end()
             self._say(Ended(self._number, order.number, outcome, session.is_usable))
+        self._is_ending = True
+        if self._asking is not None:
+            self._refuse(self._asking.order)
+
+    def _refuse(self, order: Ask) -> None:
+        """Another session may carry the call out."""
+        self._say(Ended(self._number, order.number, NotBegun(), is_usable=False))
 
     def _hear(self, piece: bytes) -> None:
         self._say(Wrote(self._number, piece))

@@ -201,6 +201,16 @@ class Calls:
             self.chunk(index, ["x" * 60_000])
         self.has_hung = True
 
+    def leave_slowly(self) -> None:
+        """Answer, say no more, and be gone only when killed."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self.rows()
+        os.close(1)
+        sys.stdin.read()
+        note("at the end of its input")
+        while True:
+            time.sleep(60)
+
     def environment(self) -> None:
         self.chunk(0, *[[f"{name}={text}"] for name, text in sorted(os.environ.items())])
         self.done(1)

@@ -277,8 +277,7 @@ async def test_rows_that_are_read_after_the_end_of_a_call_are_of_no_answer(tmp_p
 
 async def test_what_waits_for_a_slow_sink_does_so_no_longer_than_its_call() -> None:
     command = changed("from chatd.answers.mcp import link; link.HELD_CHARS = 400_000")
-    bounds = {"late_s": 0.5}
-    async with hosted_peer(command=command, bounds=bounds, call_timeout_s=LIMIT_S) as both:
+    async with hosted_peer(command=command, bounds={"late_s": 0.5}, call_timeout_s=LIMIT_S) as both:
         for _ in range(4):  # and then nothing more would be read
             sink, stop = SlowSink(), trio.Event()
             with trio.fail_after(LIMIT_S):
@@ -300,6 +299,17 @@ async def test_no_row_is_lost_where_the_sink_takes_longer_than_the_call_may() ->
         with trio.fail_after(LIMIT_S):
             end, _ = await both.peer.ask("large_chunks", sink)
         assert (end, len(sink.rows_)) == (Answered(), 5)
+        assert both.hosted.recorder.of(SessionHostLost) == []
+
+
+async def test_what_is_asked_while_a_session_ends_is_answered_by_the_next(tmp_path: Path) -> None:
+    file = tmp_path / "told"
+    async with hosted_peer(file) as both:
+        await both.peer.ask("leave_slowly")
+        with trio.fail_after(LIMIT_S):
+            while "at the end of its input" not in file.read_text():  # noqa: ASYNC110 - of a process
+                await trio.sleep(0.01)
+        assert (await both.peer.ask("rows"))[0] == Answered()
         assert both.hosted.recorder.of(SessionHostLost) == []
 
 
