@@ -47,6 +47,8 @@ class Outgoing:
         self._stream = stream
         self._waiting: deque[bytes] = deque()
         self._news = trio.Event()
+        self.waiting_bytes = 0
+        """Bytes that the pipe had no room for yet."""
 
     def offer(self, content: bytes) -> None:
         """Write a frame, without a wait. Where the other end is gone, it is nobody's any more."""
@@ -60,6 +62,7 @@ class Outgoing:
                 return
         if frame:
             self._waiting.append(frame)
+            self.waiting_bytes += len(frame)
             self._news.set()
 
     async def run(self) -> None:
@@ -69,7 +72,7 @@ class Outgoing:
                 await self._news.wait()
                 while self._waiting:
                     await self._stream.send_all(self._waiting[0])
-                    self._waiting.popleft()
+                    self.waiting_bytes -= len(self._waiting.popleft())
                 self._news = trio.Event()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass

@@ -150,7 +150,8 @@ class Over:
 
 
 Word: TypeAlias = Opened | Wrote | Columns | Ended | Over
-"""What the process says, other than rows: these are many, and have a form of their own."""
+"""What the process says, other than rows. These are many, and what a child wrote is any bytes, so
+that both have a form of their own."""
 
 
 def order_to_json(order: Order) -> bytes:
@@ -166,11 +167,19 @@ def order_from_json(content: bytes) -> Order:
 
 def word_to_json(word: Word) -> bytes:
     """A word as the content of a frame."""
+    if isinstance(word, Wrote):  # bytes as JSON would take the daemon 14 ms for 64 KiB
+        return b"!%d " % word.session + word.content
     return _words.written(word)
 
 
 def word_from_json(content: bytes) -> Word | Rows:
     """The word or the rows in a frame. Raises `FrameBreach`."""
+    if content.startswith(b"!"):
+        number, _, wrote = content[1:].partition(b" ")
+        try:
+            return Wrote(int(number), wrote)
+        except ValueError:
+            raise FrameBreach("words of no session") from None
     if not content.startswith(b"["):
         word: Word = _words.read(content)
         return word

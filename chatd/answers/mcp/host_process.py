@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 WINDOW_BYTES: Final = 262_144
 """Of the rows of a call on their way to who takes them. Beyond: a db-mcp that sends rows while they
 come has to wait."""
+BEHIND_BYTES_MAX: Final = 4_194_304
+"""That the daemon may be behind. Beyond: what db-mcps write to their standard errors is dropped, as
+it is read in any case, so that none of them waits for it."""
 _SESSION: Final = "chatd.answers.mcp.session"
 
 
@@ -203,7 +206,8 @@ class _Session:
         self._say(Ended(self._number, order.number, NotBegun(), is_usable=False))
 
     def _hear(self, piece: bytes) -> None:
-        self._say(Wrote(self._number, piece))
+        if self._outgoing.waiting_bytes < BEHIND_BYTES_MAX:
+            self._say(Wrote(self._number, piece))
 
     def _say(self, word: Word) -> None:
         self._outgoing.offer(word_to_json(word))

@@ -14,8 +14,10 @@ import trio.testing
 from chatd.answers.cut import Cut
 from chatd.answers.mcp.chunks import MESSAGE_CHARS_MAX
 from chatd.answers.mcp.host import HOST_ENDED, NO_HOST, PASSED, host_command
-from chatd.answers.mcp.host_process import WINDOW_BYTES
+from chatd.answers.mcp.host_frames import Open
+from chatd.answers.mcp.host_process import BEHIND_BYTES_MAX, WINDOW_BYTES, _Session
 from chatd.answers.mcp.link import HELD_CHARS
+from chatd.answers.own_process import Outgoing
 from chatd.answers.requests import Answered, DatabaseFailed, RunStatement, Stopped, Terms
 from chatd.observe import DatabaseConnected, DatabaseLost, SessionHostLost, SessionHostReady
 from chatd.wire.codes import Code
@@ -311,6 +313,24 @@ async def test_what_is_asked_while_a_session_ends_is_answered_by_the_next(tmp_pa
                 await trio.sleep(0.01)
         assert (await both.peer.ask("rows"))[0] == Answered()
         assert both.hosted.recorder.of(SessionHostLost) == []
+
+
+async def test_of_what_a_child_writes_no_more_is_kept_than_a_bound_while_nobody_takes_it() -> None:
+    inward, outward = os.pipe()
+    async with trio.lowlevel.FdStream(inward), trio.lowlevel.FdStream(outward) as stream:
+        outgoing = Outgoing(stream)
+        session = _Session(Open(1, fake(), (), {}), outgoing)
+        for _ in range(1_000):
+            session._hear(b"x" * 65_536)
+        assert BEHIND_BYTES_MAX <= outgoing.waiting_bytes < BEHIND_BYTES_MAX + 66_000
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(outgoing.run)
+            with trio.fail_after(LIMIT_S):
+                while outgoing.waiting_bytes:
+                    await trio.lowlevel.wait_readable(inward)
+                    os.read(inward, 1_048_576)
+                    await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
 
 
 async def test_the_process_has_nothing_of_the_daemon(

@@ -110,6 +110,11 @@ def test_rows_arrive_as_they_were(sent: list[list[Cell]]) -> None:
     assert came == sent
 
 
+def test_what_a_child_wrote_travels_as_it_is() -> None:
+    written = bytes(range(256)) * 256
+    assert len(word_to_json(Wrote(12, written))) < len(written) + 10
+
+
 def test_rows_are_cut_into_frames_and_a_long_row_is_one_of_its_own() -> None:
     short, long = ["x" * 1_000], ["y" * (2 * PIECE_BYTES)]
     frames = list(rows_as_json(1, 2, [*[short] * 200, long, short]))
@@ -133,6 +138,8 @@ def test_rows_are_cut_into_frames_and_a_long_row_is_one_of_its_own() -> None:
         b'["1",2,[]]',
         b"[1,2,[3]]",
         b"[1,2,[[4],{}]]",
+        b"!",
+        b"!one words",
         b'{"is":"Stop","session":1}',
         b'{"is":"Opened","session":"1"}',
         b'{"is":"Opened","session":true}',
