@@ -13,7 +13,7 @@ import trio.testing
 
 from chatd.answers.cut import Cut
 from chatd.answers.mcp.chunks import MESSAGE_CHARS_MAX
-from chatd.answers.mcp.host import HOST_ENDED, NO_HOST, PASSED, host_command
+from chatd.answers.mcp.host import HOST_ENDED, NO_HOST, PASSED, SessionHost, host_command
 from chatd.answers.mcp.host_frames import Open
 from chatd.answers.mcp.host_process import BEHIND_BYTES_MAX, WINDOW_BYTES, _Session
 from chatd.answers.mcp.link import HELD_CHARS
@@ -22,7 +22,16 @@ from chatd.answers.requests import Answered, DatabaseFailed, RunStatement, Stopp
 from chatd.observe import DatabaseConnected, DatabaseLost, SessionHostLost, SessionHostReady
 from chatd.wire.codes import Code
 from chatd.wire.names import RowsCut
-from tests.answers.mcp.pools import LIMIT_S, Hosted, Plate, Running, fake, hosting, running
+from tests.answers.mcp.pools import (
+    LIMIT_S,
+    Hosted,
+    Listening,
+    Plate,
+    Running,
+    fake,
+    hosting,
+    running,
+)
 from tests.answers.mcp.test_pool import SlowSink, is_alive, processes
 from tests.app.questions import ended, watched
 from tests.processes import niceness_of, open_files, variables_of
@@ -186,6 +195,23 @@ async def test_a_process_that_hangs_is_killed_and_who_asked_is_told(is_stopped: 
         assert caught.value.code is Code.DB_UNAVAILABLE
         await both.hosted.recorder.until(SessionHostLost)
         assert (await both.peer.ask("rows"))[0] == Answered()
+
+
+async def test_where_the_process_is_given_up_its_sessions_are_over_at_once() -> None:
+    recorder, scope = Listening(), trio.CancelScope()
+    host = SessionHost(recorder)
+
+    async def keep(task_status: trio.TaskStatus[None]) -> None:
+        with scope:
+            await host.run(task_status=task_status)
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(keep)
+        async with running(fake(), opened=host.opened) as peer:
+            await peer.ask("rows")
+            scope.cancel()
+            await peer.recorder.until(DatabaseLost)
+            assert peer.recorder.of(DatabaseLost)[0].reason == HOST_ENDED
 
 
 async def test_a_process_that_hangs_does_not_keep_the_daemon(tmp_path: Path) -> None:
