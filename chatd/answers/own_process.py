@@ -108,6 +108,7 @@ class OwnProcess:
         self.from_process = trio.lowlevel.FdStream(from_process)
         self.frames = Frames()
         self.is_over = False  # it gets nothing more to do
+        self._why_over = "it ended"
 
     async def get_ready(self) -> bool:
         """Return when it is ready; False where it ended, or said something else."""
@@ -132,13 +133,15 @@ class OwnProcess:
         except trio.BrokenResourceError:
             reason = "it cannot be read from"
         else:
-            reason = "it ended"
+            reason = self._why_over
         self.kill()
         await self._wait()
         return reason
 
-    def kill(self) -> None:
-        """Have it end, whatever it is at."""
+    def kill(self, why: str = "it ended") -> None:
+        """Have it end, whatever it is at; `why` is told where nothing else ended it before."""
+        if not self.is_over:
+            self._why_over = why
         self.is_over = True
         self.process.kill()
 

@@ -66,6 +66,7 @@ PASSED: Final = (
 """Variables that the process is given: it is to find what the daemon has found. What its db-mcps
 are given is another matter (`DatabaseSettings.variables`)."""
 HOST_ENDED: Final = "the process that asks databases ended"
+HANGS: Final = "it did not answer in time"
 NO_HOST: Final = "the process that asks databases cannot be started"
 
 
@@ -138,7 +139,7 @@ class SessionHost:
             with trio.move_on_after(self._close_s, shield=True):
                 await session.over.wait()
         if not session.over.is_set():
-            process.kill()
+            process.kill(HANGS)
         process.forget(session)
 
 
@@ -265,7 +266,7 @@ class HostedSession:
         if asked.ended is None:
             self.is_usable = False
             if not self.over.is_set():  # it hangs
-                self._process.kill()
+                self._process.kill(HANGS)
                 await self.over.wait()
             raise self._link.failure
         self._call = None

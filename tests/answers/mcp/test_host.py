@@ -13,7 +13,7 @@ import trio.testing
 
 from chatd.answers.cut import Cut
 from chatd.answers.mcp.chunks import MESSAGE_CHARS_MAX
-from chatd.answers.mcp.host import HOST_ENDED, NO_HOST, PASSED, SessionHost, host_command
+from chatd.answers.mcp.host import HANGS, HOST_ENDED, NO_HOST, PASSED, SessionHost, host_command
 from chatd.answers.mcp.host_frames import Open
 from chatd.answers.mcp.host_process import BEHIND_BYTES_MAX, WINDOW_BYTES, _Session
 from chatd.answers.mcp.link import HELD_CHARS
@@ -194,6 +194,7 @@ async def test_a_process_that_hangs_is_killed_and_who_asked_is_told(is_stopped: 
             await both.peer.database.ask(RunStatement("rows"), Terms(), Plate(), stop)
         assert caught.value.code is Code.DB_UNAVAILABLE
         await both.hosted.recorder.until(SessionHostLost)
+        assert both.hosted.recorder.of(SessionHostLost)[0].reason == HANGS
         assert (await both.peer.ask("rows"))[0] == Answered()
 
 
