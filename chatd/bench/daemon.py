@@ -91,13 +91,15 @@ class OwnDaemon:
     async def start(self) -> None:
         """Start it, on the port that it had before if it had one. Raises DaemonError."""
         configured = str(self.directory / "chatd.toml")
-        command = [sys.executable, "-m", "chatd", "serve", "--config", configured]
+        # It ends with this process, also where that is killed.
+        command = [sys.executable, "-m", "chatd.bench.daemon_process", str(self.directory)]
+        command += ["serve", "--config", configured]
         command += ["--log-format", "json", "--log-level", "info"]
         said = self.directory / "chatd.log"
         with said.open("wb") as log:
             self.process = await trio.lowlevel.open_process(
                 [*command, "--port", str(self.port), "--state-dir", str(self.state_dir)],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 env={**os.environ, "CHATD_AUTH__JWT_SECRET": self.secret},
@@ -132,16 +134,25 @@ class OwnDaemon:
         assert self.process is not None
         self.process.kill()
         await self.process.wait()
+        await self._release()
 
     async def stop(self) -> None:
         """End it as SIGTERM does, or by force where it takes too long."""
-        if self.process is None or self.process.returncode is not None:
+        if self.process is None:
             return
-        self.process.send_signal(signal.SIGTERM)
-        with trio.move_on_after(END_S):
-            await self.process.wait()
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+            with trio.move_on_after(END_S):
+                await self.process.wait()
         if self.process.returncode is None:
             await self.kill()
+        await self._release()
+
+    async def _release(self) -> None:
+        """Close the pipe that it lived by."""
+        assert self.process is not None
+        assert self.process.stdin is not None
+        await self.process.stdin.aclose()
 
 
 def _events(log: bytes) -> Iterator[dict[str, Any]]:

@@ -34,6 +34,8 @@ from chatd.observe.clock import Clock
 
 HEALTH: Final = "/api/websocket/health"
 HEALTH_S: Final = 5.0
+ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, whoever ends the run, and a terminal that is gone."""
 START_S: Final = 3.0
 """About how long a daemon of the run's own takes to start, for the bar."""
 
@@ -58,7 +60,7 @@ async def run(scenario: str, options: Options, progress: Progress) -> Ran:
     began = datetime.fromtimestamp(Clock().wall_s(), UTC)
     failure: Exception | None = None
     stage: Stage | None = None
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with trio.open_signal_receiver(*ENDING) as signals:
         async with trio.open_nursery() as nursery:
             playing = trio.CancelScope()
             nursery.start_soon(_stop, signals, playing)

@@ -1,8 +1,8 @@
 """One process of the generator: `python -m chatd.bench.worker`, orders in, reports out.
 
 Owns the clock, the pace and the connections of the users that it plays. The rules are in `players`
-and `client`, what is said on the pipes in `orders`. It ends with its standard input; Ctrl-C is for
-whoever started it.
+and `client`, what is said on the pipes in `orders`. It ends with its standard input, also in the middle
+of what it was told to do; Ctrl-C is for whoever started it.
 """
 
 import heapq
@@ -258,10 +258,24 @@ async def serve() -> None:
         worker = Worker(cast_of(first), nursery)
         nursery.start_soon(worker.reactor.run)
         nursery.start_soon(worker.watch)
-        with suppress(trio.BrokenResourceError):
-            while (line := await lines.next()) is not None:
-                await reports.send_all(to_line(await worker.obey(order_of(line))))
+        to_obey, orders_of_it = trio.open_memory_channel[bytes](0)
+        nursery.start_soon(_obey, worker, orders_of_it, reports, nursery.cancel_scope)
+        while (line := await lines.next()) is not None:
+            await to_obey.send(line)
         nursery.cancel_scope.cancel()
+
+
+async def _obey(
+    worker: Worker,
+    lines: trio.MemoryReceiveChannel[bytes],
+    reports: trio.lowlevel.FdStream,
+    ending: trio.CancelScope,
+) -> None:
+    """Do one order after the other, until nobody reads the reports."""
+    with suppress(trio.BrokenResourceError):
+        async for line in lines:
+            await reports.send_all(to_line(await worker.obey(order_of(line))))
+    ending.cancel()
 
 
 class _Lines:
