@@ -70,6 +70,9 @@ class Owner(Protocol):
         """Nothing comes any more; told once, and not after `close`."""
 
 
+SENTENCE_CHARACTERS: Final = 120
+"""Of what a server says of a refusal; what answers may be anything, and say it in HTML."""
+
 _PONG: Final = PacketType.PONG.value.encode()
 _MESSAGE: Final = PacketType.MESSAGE.value.encode()
 _UPGRADE: Final = PacketType.UPGRADE.value.encode()
@@ -401,14 +404,16 @@ class UpgradingClient(PollingClient):
 
 
 def _refusal(answer: Answer) -> str:
+    if answer.body.lstrip().startswith(b"<"):
+        return f"HTTP {answer.status}: a web page, as from something else than a Socket.IO server"
     return f"HTTP {answer.status}: {_sentence(answer.body)}"
 
 
 def _sentence(payload: bytes) -> str:
-    """The sentence of a refusal, as far as it has one."""
+    """The sentence of a refusal, as far as it has one: on one line, without its full stop."""
     try:
         told = orjson.loads(payload)
     except orjson.JSONDecodeError:
         told = payload.decode("utf-8", "replace")
     message = told.get("message", "") if isinstance(told, dict) else told
-    return str(message)[:200]
+    return " ".join(str(message).split())[:SENTENCE_CHARACTERS].rstrip(".")

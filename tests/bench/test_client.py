@@ -67,8 +67,9 @@ def test_pings_of_both_layers_are_answered_and_packets_are_told() -> None:
     [
         (frames(b"41"), "ended the session"),
         (frames(b"1"), "ended the session"),
-        (frames(b'44{"message":"The token is bad."}'), "refused: The token is bad."),
+        (frames(b'44{"message":"The token is bad."}'), "refused: The token is bad"),
         (frames(b'44"no"'), "refused: no"),
+        (frames(b'44"two\\nlines' + 200 * b"x" + b'"'), "refused: two lines" + 111 * "x"),
         (frames(b"43x"), "no ack|is none"),
         (encode_close(1001), "1001"),
         (bytes((0x80 | Opcode.TEXT | 0x40, 0)), "reserved"),
@@ -89,7 +90,11 @@ def test_an_end_is_told_once_and_nothing_after_it(wire: bytes, why: str) -> None
     ("wire", "why"),
     [
         (answer(b'{"code":4,"message":"Forbidden"}', b"403 Forbidden"), "HTTP 403: Forbidden"),
-        (answer(b"<html>", b"502 Bad Gateway"), "HTTP 502: <html>"),
+        (answer(b"two\nlines", b"502 Bad Gateway"), "HTTP 502: two lines"),
+        (
+            answer(b"\n<html>", b"502 Bad Gateway"),
+            "HTTP 502: a web page, as from something else than a Socket.IO server",
+        ),
         (SWITCHED.replace(b"Accept: ", b"Accept: x"), "no WebSocket"),
         (b"SSH\r\n\r\n", "no HTTP"),
     ],
