@@ -94,6 +94,7 @@ async def hold(stage: Stage, fleet: Fleet, load: Load, step: int, what: str = ""
     if not load.receivers:
         return Held(point, None)
     came = seen.deliveries.summary()
+    due = (totals.sent - totals.failed) * load.receivers
     deliveries = Point(
         load=load.rate,
         load_unit="messages/s",
@@ -104,9 +105,10 @@ async def hold(stage: Stage, fleet: Fleet, load: Load, step: int, what: str = ""
         latency_ms=came,
         server=server,
         generator=sent.since(before, came.p99 if came else None),
-        lost=max(0, (totals.sent - totals.failed) * load.receivers - totals.received),
+        lost=max(0, due - totals.received),
         twice=totals.twice,
         out_of_order=totals.out_of_order,
+        strays=max(0, totals.received - due),
     )
     return Held(point, deliveries)
 

@@ -81,6 +81,8 @@ class Point:
     what: what `latency_ms` is of, for instance `delivery`; points of one `what` make one line.
     failed: operations that ended in an error.
     lost, twice, out_of_order: messages that did not come, came again, or came behind a later one.
+    strays: deliveries beyond those that were due: messages came to clients they were not for, and
+    may hide as many that are lost.
     """
 
     load: float
@@ -96,11 +98,12 @@ class Point:
     lost: int = 0
     twice: int = 0
     out_of_order: int = 0
+    strays: int = 0
 
     @property
     def is_good(self) -> bool:
-        """Whether everything came, once and in order."""
-        return not (self.failed or self.lost or self.twice or self.out_of_order)
+        """Whether everything came, once and in order, and to nobody else."""
+        return not (self.failed or self.lost or self.twice or self.out_of_order or self.strays)
 
 
 @attrs.frozen

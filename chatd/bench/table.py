@@ -58,6 +58,7 @@ def _marks(point: Point) -> list[str]:
         "lost": point.lost,
         "twice": point.twice,
         "out of order": point.out_of_order,
+        "astray": point.strays,
     }
     marks = [f"{count:,} {name}" for name, count in counts.items() if count]
     if point.generator is not None and point.generator.is_bottleneck:
@@ -71,6 +72,11 @@ def _sentences(results: Results, reasons: Counter[str]) -> list[str]:
         sentences.append(
             "Where the generator is the bottleneck the figures are its own: use more processes "
             "(--processes), or another machine."
+        )
+    if any(one.strays for one in results.points):
+        sentences.append(
+            "More came than was due: messages went to clients they were not for, or --join, "
+            "--room-size or --others-only do not say how the server's rooms are."
         )
     if not results.is_good:
         sentences += [f"{count:,} x {why}" for why, count in reasons.most_common(REASONS_MAX)]

@@ -64,7 +64,7 @@ def test_keys_that_came_later_are_passed_over_and_optional_ones_may_be_missing()
     assert read.series == ()
 
 
-@pytest.mark.parametrize("field", ["failed", "lost", "twice", "out_of_order"])
+@pytest.mark.parametrize("field", ["failed", "lost", "twice", "out_of_order", "strays"])
 def test_a_run_is_good_when_everything_came_once_and_in_order(field: str) -> None:
     good = attrs.evolve(FULL, points=FULL.points[:1])
     assert good.is_good

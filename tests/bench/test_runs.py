@@ -174,6 +174,26 @@ async def test_a_server_that_mistreats_messages_is_found_out(
     assert wrong <= found <= wrong | {"lost"}
 
 
+async def test_more_deliveries_than_were_due_are_found_out(faulty: Served) -> None:
+    # Its sender gets it too, though it is not to: that many others could be without it.
+    options = faulty.options(
+        rooms=("r",), event="bcast", join='["join","%r"]', connections=3, others_only=True
+    )
+    acks, deliveries = (await ran("messages", options)).results.points
+    assert (deliveries.strays, deliveries.lost) == (round(acks.rate * acks.seconds), 0)
+    assert not deliveries.is_good
+
+
+async def test_named_rooms_that_do_not_share_everybody_evenly_have_fewer_senders(
+    faulty: Served,
+) -> None:
+    options = faulty.options(
+        rooms=("a", "b", "c"), event="msg", connections=4, room_size=4, payload='"%m"'
+    )
+    done = await ran("fan-out", options)
+    assert [point.what for point in done.results.points][-1] == "delivery, 3 to 1"
+
+
 def workers() -> list[int]:
     """The processes of the generator, whichever thread has started them."""
     children = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))

@@ -51,6 +51,9 @@ def test_what_is_wrong_is_said_beside_its_point_and_why_below() -> None:
     assert "1 failed, 2,000 lost, 3 twice, 4 out of order" in said
     assert said.endswith("\n7 x rate_limited")
     assert "rate_limited" not in shown(POINT, reasons=Counter({"rate_limited": 7}))
+    astray = shown(attrs.evolve(POINT, strays=5))
+    assert "5 astray" in astray
+    assert "--others-only" in astray
 
 
 def test_a_generator_that_is_the_bottleneck_says_so_and_what_to_do() -> None:

@@ -27,6 +27,7 @@ async def _room(
 ) -> int:
     """Raise the load of one room; the number of the next step."""
     rooms, size = stage.seats(size, size)
+    senders = min(senders, len(rooms))
     seconds = stage.options.seconds or SECONDS
     async with stage.fleet(stage.users(rooms), stage.dialect()) as fleet:
         seen = await stage.come(fleet, len(rooms))
