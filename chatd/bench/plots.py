@@ -11,6 +11,7 @@ colours follow the reader's light or dark mode.
 import io
 import re
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -71,6 +72,12 @@ _SETTINGS: Final[Any] = {  # matplotlib's type of it is all of its names
 
 class PlotsMissing(Exception):
     """matplotlib is not installed; the message says what to do."""
+
+
+def check_installed() -> None:
+    """Raises PlotsMissing where nothing can be drawn here."""
+    if find_spec("matplotlib") is None:
+        raise PlotsMissing(MISSING)
 
 
 def draw(runs: Sequence[Results], directory: Path, names: Sequence[str] = ()) -> list[Path]:

@@ -118,6 +118,11 @@ async def _at(url: str, options: Options, progress: Progress, daemon: OwnDaemon 
     watch = ServerWatch(options.pid, options.metrics)
     if daemon is not None:
         watch = ServerWatch(daemon.pid, daemon.metrics)
+    elif options.metrics is not None and not (await ServerWatch(None, watch.metrics).look()).says:
+        raise SetupError(
+            f"{options.metrics} has no figures of a server: give the URL of its metrics, or unix: "
+            "and the path of its internal socket."
+        )
     # Who says what is sent, and gives no token, means a server that speaks something else.
     is_other = options.event is not None and options.secret is None and not options.tokens
     is_chatd = daemon is not None or (
@@ -136,11 +141,19 @@ async def _at(url: str, options: Options, progress: Progress, daemon: OwnDaemon 
 
 
 def _is_chatd(origin: str) -> bool:
-    """Whether a chatd answers there; a server that does not answer is none."""
+    """Whether a chatd answers there; a server that says nothing is none. Raises SetupError where
+    nobody can be reached."""
     scheme, _, authority = origin.partition("://")
     secure = scheme == "https"
     kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
     connection = kind(authority, timeout=HEALTH_S)
+    try:
+        connection.connect()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise SetupError(
+            f"Nothing answers at {origin}: {why}; start the server, or give its URL."
+        ) from None
     try:
         connection.request("GET", HEALTH)
         said = orjson.loads(connection.getresponse().read(65_536))

@@ -38,6 +38,14 @@ class Look:
     lags: Mapping[float, float] = attrs.field(factory=dict)
     """How often the loop was at most so many seconds late, since the start."""
 
+    @property
+    def says(self) -> bool:
+        """Whether anything is known."""
+        return any(
+            figure is not None
+            for figure in (self.cpu_s, self.memory_bytes, self.descriptors, self.tasks)
+        )
+
 
 @attrs.frozen
 class ServerWatch:
@@ -85,8 +93,7 @@ def of_metrics(at_s: float, text: str) -> Look:
 def spent(before: Look, after: Look, connections: int | None = None) -> Server | None:
     """What a server spent between two looks; None where nothing is known. With `connections`, what
     came to its memory is divided among so many that came meanwhile."""
-    known = (after.cpu_s, after.memory_bytes, after.descriptors, after.tasks)
-    if all(figure is None for figure in known):
+    if not after.says:
         return None
     span_s = after.at_s - before.at_s
     cpu_share = each = None
@@ -136,14 +143,18 @@ def _of_process(look: Look, pid: int) -> Look:
 
 def _read(place: str) -> str:
     """The metrics at a place; empty where it does not answer."""
-    if place.startswith(UNIX_PREFIX):
-        connection: http.client.HTTPConnection = _UnixConnection(place.removeprefix(UNIX_PREFIX))
-        path = METRICS_PATH
-    else:
-        parts = urlsplit(place)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else None
-        connection = (kind or http.client.HTTPConnection)(parts.netloc, timeout=ANSWER_S)
-        path = parts.path or METRICS_PATH
+    connection: http.client.HTTPConnection
+    try:
+        if place.startswith(UNIX_PREFIX):
+            connection = _UnixConnection(place.removeprefix(UNIX_PREFIX))
+            path = METRICS_PATH
+        else:
+            parts = urlsplit(place)
+            kind = http.client.HTTPSConnection if parts.scheme == "https" else None
+            connection = (kind or http.client.HTTPConnection)(parts.netloc, timeout=ANSWER_S)
+            path = parts.path or METRICS_PATH
+    except (ValueError, http.client.HTTPException):  # no URL
+        return ""
     try:
         connection.request("GET", path)
         return connection.getresponse().read(METRICS_BYTES_MAX).decode("utf-8", "replace")

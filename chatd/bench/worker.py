@@ -1,8 +1,8 @@
 """One process of the generator: `python -m chatd.bench.worker`, orders in, reports out.
 
 Owns the clock, the pace and the connections of the users that it plays. The rules are in `players`
-and `client`, what is said on the pipes in `orders`. It ends with its standard input, also in the middle
-of what it was told to do; Ctrl-C is for whoever started it.
+and `client`, what is said on the pipes in `orders`. It ends with its standard input, also in the
+middle of what it was told to do; Ctrl-C is for whoever started it.
 """
 
 import heapq

@@ -14,13 +14,21 @@ from chatd.app.errors import EXIT_FAILURE
 from chatd.bench.client import Transport
 from chatd.bench.options import Options
 from chatd.bench.scenarios import MODULES
-from chatd.cli.options import fail, say
-from chatd.cli.plotting import plot
+from chatd.cli.options import fail, say, warn
+from chatd.cli.plotting import NOTHING_DRAWN, check_drawable, drawn, plot
 
 PROCESSES_MAX: Final = 64
 CONNECTIONS_MAX: Final = 100_000
 SECONDS_MAX: Final = 3600.0
 SIZE_MAX: Final = 100_000
+LOAD_MAX: Final = 10_000_000
+COUNTED: Final = {
+    "idle": ("connections", CONNECTIONS_MAX),
+    "connect": ("connections on their way", CONNECTIONS_MAX),
+    "answers": ("askers", CONNECTIONS_MAX),
+    "history": ("messages", LOAD_MAX),
+}
+"""Scenarios whose loads are counts: of what, and how many at most."""
 
 
 class Numbers(click.ParamType[tuple[float, ...]]):
@@ -37,10 +45,27 @@ class Numbers(click.ParamType[tuple[float, ...]]):
             numbers = tuple(float(part) for part in str(value).split(","))
         except ValueError:
             numbers = ()
-        if not numbers or not all(0 < number < float("inf") for number in numbers):
-            self.fail(f"{value!r} has to be numbers above 0, like 100,1000.", param, ctx)
+        if not numbers or not all(0 < number <= LOAD_MAX for number in numbers):
+            self.fail(
+                f"{value!r} has to be numbers above 0 and up to {LOAD_MAX:,}, like 100,1000.",
+                param,
+                ctx,
+            )
         return numbers
 
+
+UNDELIVERED: Final = frozenset({"echo", "idle", "connect"})
+"""Scenarios in which no client gets what another one sends."""
+OF_A_SERVER: Final = {
+    "event": "--event",
+    "join": "--join",
+    "auth": "--auth",
+    "tokens": "--token-file",
+    "metrics": "--metrics",
+    "pid": "--pid",
+    "others_only": "--others-only",
+}
+"""Options that say something of a server which is there already."""
 
 SUMMARIES: Final = {
     "idle": "Connections that are held, and the memory of each",
@@ -130,6 +155,13 @@ PARAMETERS: Final = (
         type=click.Path(path_type=Path, dir_okay=False),
         help="Write the results.",
     ),
+    click.option(
+        "--plot",
+        "plots",
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Draw the results into DIR, as SVG and PNG.",
+    ),
 )
 
 
@@ -177,6 +209,7 @@ def _measure(
     pid: int | None,
     metrics: str | None,
     document: Path | None,
+    plots: Path | None,
 ) -> None:
     """Play a scenario, and show what it has measured."""
     options = Options(
@@ -210,19 +243,22 @@ def _measure(
     from chatd.bench.run import FAILURES, run
     from chatd.bench.table import table
 
-    _check(options, is_delivered=scenario not in ("echo", "idle", "connect"))
+    _check(scenario, options)
+    _check_places(document, plots)
     progress = Progress(sys.stderr, is_terminal=sys.stderr.isatty())
     try:
         ran = trio.run(partial(run, scenario, options, progress))
     except FAILURES as error:
         fail(str(error), EXIT_FAILURE)
+    findings = [finding.sentence for finding in ran.findings]
+    say("\n".join([table(ran.results, ran.reasons), *findings]))
     if document is not None:
         try:
             document.write_bytes(to_json(ran.results))
         except OSError as error:
             fail(f"{document} cannot be written: {error.strerror}.", EXIT_FAILURE)
-    findings = [finding.sentence for finding in ran.findings]
-    say("\n".join([table(ran.results, ran.reasons), *findings]))
+    if plots is not None and not drawn([ran.results], plots):
+        warn(NOTHING_DRAWN)
     if ran.was_stopped:
         fail("it was stopped; above is what it has measured.", EXIT_FAILURE)
     if not ran.results.is_good:
@@ -238,7 +274,21 @@ def _tokens(path: Path | None) -> tuple[str, ...]:
     return tokens
 
 
-def _check(options: Options, *, is_delivered: bool) -> None:
+def _check_places(document: Path | None, plots: Path | None) -> None:
+    """Refuse before the run what would be lost after it."""
+    if document is not None and (document.is_file() or not document.exists()):
+        is_new = not document.exists()
+        try:
+            document.open("ab").close()
+            if is_new:
+                document.unlink()
+        except OSError as error:
+            fail(f"{document} cannot be written: {error.strerror}.", EXIT_FAILURE)
+    if plots is not None:
+        check_drawable(plots)
+
+
+def _check(scenario: str, options: Options) -> None:
     """Refuse what cannot be measured."""
     from chatd.bench.address import AddressError, parse_address
     from chatd.bench.dialect import TemplateError, check_template
@@ -248,15 +298,28 @@ def _check(options: Options, *, is_delivered: bool) -> None:
             parse_address(options.url)
         except AddressError as error:
             raise click.UsageError(str(error)) from None
-    elif options.event or options.join or options.auth or options.tokens or options.metrics:
+    elif given := [OF_A_SERVER[name] for name in OF_A_SERVER if getattr(options, name)]:
         raise click.UsageError(
-            "Without URL it is a chatd of its own: nothing has to be said of it."
+            f"{given[0]} is of a server that is there already: give its URL. Without one, a chatd "
+            "of its own is measured."
         )
+    if options.pid is not None and not Path(f"/proc/{options.pid}").exists():
+        raise click.UsageError(
+            f"No process {options.pid} is on this machine; --pid is that of the server."
+        )
+    if scenario in COUNTED:
+        what, most = COUNTED[scenario]
+        if not all(load.is_integer() and load <= most for load in options.loads):
+            raise click.UsageError(
+                f"--loads of {scenario} are {what}: give whole numbers from 1 to {most:,}."
+            )
     if options.payload is not None and options.event is None:
         raise click.UsageError("--payload is that of an --event.")
     try:
         if options.payload is not None:
-            check_template(f'["event",{options.payload}]', carries_a_mark=is_delivered)
+            check_template(
+                f'["event",{options.payload}]', carries_a_mark=scenario not in UNDELIVERED
+            )
         if options.join is not None:
             check_template(options.join, carries_a_mark=False)
     except TemplateError as error:

@@ -1,8 +1,11 @@
-"""`chatd bench plot`: pictures of what `chatd bench` has measured."""
+"""`chatd bench plot`: pictures of what `chatd bench` has measured.
+
+Every start of chatd reads this module: what draws is imported when it is needed.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -11,6 +14,8 @@ from chatd.cli.options import fail, say
 
 if TYPE_CHECKING:
     from chatd.bench.results import Results
+
+NOTHING_DRAWN: Final = "Nothing is drawn: no run has more than one load, or one moment."
 
 
 @click.command()
@@ -32,19 +37,38 @@ def plot(documents: tuple[Path, ...], out: Path) -> None:
     Latency, rate and cost over the load, and a soak over time. Several runs of one scenario are
     drawn into one figure, each by the name of its file.
     """
-    # Not before it is needed: every start of chatd reads this module.
-    from chatd.bench.plots import PlotsMissing, draw
-
     runs = [_read(document) for document in documents]
+    if not drawn(runs, out, _names(documents)):
+        fail(NOTHING_DRAWN, EXIT_FAILURE)
+
+
+def check_drawable(out: Path) -> None:
+    """End with a sentence where nothing can be drawn into this directory; make it."""
+    from chatd.bench.plots import PlotsMissing, check_installed
+
     try:
-        drawn = draw(runs, out, _names(documents))
+        check_installed()
+        out.mkdir(parents=True, exist_ok=True)
     except PlotsMissing as missing:
         fail(str(missing), EXIT_FAILURE)
     except OSError as error:
         fail(f"{out} cannot be written to: {error.strerror}.", EXIT_FAILURE)
-    if not drawn:
-        fail("Nothing is drawn: no run has more than one load, or one moment.", EXIT_FAILURE)
-    say("\n".join(map(str, drawn)))
+
+
+def drawn(runs: "Sequence[Results]", out: Path, names: Sequence[str] = ()) -> bool:
+    """Draw the runs and say which files were written; False where there is nothing to draw. Ends
+    with a sentence where they cannot be."""
+    from chatd.bench.plots import PlotsMissing, draw
+
+    try:
+        paths = draw(runs, out, names)
+    except PlotsMissing as missing:
+        fail(str(missing), EXIT_FAILURE)
+    except OSError as error:
+        fail(f"{out} cannot be written to: {error.strerror}.", EXIT_FAILURE)
+    if paths:
+        say("\n".join(map(str, paths)))
+    return bool(paths)
 
 
 def _read(document: Path) -> "Results":

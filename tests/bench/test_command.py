@@ -1,10 +1,12 @@
 """`chatd bench` as a person types it."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from chatd.bench.plots import MISSING
 from chatd.bench.results import from_json
 from chatd.cli.commands import main
 from tests.bench.conftest import SECRET, Served
@@ -56,6 +58,17 @@ def test_a_run_that_cannot_begin_ends_with_1_and_a_sentence() -> None:
     done = bench("echo", "http://127.0.0.1:1", "--event", "x")
     assert done.exit_code == 1
     assert done.stderr.startswith("chatd: No client could connect to http://127.0.0.1:1: ")
+    done = bench("messages", "http://127.0.0.1:1")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("chatd: Nothing answers at http://127.0.0.1:1: ")
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:1/", "http://h:port/", "x", "unix:/none"])
+def test_metrics_that_do_not_come_are_said_before_the_run(faulty: Served, place: str) -> None:
+    done = bench("echo", faulty.url, *SMALL, "--event", "msg", "--metrics", place)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"chatd: {place} has no figures of a server: ")
+    assert done.stdout == ""
 
 
 def test_a_document_that_cannot_be_written_is_said(faulty: Served, tmp_path: Path) -> None:
@@ -63,6 +76,43 @@ def test_a_document_that_cannot_be_written_is_said(faulty: Served, tmp_path: Pat
     done = bench("echo", faulty.url, *SMALL, "--event", "msg", "--loads", "50", "--json", place)
     assert done.exit_code == 1
     assert "cannot be written" in done.stderr
+    assert done.stdout == "", "it is said before the run, not after it"
+
+
+def test_a_run_that_fails_leaves_a_document_as_it_was(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    old.write_text("kept")
+    for document in (old, new):
+        assert bench("messages", "http://127.0.0.1:1", "--json", str(document)).exit_code == 1
+    assert old.read_text() == "kept"
+    assert not new.exists()
+
+
+def test_a_run_is_drawn_as_soon_as_it_has_ended(faulty: Served, tmp_path: Path) -> None:
+    plots = tmp_path / "new" / "plots"
+    echo = ("echo", faulty.url, *SMALL, "--event", "msg", "--plot", str(plots))
+    done = bench(*echo, "--loads", "40,50")
+    assert done.exit_code == 0, done.output
+    assert {"echo-latency.svg", "echo-latency.png"} <= {path.name for path in plots.iterdir()}
+    assert done.stdout.split()[-1] in map(str, plots.iterdir())
+    done = bench(*echo, "--loads", "50")
+    assert done.exit_code == 0
+    assert "warning: Nothing is drawn: no run has more than one load" in done.stderr
+
+
+def test_what_cannot_be_drawn_is_said_before_the_run(
+    faulty: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    echo = ("echo", faulty.url, *SMALL, "--event", "msg", "--plot")
+    done = bench(*echo, str(taken / "below"))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.endswith("cannot be written to: Not a directory.\n")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    done = bench(*echo, str(tmp_path / "plots"))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == f"chatd: {MISSING}\n"
 
 
 def test_tokens_come_from_a_file(chatd: Served, tmp_path: Path) -> None:
@@ -86,6 +136,12 @@ def test_tokens_come_from_a_file(chatd: Served, tmp_path: Path) -> None:
         ("idle", "--seconds", "0"),
         ("idle", "--processes", "0"),
         ("messages", "--event", "x"),
+        ("messages", "--pid", "1"),
+        ("messages", "http://h", "--pid", "4194305"),  # beyond any process id
+        ("idle", "--loads", "0.5"),
+        ("idle", "--loads", "100001"),
+        ("answers", "--loads", "1.5"),
+        ("messages", "--loads", "1e9"),
         ("messages", "http://h", "--payload", "1"),
         ("messages", "http://h", "--event", "x", "--payload", "1"),
         ("echo", "http://h", "--event", "x", "--payload", "{"),
