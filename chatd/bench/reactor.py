@@ -5,11 +5,13 @@ would be the clearer shape, and the daemon has it; here a connection waits for n
 and a generator has to be faster than what it measures.
 """
 
+import errno
 import os
 import select
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 
 import attrs
 import trio
@@ -19,6 +21,7 @@ from chatd.bench.timer import Timer
 
 EVENTS_MAX = 256  # events taken from the epoll in one go, so that what is due is sent meanwhile
 READ_BYTES = 256 * 1024
+NO_DESCRIPTOR = "this machine gives the generator no more descriptors (ulimit -n)"
 _ENDED = select.EPOLLHUP | select.EPOLLERR
 
 
@@ -49,6 +52,7 @@ class Reactor:
         self.epoll.register(self.timer.descriptor, select.EPOLLIN)
         self.streams: dict[int, _Stream] = {}
         self._closing: list[socket.socket] = []
+        self._stillborn: list[Callable[[], None]] = []
 
     async def run(self) -> None:
         """Serve the connections until cancelled, and close them then."""
@@ -73,7 +77,17 @@ class Reactor:
                 stream.ready(flags)
             elif descriptor == self.timer.descriptor:
                 self.timer.clear()
+        if self._stillborn:
+            stillborn, self._stillborn = self._stillborn, []
+            for tell in stillborn:
+                tell()
         self._close()
+
+    def tell_soon(self, tell: Callable[[], None]) -> None:
+        """Tell at the next turn of a connection that was not to be had: who dials must not be
+        called back at once, as the next client dials in its place."""
+        self._stillborn.append(tell)
+        self.timer.set(self._now_us())
 
     def _close(self) -> None:
         """Close what was hung up. Not before the batch is through: its number might be another
@@ -101,7 +115,13 @@ class ClientWires:
         self._streams: dict[Lane, _Stream] = {}
 
     def dial(self, lane: Lane) -> None:
-        stream = self._streams[lane] = _Stream(self._reactor, self.client, lane)
+        try:
+            stream = _Stream(self._reactor, self.client, lane)
+        except OSError as error:
+            why = NO_DESCRIPTOR if error.errno == errno.EMFILE else os.strerror(error.errno or 0)
+            self._reactor.tell_soon(partial(self.client.lost, lane, why))
+            return
+        self._streams[lane] = stream
         stream.dial()
 
     def write(self, lane: Lane, data: bytes) -> None:
@@ -113,6 +133,11 @@ class ClientWires:
         stream = self._streams.pop(lane, None)
         if stream is not None:
             stream.hang_up()
+
+
+def _new_socket(family: int) -> socket.socket:
+    """Raises OSError where this process has no descriptor left."""
+    return socket.socket(family, socket.SOCK_STREAM)
 
 
 class _Stream:
@@ -128,13 +153,17 @@ class _Stream:
         self._tls: _Tls | None = None
         self._unsent = b""
         self.is_over = False
-        self._sock = socket.socket(reactor.route.family, socket.SOCK_STREAM)
+        self._sock = _new_socket(reactor.route.family)
 
     def dial(self) -> None:
         sock, reactor = self._sock, self._reactor
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.connect_ex(reactor.route.sockaddr)  # an error shows when it is ready
+        # Most errors show when it is ready; those of this machine show now, and never again.
+        error = sock.connect_ex(reactor.route.sockaddr)
+        if error not in (0, errno.EINPROGRESS):
+            reactor.tell_soon(partial(self._lose, os.strerror(error)))
+            return
         reactor.streams[sock.fileno()] = self
         reactor.epoll.register(sock.fileno(), select.EPOLLOUT)
 
