@@ -67,6 +67,9 @@ OF_A_SERVER: Final = {
 }
 """Options that say something of a server which is there already."""
 
+STOPPED: Final = "It was stopped; above is what it has measured."
+STOPPED_EARLY: Final = "It was stopped before its first step had ended."
+
 SUMMARIES: Final = {
     "idle": "Connections that are held, and the memory of each",
     "messages": "Latencies and throughput over rising loads, in small rooms",
@@ -260,7 +263,7 @@ def _measure(
     if plots is not None and not drawn([ran.results], plots):
         warn(NOTHING_DRAWN)
     if ran.was_stopped:
-        fail("it was stopped; above is what it has measured.", EXIT_FAILURE)
+        fail(STOPPED if ran.results.points else STOPPED_EARLY, EXIT_FAILURE)
     if not ran.results.is_good:
         sys.exit(EXIT_FAILURE)
 

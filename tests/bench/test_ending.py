@@ -46,7 +46,7 @@ def command(*arguments: str, where: Path) -> subprocess.Popen[bytes]:
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(where)},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
 
 
@@ -71,3 +71,14 @@ def test_the_generator_ends_with_a_run_that_is_killed_while_it_sends(
         wait_until(lambda: len(list(Path(f"/proc/{worker}/fd").iterdir())) > 10)
         run.kill()
     wait_until(lambda: not is_there(worker))
+
+
+def test_a_run_that_is_stopped_in_its_first_step_says_so(chatd: Served, tmp_path: Path) -> None:
+    load = ("--connections", "2", "--loads", "20", "--seconds", "600")
+    with command("messages", chatd.url, *load, "--secret", SECRET, where=tmp_path) as run:
+        assert run.stderr is not None
+        wait_until(lambda: "chatd.bench.worker" in str(started_by(run.pid)))
+        run.send_signal(signal.SIGINT)
+        said = run.stderr.read()
+    assert run.returncode == 1
+    assert said == b"chatd: It was stopped before its first step had ended.\n"
