@@ -151,7 +151,7 @@ class _Stream:
         self._lane = lane
         self._is_up = False
         self._tls: _Tls | None = None
-        self._unsent = b""
+        self._unsent = bytearray()  # grows in place while a server does not read
         self.is_over = False
         self._sock = _new_socket(reactor.route.family)
 
@@ -246,13 +246,18 @@ class _Stream:
         except OSError:
             return  # the end shows when it is read
         if sent < len(data):
-            self._unsent = data[sent:]
+            self._unsent += data[sent:]
             self._reactor.epoll.modify(self._sock.fileno(), select.EPOLLIN | select.EPOLLOUT)
 
     def _drain(self) -> None:
-        data, self._unsent = self._unsent, b""
-        self._send(data)
-        if not self._unsent and not self.is_over:
+        try:
+            sent = self._sock.send(self._unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            sent = len(self._unsent)  # the end shows when it is read
+        del self._unsent[:sent]
+        if not self._unsent:
             self._reactor.epoll.modify(self._sock.fileno(), select.EPOLLIN)
 
     def _lose(self, why: str) -> None:
