@@ -1,10 +1,12 @@
 """Each scenario against a real daemon, with few clients and for a moment."""
 
 import contextlib
+import http.server
 import io
 import os
 import signal
 import ssl
+import threading
 from pathlib import Path
 
 import pytest
@@ -318,9 +320,7 @@ async def test_a_daemon_that_does_not_start_says_why(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("scenario", "options", "why"),
     [
-        ("messages", Options(url="http://127.0.0.1:1"), "no chatd: say by --event"),
-        ("echo", Options(url="http://127.0.0.1:1"), "name an event"),
-        ("answers", Options(url="http://127.0.0.1:1"), "is no chatd"),
+        ("messages", Options(url="http://127.0.0.1:1"), "Nothing answers .*Connection refused"),
         ("idle", Options(url="http://127.0.0.1:1"), "Connection refused"),
         ("idle", Options(url="http://no.such.host.invalid"), "is not found"),
     ],
@@ -328,6 +328,26 @@ async def test_a_daemon_that_does_not_start_says_why(monkeypatch: pytest.MonkeyP
 async def test_a_run_that_cannot_begin_says_why(scenario: str, options: Options, why: str) -> None:
     with pytest.raises(SetupError, match=why):
         await ran(scenario, options)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "why"),
+    [
+        ("messages", "no chatd: say by --event"),
+        ("echo", "name an event"),
+        ("answers", "is no chatd"),
+    ],
+)
+async def test_a_server_that_is_no_chatd_has_to_be_explained(scenario: str, why: str) -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as other:
+        thread = threading.Thread(target=other.serve_forever)
+        thread.start()
+        try:
+            with pytest.raises(SetupError, match=why):
+                await ran(scenario, Options(url=f"http://127.0.0.1:{other.server_port}"))
+        finally:
+            await trio.to_thread.run_sync(other.shutdown)
+            thread.join()
 
 
 async def test_a_chatd_wants_tokens_and_tells_why_it_refuses_one(chatd: Served) -> None:
