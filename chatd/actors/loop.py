@@ -8,9 +8,11 @@ supervisor starts it again, the messages from the log, the others from what was 
 clients. The mailbox outlives that; the commands of the crash are not tried again.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 from typing import Protocol, TypeVar
 
+import attrs
 import trio
 
 from chatd.actors.group_commit import WINDOW_S, GroupCommit
@@ -23,6 +25,7 @@ from chatd.wire.codes import Code
 
 BATCH_MAX = 1_000  # commands carried out together; more wait for the next turn
 
+T = TypeVar("T")
 C = TypeVar("C")
 E = TypeVar("E")
 C_contra = TypeVar("C_contra", contravariant=True)
@@ -64,17 +67,42 @@ async def run_messages(
 ) -> None:
     """Serve the mailbox until it is closed and empty.
 
+    Where commands wait that may be committed at once, the effects of a batch are run while the log
+    takes the next one: senders are answered and rooms written to while the disk works. Effects stay
+    in order, and each batch is decided over those before it.
+
     `window_s` is the time between two commits while there is time to spare. `acknowledged` is told
     of each batch how many commands it had, and how long it took, in seconds, from when its first
     one was in the mailbox to when the last of its senders was answered: what the slowest of them
     waited for.
     """
+
+    def follow(carried: _CarriedOut) -> None:
+        """Run the effects of a batch. Where one raises, who was not answered is refused."""
+        done = 0
+        try:
+            for effect in carried.effects:
+                runner.run(effect)
+                done += 1
+            runner.finish()
+        except Exception:
+            runner.failed(_commands(carried.effects[done:]), Code.INTERNAL)
+            raise
+        acknowledged(carried.commands, max(0.0, trio.current_time() - carried.since_s))
+
     pulse.begin(trio.current_time())
     await ledger.begin(runner.in_rooms(), clock.wall_ms())
     pulse.end()
     task_status.started()
     pace = GroupCommit(trio.current_time(), clock.worked_s(), window_s)
-    while await mailbox.filled():
+    owed: _CarriedOut | None = None  # whose effects are still to be run
+    while True:
+        if owed is not None and not (mailbox.has_due and pace.due_s() <= trio.current_time()):
+            follow(owed)
+            owed = None
+            pulse.end()
+        if not await mailbox.filled():
+            return
         may_wait = len(mailbox) < BATCH_MAX and not mailbox.is_closed
         if may_wait and (due_s := pace.due_s()) > trio.current_time():
             await trio.sleep_until(due_s)
@@ -83,19 +111,50 @@ async def run_messages(
         now_s = trio.current_time()
         pulse.begin(now_s)
         pace.begin(now_s, clock.worked_s())
-        effects: Sequence[Effect] | None = None
-        done = 0
         try:
-            effects = await ledger.carry_out(batch, clock.wall_ms())
-            for effect in effects:
-                runner.run(effect)
-                done += 1
-            runner.finish()
+            before, owed = owed, None
+            if before is None:
+                effects = await ledger.carry_out(batch, clock.wall_ms())
+            else:
+                meanwhile = partial(follow, before)
+                effects = await _while(meanwhile, ledger.carry_out(batch, clock.wall_ms()))
         except Exception:
-            runner.failed(batch if effects is None else _commands(effects[done:]), Code.INTERNAL)
+            runner.failed(batch, Code.INTERNAL)  # it may be in the log: a retry finds it there
             raise
-        pulse.end()
-        acknowledged(len(batch), max(0.0, trio.current_time() - since_s))
+        owed = _CarriedOut(effects, len(batch), since_s)
+
+
+@attrs.frozen
+class _CarriedOut:
+    """A batch that the log has: what follows from it, how many commands it had, and since when the
+    first of them had waited."""
+
+    effects: Sequence[Effect]
+    commands: int
+    since_s: float
+
+
+async def _while(do: Callable[[], None], carry_out: Awaitable[T]) -> T:
+    """Begin `carry_out`, call `do` as soon as it waits, and return what it returns, or raise what
+    either has raised; both are always brought to their end."""
+    failures: list[Exception] = []
+    outcome: list[T] = []
+
+    async def call() -> None:
+        try:
+            do()
+        except Exception as error:
+            failures.append(error)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(call)
+        try:
+            outcome.append(await carry_out)
+        except Exception as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return outcome[0]
 
 
 def _commands(effects: Sequence[Effect]) -> list[Command]:

@@ -91,6 +91,11 @@ class Mailbox(Generic[T]):
         self._waiting.unpark_all()
         return batch
 
+    @property
+    def has_due(self) -> bool:
+        """Whether there is a command that is to be taken now."""
+        return bool(self._commands) and (self._closed or self._due_s <= trio.current_time())
+
     async def filled(self) -> bool:
         """Wait until there is a command that is to be taken; False once it is closed and empty."""
         while not self._closed:

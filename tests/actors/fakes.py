@@ -13,8 +13,8 @@ class MemoryLog:
     """Takes records under the rules of the store: known ids conflict, a gap in seq is refused.
 
     `outcomes` are for the next commits, one each: an error to raise before anything is written, or
-    None for the usual way. A commit stays on its way while
-    `open_gate` is an event that is not set.
+    None for the usual way. A commit stays on its way while `open_gate` is an event that is not set;
+    `gates` are for the next commits, one each.
     """
 
     def __init__(self, known: Sequence[Message] = ()) -> None:
@@ -23,11 +23,12 @@ class MemoryLog:
         self.outcomes: list[Exception | None] = []
         self.open_gate = trio.Event()
         self.open_gate.set()
+        self.gates: list[trio.Event] = []
         self._position = 0
 
     async def commit(self, records: Sequence[Record]) -> CommitOutcome:
         await trio.lowlevel.checkpoint()
-        await self.open_gate.wait()
+        await (self.gates.pop(0) if self.gates else self.open_gate).wait()
         error = self.outcomes.pop(0) if self.outcomes else None
         if error is not None:
             raise error

@@ -42,6 +42,7 @@ class Actor:
         self.pulse = Pulse(self.mailbox)
         self.sizes: list[int] = []
         self.took_s: list[float] = []
+        self.ended_by: Exception | None = None
 
     def acknowledged(self, commands: int, took_s: float) -> None:
         self.sizes.append(commands)
@@ -57,6 +58,13 @@ class Actor:
             pulse=self.pulse,
             acknowledged=self.acknowledged,
         )
+
+    async def end(self) -> None:
+        """Run, and note what ended that."""
+        try:
+            await self.run()
+        except Exception as error:
+            self.ended_by = error
 
     async def serve(self, *batch: Command) -> None:
         """Put a batch in, close, and run to the end."""
@@ -114,6 +122,62 @@ async def test_what_arrives_during_a_commit_is_the_next_batch(
     actor.mailbox.close()
     await wait_all_tasks_blocked()
     assert actor.notebook.lines == [accepted(1, 1), accepted(2, 2), accepted(3, 3)]
+
+
+async def overlap(actor: Actor, nursery: trio.Nursery) -> trio.Event:
+    """Have one message committed, and another one on its way to the disk, which takes it when the
+    event is set."""
+    first, second = trio.Event(), trio.Event()
+    actor.log.gates = [first, second]
+    actor.window_s = 0.0
+    actor.mailbox.offer(send(1))
+    nursery.start_soon(actor.end)
+    await wait_all_tasks_blocked()
+    actor.mailbox.offer(send(2))
+    first.set()
+    await wait_all_tasks_blocked()
+    return second
+
+
+async def test_senders_are_answered_while_the_log_takes_the_next_batch(
+    actor: Actor, nursery: trio.Nursery
+) -> None:
+    disk = await overlap(actor, nursery)
+    assert actor.notebook.lines == [accepted(1, 1)]
+    assert actor.sizes == [1]
+    assert actor.machine.last_seq("demo") == 1
+    disk.set()
+    await wait_all_tasks_blocked()
+    assert actor.notebook.lines == [accepted(1, 1), accepted(2, 2)]
+    assert actor.sizes == [1, 1]
+    actor.mailbox.close()
+
+
+async def test_a_disk_that_fails_takes_nothing_from_the_batch_before(
+    actor: Actor, nursery: trio.Nursery
+) -> None:
+    actor.log.outcomes = [None, CommitFailed(Code.STORAGE_FULL, "the disk is full")]
+    disk = await overlap(actor, nursery)
+    disk.set()
+    await wait_all_tasks_blocked()
+    assert actor.notebook.lines == [accepted(1, 1), ([send(2)], "storage_full")]
+    assert actor.machine.last_seq("demo") == 1
+    actor.mailbox.close()
+
+
+async def test_a_crash_ends_the_actor_once_the_log_has_what_it_was_given(
+    actor: Actor, nursery: trio.Nursery
+) -> None:
+    """Else the next life would begin with less than the log is about to hold."""
+    actor.notebook.crash_at = 0
+    disk = await overlap(actor, nursery)
+    assert actor.notebook.lines == [([send(1)], "internal")]
+    assert actor.ended_by is None
+    disk.set()
+    await wait_all_tasks_blocked()
+    assert isinstance(actor.ended_by, ZeroDivisionError)
+    assert actor.notebook.lines == [([send(1)], "internal"), ([send(2)], "internal")]
+    assert len(actor.log.commits) == 2
 
 
 async def test_what_comes_soon_after_a_commit_shares_the_next_one(
