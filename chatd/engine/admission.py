@@ -189,6 +189,16 @@ class Admission:
             self._no_longer_unknown(oldest)
         return None
 
+    @property
+    def unknown_connections(self) -> int:
+        """How many may have to give way, as far as is known without a look at each."""
+        return len(self._unknown)
+
+    def known(self, connection: CountedConnection) -> None:
+        """A connection has turned out to be a user's: it need not be remembered here, which is 180
+        bytes, nor looked at where there is no room."""
+        self._no_longer_unknown(connection)
+
     def _no_longer_unknown(self, connection: CountedConnection) -> None:
         if connection in self._unknown:
             del self._unknown[connection]

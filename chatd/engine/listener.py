@@ -297,7 +297,7 @@ class Listener:
         def make_transport(
             session: Session, probed: PollingTransport | None = None
         ) -> WebSocketTransport:
-            return WebSocketTransport(connection.sock, watch, session, probed=probed)
+            return WebSocketTransport(connection.sock, watch, session, caller, probed=probed)
 
         switching = switched(head)
         if query.sid is None:

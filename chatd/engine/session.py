@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import attrs
 import trio
 
-from chatd.engine.admission import Admission
+from chatd.engine.admission import Admission, CountedConnection
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.throttle import IDLE_FIRST, IDLE_WAITS_MAX, Throttle
@@ -159,6 +159,10 @@ class Session:
             self._host.admission.identify_session(self.address, self.sid)
         self.user_id = user_id
         self.transport.identified()
+
+    def vouch_for(self, connection: CountedConnection) -> None:
+        """This connection serves the session of a user, and nothing else any more."""
+        self._host.admission.known(connection)
 
     # What the peer sends
 

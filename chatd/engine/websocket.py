@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import attrs
 import trio
 
+from chatd.engine.admission import CountedConnection
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.session import Session
 from chatd.engine.throttle import PACKETS_PER_TURN
@@ -40,6 +41,7 @@ class WebSocketTransport:
     _sock: socket.socket
     _watch: Watch
     _session: Session
+    _connection: CountedConnection
     probed: Probed | None = attrs.field(default=None, kw_only=True)
     _decoder: Decoder = attrs.field(init=False)
     _writer: SocketWriter = attrs.field(init=False)
@@ -184,6 +186,7 @@ class WebSocketTransport:
         self._watch.wake()
 
     def identified(self) -> None:
+        self._session.vouch_for(self._connection)
         self._decoder.max_message_bytes = self._session.payload_bytes
 
     def flush(self) -> None:

@@ -26,8 +26,10 @@ class ProtocolApp:
     def on_connect(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
     ) -> Work | None:
+        # As the chat does: a session that stays nobody's is held to other bounds.
+        connection.session.identify("somebody")
         connection.accept(namespace)
-        connection.handshake = None  # as the chat does
+        connection.handshake = None
         return None
 
     def on_event(self, socket: Socket, event: Event) -> Work | None:

@@ -64,6 +64,23 @@ async def test_a_session_moves_to_a_websocket(door: Door) -> None:
     assert door.app.ended == [("/", "transport close")]
 
 
+async def test_the_websocket_of_a_users_session_is_not_among_those_that_may_give_way(
+    door: Door,
+) -> None:
+    first, other = await join(door), await door.join()
+    peer = await upgraded(first)
+    await peer.echo()
+    before = door.admission.unknown_connections
+    door.identify()
+    assert door.admission.unknown_connections == before - 2
+    late = await join(door)
+    door.identify()
+    before = door.admission.unknown_connections
+    await (await upgraded(late)).echo()
+    assert door.admission.unknown_connections <= before
+    await other.echo()
+
+
 async def test_every_poll_between_probe_and_upgrade_is_answered_with_a_noop(door: Door) -> None:
     poller = await join(door)
     peer = await probed(poller)
