@@ -78,7 +78,6 @@ class Listener:
     _event_log: EventLog
     _static: StaticFiles = attrs.field(factory=StaticFiles, kw_only=True)
     _acceptor: Acceptor = attrs.field(init=False)
-    _callers: set[Caller] = attrs.field(factory=set, init=False)
     _requesting: dict[socket.socket, HttpConnection] = attrs.field(factory=dict, init=False)
     """Those that are open as HTTP, and have gone on as nothing else."""
     _takes_requests: bool = attrs.field(default=True, init=False)
@@ -117,8 +116,10 @@ class Listener:
     def sever_strangers(self, *, but_answered: bool = False) -> None:
         """End every connection that serves no user's session, and the sessions of nobody;
         `but_answered`: not those whose whole request is being answered."""
-        for caller in list(self._callers):
-            if not caller.is_known and not (but_answered and caller.is_answered):
+        for caller in list(self._acceptor.open.values()):
+            if not isinstance(caller, Caller) or caller.is_known:
+                continue
+            if not (but_answered and caller.is_answered):
                 caller.sever(DisconnectReason.SERVER_SHUTDOWN)
 
     def sever(self) -> None:
@@ -136,7 +137,7 @@ class Listener:
         if not self._has_room(sock, caller.address, self._admission.open_connection(caller)):
             self._acceptor.close(sock)
             return
-        self._callers.add(caller)
+        self._acceptor.open[sock] = caller
         watch = self._poller.watch(sock)
         try:
             begun: bytes | None = b""
@@ -145,14 +146,12 @@ class Listener:
                 begun = await self._behind_proxy(sock, watch, caller, proxies)
             if begun is not None:
                 # The requests live in a frame of their own, which ends before the connection goes
-                # on: their bytes are not kept.
-                # Nor is what it goes on with, which is 256 bytes.
+                # on: their bytes are not kept, nor is what it goes on with, which is 256 bytes.
                 await (await self._requests(sock, watch, caller, begun))()
         except Exception as error:
             self._acceptor.report(error)
         finally:
             self._requesting.pop(sock, None)
-            self._callers.discard(caller)
             self._admission.close_connection(caller)
             watch.close()
             self._acceptor.close(sock)

@@ -33,8 +33,8 @@ class Acceptor:
     _serve: Callable[[socket.socket, object], Awaitable[None]]
     _event_log: EventLog
     _shortage_logged_s: float = attrs.field(default=-math.inf, init=False)
-    open: dict[socket.socket, None] = attrs.field(factory=dict, init=False)
-    """The oldest first; without those that were cut."""
+    open: dict[socket.socket, object] = attrs.field(factory=dict, init=False)
+    """The oldest first, without those that were cut; each with what its server has put there."""
     is_open: trio.Event = attrs.field(factory=trio.Event, init=False)  # connections are accepted
     _accepting: trio.Nursery = attrs.field(init=False)
     _connections: trio.Nursery = attrs.field(init=False)
