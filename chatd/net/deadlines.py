@@ -11,7 +11,6 @@ deadline was taken back, lets go of its owner at once and is passed over when it
 """
 
 import heapq
-import itertools
 import math
 from typing import Protocol
 
@@ -38,12 +37,9 @@ class TimerEntry:
 
     due_s: float
     queued_s: float
-    order: int
     owner: HasDeadline | None
 
     def __lt__(self, other: "TimerEntry") -> bool:
-        if self.queued_s == other.queued_s:
-            return self.order < other.order
         return self.queued_s < other.queued_s
 
 
@@ -52,7 +48,6 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._heap: list[TimerEntry] = []
-        self._order = itertools.count()
         self._void = 0  # entries of the heap that have no owner
         self._sleep: trio.CancelScope | None = None
 
@@ -70,7 +65,7 @@ class Deadlines:
             owner.deadline_entry = None
         if due_s == math.inf:
             return
-        owner.deadline_entry = entry = TimerEntry(due_s, due_s, next(self._order), owner)
+        owner.deadline_entry = entry = TimerEntry(due_s, due_s, owner)
         self._push(entry)
 
     def suspend(self, owner: HasDeadline) -> None:
@@ -125,7 +120,7 @@ class Deadlines:
         if owner is None:
             self._void -= 1
         elif due_s > now_s:
-            entry.queued_s, entry.order = due_s, next(self._order)
+            entry.queued_s = due_s
             self._push(entry)
         else:
             entry.owner = owner.deadline_entry = None

@@ -108,13 +108,7 @@ class HttpConnection:
         self._reader = RequestReader(limits.max_head_bytes)
         self._reader.feed(self._begun)
         self._begun = b""
-        self.writer = SocketWriter(
-            limits.backlog_bytes,
-            self.sock,
-            self._failed,
-            self._watch.wake,
-            linger_s=limits.linger_s,
-        )
+        self.writer = SocketWriter(limits.backlog_bytes, self.sock, self, linger_s=limits.linger_s)
 
     @property
     def is_finished(self) -> bool:
@@ -353,7 +347,7 @@ class HttpConnection:
         self.is_over = True
 
     def on_writer_changed(self) -> None:
-        """Whoever writes what may wait has a nursery for it."""
+        self._watch.wake()
 
 
 def _without(pieces: list[memoryview], size: int) -> list[memoryview]:
