@@ -253,14 +253,14 @@ class _Asking:
 
     async def caught_up(self) -> None:
         while self._on_way_bytes > WINDOW_BYTES and not self._is_over:
-            self._has_room = trio.Event()
-            await self._has_room.wait()
+            await self._has_room.wait()  # several tasks may
 
     def took(self, size: int) -> None:
         """The daemon has taken so many bytes of the rows."""
         self._on_way_bytes -= size
         if self._on_way_bytes <= WINDOW_BYTES:
             self._has_room.set()
+            self._has_room = trio.Event()
 
 
 if __name__ == "__main__":
