@@ -22,6 +22,7 @@ NOTHING_DRAWN: Final = "Nothing is drawn: no run has more than one load, or one 
 @click.argument(
     "documents",
     nargs=-1,
+    metavar="FILES",
     required=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
 )
@@ -32,7 +33,7 @@ NOTHING_DRAWN: Final = "Nothing is drawn: no run has more than one load, or one 
     help="The directory for them; by default this one.",
 )
 def plot(documents: tuple[Path, ...], out: Path) -> None:
-    """Draw the DOCUMENTS that --json has written, as SVG and PNG.
+    """Draw the FILES that --json has written, as SVG and PNG.
 
     Latency, rate and cost over the load, and a soak over time. Several runs of one scenario are
     drawn into one figure, each by the name of its file.
