@@ -730,14 +730,14 @@ class ReaderLost(LogEvent, name="reader.lost", level=Level.WARNING, is_cheap=Tru
 
 
 @attrs.frozen
-class SessionHostReady(LogEvent, name="session_host.ready", level=Level.INFO, is_cheap=True):
+class SessionHostReady(LogEvent, name="sessions.ready", level=Level.INFO, is_cheap=True):
     """The process that has the sessions with databases' servers is ready."""
 
     took_ms: float
 
 
 @attrs.frozen
-class SessionHostLost(LogEvent, name="session_host.lost", level=Level.WARNING, is_cheap=True):
+class SessionHostLost(LogEvent, name="sessions.lost", level=Level.WARNING, is_cheap=True):
     """That process has ended, or none came about; it is started again in `retry_in_s`."""
 
     reason: str
