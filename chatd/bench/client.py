@@ -8,6 +8,8 @@ Events and acks stay bytes, `42[...]` and `43ID[...]`: a generator looks at a fe
 JSON would cost more than all else.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from enum import IntEnum, StrEnum
 from typing import Any, Final, Protocol
 
@@ -86,7 +88,7 @@ def make_client(
 ) -> "Client":
     """A client that shows `auth` in its CONNECT; its `owner` is to be set before it starts."""
     connect = _MESSAGE + encode(Connect("/", auth)).text
-    kinds = {
+    kinds: dict[Transport, Callable[[Address, bytes, Wires], Client]] = {
         Transport.WEBSOCKET: WebSocketClient,
         Transport.POLLING: PollingClient,
         Transport.UPGRADE: UpgradingClient,
@@ -123,7 +125,7 @@ class WebSocketLane:
         return self._frames.receive(data)
 
 
-class Client:
+class Client(ABC):
     """What all transports share. Slots, as 10,000 of them live in one process."""
 
     __slots__ = ("_address", "_connect", "_is_joined", "_wires", "is_over", "owner")
@@ -141,21 +143,21 @@ class Client:
         """Come."""
         self._wires.dial(Lane.MAIN)
 
+    @abstractmethod
     def connected(self, lane: Lane) -> None:
         """A lane that was dialled is there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def received(self, lane: Lane, data: bytes) -> None:
         """A lane has brought bytes."""
-        raise NotImplementedError
 
     def lost(self, lane: Lane, why: str) -> None:
         """A lane has broken, or was not to be had."""
         self._end(why)
 
+    @abstractmethod
     def send(self, packet: bytes) -> None:
         """Send an Engine.IO packet in its text form, for instance `42["name"]`."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Go away, without a word to the owner."""
@@ -213,8 +215,9 @@ class Client:
     def _joined(self) -> None:
         self.owner.live()
 
+    @abstractmethod
     def _opened(self, packet: bytes) -> None:
-        raise NotImplementedError
+        """The server has opened a session."""
 
 
 class WebSocketClient(Client):
