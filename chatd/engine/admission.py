@@ -144,7 +144,7 @@ class Admission:
         Where there is no room, say why; it stays the proxy's until it is closed."""
         room = self._room_of(address)
         if isinstance(room, Vacancy):
-            self._no_longer_unknown(connection)
+            self.cannot_give_way(connection)
             _count(self._connected, counted_as(connection.address), -1)
             connection.address = address
             self._take(room, connection)
@@ -163,7 +163,7 @@ class Admission:
 
     def _take(self, room: Vacancy[CountedConnection], connection: CountedConnection) -> None:
         if room.instead_of is not None:
-            self._no_longer_unknown(room.instead_of)
+            self.cannot_give_way(room.instead_of)
         key = counted_as(connection.address)
         _count(self._connected, key, 1)
         self._unknown_of.setdefault(key, OrderedDict())[connection] = None
@@ -171,7 +171,7 @@ class Admission:
 
     def close_connection(self, connection: CountedConnection) -> None:
         """A connection that was counted ended."""
-        self._no_longer_unknown(connection)
+        self.cannot_give_way(connection)
         _count(self._connected, counted_as(connection.address), -1)
         self.connections -= 1
         if self.connections == 0 and self._emptied is not None:
@@ -186,7 +186,7 @@ class Admission:
             oldest = next(iter(among))
             if not oldest.is_known:
                 return oldest
-            self._no_longer_unknown(oldest)
+            self.cannot_give_way(oldest)
         return None
 
     @property
@@ -194,12 +194,9 @@ class Admission:
         """How many may have to give way, as far as is known without a look at each."""
         return len(self._unknown)
 
-    def known(self, connection: CountedConnection) -> None:
-        """A connection has turned out to be a user's: it need not be remembered here, which is 180
-        bytes, nor looked at where there is no room."""
-        self._no_longer_unknown(connection)
-
-    def _no_longer_unknown(self, connection: CountedConnection) -> None:
+    def cannot_give_way(self, connection: CountedConnection) -> None:
+        """It has turned out to be a user's, or ends anyway: it need not be remembered among those
+        that may give way, which is 180 bytes, nor looked at where there is no room."""
         if connection in self._unknown:
             del self._unknown[connection]
             _remove(self._unknown_of, counted_as(connection.address), connection)

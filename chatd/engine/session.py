@@ -162,7 +162,7 @@ class Session:
 
     def vouch_for(self, connection: CountedConnection) -> None:
         """This connection serves the session of a user, and nothing else any more."""
-        self._host.admission.known(connection)
+        self._host.admission.cannot_give_way(connection)
 
     # What the peer sends
 
