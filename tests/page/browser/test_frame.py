@@ -51,3 +51,13 @@ def test_escape_in_a_dialog_closes_the_dialog_alone(ada: Person) -> None:
     expect(ada.page.get_by_role("dialog")).to_have_count(0)
     expect(ada.page.get_by_role("complementary", name="Search")).to_be_visible()
     expect(account).to_be_focused()
+
+
+def test_a_list_of_people_taller_than_the_window_keeps_the_account_in_sight(ada: Person) -> None:
+    ada.page.set_viewport_size({"width": 1280, "height": 180})
+    account = ada.page.get_by_role("button", name=re.compile("settings and sign out"))
+    expect(account).to_be_in_viewport(ratio=1)
+    assert ada.page.evaluate("document.querySelector('.rooms').scrollHeight > innerHeight")
+    assert ada.page.evaluate("document.scrollingElement.scrollHeight === innerHeight")
+    ada.page.get_by_role("listitem", name="ada").scroll_into_view_if_needed()
+    expect(account).to_be_in_viewport(ratio=1)
