@@ -71,7 +71,8 @@ async def run_messages(
     takes the next one: senders are answered and rooms written to while the disk works. Effects stay
     in order, and each batch is decided over those before it.
 
-    `window_s` is the time between two commits while there is time to spare. `acknowledged` is told
+    `window_s` is the time between two commits while there is time to spare; for what is urgent,
+    there is none. `acknowledged` is told
     of each batch how many commands it had, and how long it took, in seconds, from when its first
     one was in the mailbox to when the last of its senders was answered: what the slowest of them
     waited for.
@@ -97,7 +98,9 @@ async def run_messages(
     pace = GroupCommit(trio.current_time(), clock.worked_s(), window_s)
     owed: _CarriedOut | None = None  # whose effects are still to be run
     while True:
-        if owed is not None and not (mailbox.has_due and pace.due_s() <= trio.current_time()):
+        if owed is not None and not (
+            mailbox.has_due and (mailbox.is_urgent or pace.due_s() <= trio.current_time())
+        ):
             follow(owed)
             owed = None
             pulse.end()
@@ -105,7 +108,7 @@ async def run_messages(
             return
         may_wait = len(mailbox) < BATCH_MAX and not mailbox.is_closed
         if may_wait and (due_s := pace.due_s()) > trio.current_time():
-            await trio.sleep_until(due_s)
+            await mailbox.gather(due_s)
         since_s = mailbox.waiting_since_s
         batch = await mailbox.receive(BATCH_MAX)
         now_s = trio.current_time()

@@ -4,7 +4,8 @@ One reader takes everything that is there as one batch, which is what makes grou
 decisions over a batch cheap: under load the batches grow by themselves.
 
 A command may be patient: it is taken with the first one that is not, or when its patience is at an
-end. So it causes no batch of its own for a while, and holds back none; the order stays.
+end. So it causes no batch of its own for a while, and holds back none; the order stays. Or it is
+urgent: the reader, which may let more gather, does not wait with it.
 """
 
 import math
@@ -30,6 +31,8 @@ class Mailbox(Generic[T]):
         self._waiting = trio.lowlevel.ParkingLot()
         self._closed = False
         self._due_s = math.inf  # when the commands that wait are to be taken
+        self.is_urgent = False
+        """Whether something waits with which nobody is to wait for more."""
         self.waiting_since_s = 0.0
         """When the first of the commands that wait was put in, or its patience ends; where more
         waited than one batch takes: when the batch before them was taken."""
@@ -46,24 +49,28 @@ class Mailbox(Generic[T]):
         """Whether the actor takes nothing more."""
         return self._closed
 
-    def offer(self, command: T, patience_s: float = 0.0) -> bool:
+    def offer(self, command: T, patience_s: float = 0.0, *, is_urgent: bool = False) -> bool:
         """Put a command in, or say False where the mailbox is full or closed."""
         if self._closed or len(self._commands) >= self._capacity:
             return False
-        self._put(command, trio.current_time() + patience_s if patience_s > 0.0 else -math.inf)
+        self._put(command, patience_s)
+        if is_urgent:
+            self.is_urgent = True
+            self._wake()
         return True
 
-    def put(self, command: T) -> None:
+    def put(self, command: T, patience_s: float = 0.0) -> None:
         """Put a command in that must not be lost, whatever the capacity; nothing once it is closed.
 
         For commands that follow on offered ones, which bound their number: a socket that leaves a
         room has joined it.
         """
         if not self._closed:
-            self._put(command, -math.inf)
+            self._put(command, patience_s)
 
-    def _put(self, command: T, due_s: float) -> None:
+    def _put(self, command: T, patience_s: float) -> None:
         self._commands.append(command)
+        due_s = trio.current_time() + patience_s if patience_s > 0.0 else -math.inf
         if due_s < self._due_s:
             self._due_s = due_s
             self.waiting_since_s = max(due_s, trio.current_time())
@@ -85,6 +92,7 @@ class Mailbox(Generic[T]):
         count = min(most, len(self._commands))
         batch = [self._commands.popleft() for _ in range(count)]
         self._due_s = math.inf
+        self.is_urgent = self.is_urgent and bool(self._commands)
         if self._commands:
             self._due_s = -math.inf
             self.waiting_since_s = trio.current_time()
@@ -108,8 +116,14 @@ class Mailbox(Generic[T]):
                     await self._put_in()
         return bool(self._commands)
 
+    async def gather(self, until_s: float) -> None:
+        """Let more commands come until then, or until one is urgent, or the mailbox closed."""
+        with trio.move_on_at(until_s):
+            while not (self.is_urgent or self._closed):
+                await self._put_in()
+
     async def _put_in(self) -> None:
-        """Wait until something that is due sooner is put in, or the mailbox is closed."""
+        """Wait until something urgent, or due sooner, is put in, or the mailbox is closed."""
         self._reader = trio.lowlevel.current_task()
 
         def abort(_: object) -> trio.lowlevel.Abort:

@@ -51,10 +51,15 @@ MARKERS_WAIT_S = 0.2  # for a commit that they can share, so that messages seldo
 
 
 def deliver(
-    mailbox: Mailbox[T], command: T, origin: Origin | TaskOrigin, patience_s: float = 0.0
+    mailbox: Mailbox[T],
+    command: T,
+    origin: Origin | TaskOrigin,
+    patience_s: float = 0.0,
+    *,
+    is_urgent: bool = False,
 ) -> Coroutine[Any, Any, None] | None:
     """Give a command to an actor; where its mailbox is full, the coroutine waits for space."""
-    if mailbox.offer(command, patience_s):
+    if mailbox.offer(command, patience_s, is_urgent=is_urgent):
         return None
     return _deliver_later(mailbox, command, origin)
 
@@ -83,8 +88,13 @@ class Commands:
     def submit(
         self, command: SendMessage | Acknowledge | ChangeCommand
     ) -> Coroutine[Any, Any, None] | None:
-        """Give a command to the actor; where its mailbox is full, the coroutine waits for space."""
-        return deliver(self._mailbox, command, command.origin)
+        """Give a command to the actor; where its mailbox is full, the coroutine waits for space.
+
+        A message that may be a question is urgent: who asks waits for the first row, and the
+        database can begin once the question is in the log.
+        """
+        is_urgent = isinstance(command, SendMessage) and command.asks is not None
+        return deliver(self._mailbox, command, command.origin, is_urgent=is_urgent)
 
     def post(self, command: LeaveRooms | RemoveMember | ClearOverflow | Audit) -> None:
         """Give the actor a command that must not be lost, and whose outcome nothing waits for."""
@@ -99,11 +109,12 @@ class Commands:
     def note_read(self, answer: OpenAnswer, *, is_question: bool) -> None:
         """Record that a message was read for a question; where that is lost, the next start reads
         the message again."""
-        self._mailbox.put(NoteRead(answer, is_question))
+        self._mailbox.put(NoteRead(answer, is_question), MARKERS_WAIT_S)
 
     async def settle(self, command: Settling) -> None:
-        """Give a command to the actor, and return at its end."""
-        work = deliver(self._mailbox, command, command.origin)
+        """Give a command to the actor, and return at its end. The end of an answer is urgent."""
+        is_urgent = isinstance(command, SendMessage)
+        work = deliver(self._mailbox, command, command.origin, is_urgent=is_urgent)
         if work is not None:
             await work
         await command.origin.settled.wait()

@@ -195,6 +195,26 @@ async def test_what_comes_soon_after_a_commit_shares_the_next_one(
     actor.mailbox.close()
 
 
+async def test_what_is_urgent_waits_for_nothing_and_takes_with_it_what_waits(
+    actor: Actor, nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    nursery.start_soon(actor.run)
+    for number in (1, 2):
+        actor.mailbox.offer(send(number))
+        await wait_all_tasks_blocked()
+    assert [len(records) for records in actor.log.commits] == [1]
+    actor.mailbox.offer(send(3), is_urgent=True)
+    await wait_all_tasks_blocked()
+    assert [len(records) for records in actor.log.commits] == [1, 2]
+    actor.mailbox.offer(send(4))  # which has the window again
+    await wait_all_tasks_blocked()
+    assert [len(records) for records in actor.log.commits] == [1, 2]
+    mock_clock.jump(WINDOW_S)
+    await wait_all_tasks_blocked()
+    assert [len(records) for records in actor.log.commits] == [1, 2, 1]
+    actor.mailbox.close()
+
+
 async def test_a_batch_is_timed_from_its_first_command_to_its_last_answer(
     actor: Actor, nursery: trio.Nursery, mock_clock: MockClock
 ) -> None:

@@ -219,3 +219,53 @@ async def test_a_mailbox_that_is_closed_has_no_patience(mailbox: Mailbox[int]) -
 async def test_patient_commands_fill_a_mailbox_too(mailbox: Mailbox[int]) -> None:
     offered = [mailbox.offer(number, 1e9) for number in range(4)]
     assert offered == [True, True, True, False]
+
+
+async def test_a_reader_that_lets_more_gather_does_not_wait_with_something_urgent(
+    mailbox: Mailbox[int], mock_clock: MockClock
+) -> None:
+    mailbox.offer(1)
+    assert not await ends(lambda: mailbox.gather(10.0))
+    mailbox.offer(2, is_urgent=True)
+    assert await ends(lambda: mailbox.gather(10.0))
+    assert await mailbox.receive(1) == [1]
+    assert mailbox.is_urgent  # it is not known which one is
+    assert await mailbox.receive(1) == [2]
+    assert not mailbox.is_urgent
+
+
+async def test_a_reader_that_lets_more_gather_waits_until_its_time(
+    mailbox: Mailbox[int], nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    ended = trio.Event()
+
+    async def gather() -> None:
+        await mailbox.gather(trio.current_time() + 1.0)
+        ended.set()
+
+    nursery.start_soon(gather)
+    await wait_all_tasks_blocked()
+    mailbox.offer(1)
+    await wait_all_tasks_blocked()
+    assert not ended.is_set()
+    mock_clock.jump(1.1)
+    await wait_all_tasks_blocked()
+    assert ended.is_set()
+
+
+async def test_a_mailbox_that_is_full_refuses_what_is_urgent_too(mailbox: Mailbox[int]) -> None:
+    fill(mailbox)
+    assert not mailbox.offer(4, is_urgent=True)
+    assert not mailbox.is_urgent
+
+
+async def test_the_end_is_waited_for_by_nobody(mailbox: Mailbox[int]) -> None:
+    mailbox.close()
+    assert await ends(lambda: mailbox.gather(10.0))
+
+
+async def test_a_put_may_be_patient(mailbox: Mailbox[int], mock_clock: MockClock) -> None:
+    mailbox.put(1, 1.0)
+    assert not mailbox.has_due
+    mailbox.put(2)
+    assert mailbox.has_due
