@@ -28,9 +28,12 @@ EACH_S: Final = 5.0
 """Seconds between two messages of one active user; `loads` is another rate of all of them."""
 SECONDS: Final = 60.0
 WARM_UP_RATE: Final = 2000.0
-WARM_UP_S: Final = 35.0
-"""70,000 messages, but no longer than the soak itself: chatd remembers the last 10,000, and its log
-keeps up to 16 MiB of pages in memory, which are full after 60,000."""
+WARM_UP_LEAST: Final = 70_000
+"""Messages in all: chatd remembers the last 10,000, and its log keeps up to 16 MiB of pages in
+memory, which are full after 60,000."""
+WARM_UP_EACH: Final = 420
+"""Messages of each active user at least: of the newest 4,000 of a room, chatd remembers who wrote
+which, to count what users have not read. The warm-up takes no longer than the soak itself."""
 SETTLE_SHARE: Final = 1 / 6
 """Of the time; what is seen until then is not judged."""
 EVERY_S: Final = 1.0
@@ -61,9 +64,10 @@ async def run(stage: Stage) -> None:
     ):
         present = (await stage.come(fleet, len(rooms))).ready
         await stage.come(probe, PROBE_USERS)
-        warm_up_s = min(WARM_UP_S, seconds)
         load = Load(rate, seconds, range(talking), stage.receivers(size), present)
-        fast = attrs.evolve(load, rate=max(rate, WARM_UP_RATE), seconds=warm_up_s)
+        fast_rate = max(rate, WARM_UP_RATE)
+        warm_up_s = min(max(WARM_UP_LEAST, WARM_UP_EACH * talking) / fast_rate, seconds)
+        fast = attrs.evolve(load, rate=fast_rate, seconds=warm_up_s)
         with stage.progress.step("memory fills", warm_up_s):
             warm = await hold(stage, fleet, fast, 0, "warm-up")
         words = f"{len(rooms) - talking:,} idle and {talking:,} active connections"
