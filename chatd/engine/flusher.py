@@ -15,9 +15,8 @@ import trio
 
 from chatd.engine.outgoing import Outgoing
 
-SLICE = 256  # sessions flushed before others get their turn, at most
+SLICE = 256  # sessions flushed before others get their turn, at most; a power of 2
 SLICE_S = 0.001  # for which sessions are flushed before others get their turn, at most
-LOOKED_EVERY = 16  # sessions flushed between two looks at the clock
 
 
 class Flushable(Protocol):
@@ -81,8 +80,8 @@ class Flusher:
                 await trio.lowlevel.wait_task_rescheduled(self._abort)
             touched, self._touched = self._touched, []
             noted, self._noted = self._noted, []
-            in_slice = 0
-            began_s = trio.current_time() if len(touched) > LOOKED_EVERY else 0.0
+            in_slice, next_look = 0, 1  # at the clock: after 1, 2, 4, 8 sessions, and so on
+            began_s = trio.current_time()
             for session in touched:
                 session.is_touched = False
                 try:
@@ -90,11 +89,12 @@ class Flusher:
                 except Exception as error:  # one session's fault must not stop the other writes
                     session.fail(error)
                 in_slice += 1
-                if in_slice % LOOKED_EVERY == 0 and (
-                    in_slice == SLICE or trio.current_time() - began_s > SLICE_S
-                ):
-                    await trio.lowlevel.checkpoint()
-                    in_slice, began_s = 0, trio.current_time()
+                if in_slice == next_look:
+                    if in_slice == SLICE or trio.current_time() - began_s > SLICE_S:
+                        await trio.lowlevel.checkpoint()
+                        in_slice, next_look, began_s = 0, 1, trio.current_time()
+                    else:
+                        next_look *= 2
             if noted:
                 self._flushed(noted)
 

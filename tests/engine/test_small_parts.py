@@ -10,7 +10,7 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import BytesMessage, TextMessage
 
-from chatd.engine.flusher import LOOKED_EVERY, SLICE, SLICE_S, Flusher
+from chatd.engine.flusher import SLICE, SLICE_S, Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.net.deadlines import VOID_MIN, Deadlines, TimerEntry
 from chatd.net.poller import EpollPoller, Poller, TrioPoller
@@ -149,24 +149,28 @@ async def test_a_large_flush_lets_others_have_their_turn(
     assert turns & {SLICE, 2 * SLICE}
 
 
+@pytest.mark.parametrize(
+    ("took_s", "slices_of"), [(2 * SLICE_S, 1), (SLICE_S / 3, 4), (SLICE_S / 20, 32)]
+)
 async def test_others_have_their_turn_while_much_is_written_to_few(
-    mock_clock: trio.testing.MockClock, nursery: trio.Nursery
+    mock_clock: trio.testing.MockClock, nursery: trio.Nursery, took_s: float, slices_of: int
 ) -> None:
     class FlushedSlowly(Flushed):
         def flush(self) -> None:
-            mock_clock.jump(SLICE_S / 4)
+            mock_clock.jump(took_s)
             super().flush()
 
     flusher = Flusher()
     log: list[Flushed] = []
-    for _ in range(4 * LOOKED_EVERY):
+    for _ in range(5 * slices_of):
         flusher.touch(FlushedSlowly(log))
     nursery.start_soon(flusher.run)
     turns = set()
-    while len(log) < 4 * LOOKED_EVERY:
+    while len(log) < 5 * slices_of:
         await trio.lowlevel.checkpoint()
         turns.add(len(log))
-    assert turns & {LOOKED_EVERY, 2 * LOOKED_EVERY, 3 * LOOKED_EVERY}
+    assert turns <= {0, *range(slices_of, 6 * slices_of, slices_of)}
+    assert len(turns) > 2
 
 
 async def test_what_is_noted_is_handed_on_once_all_is_flushed_that_was_owed_then(
