@@ -50,19 +50,20 @@ class Outgoing:
         self.waiting_bytes = 0
         """Bytes that the pipe had no room for yet."""
 
-    def offer(self, content: bytes) -> None:
-        """Write a frame, without a wait. Where the other end is gone, it is nobody's any more."""
-        frame = framed(content)
+    def offer(self, *contents: bytes) -> None:
+        """Write frames, without a wait; one write, as the other end is woken by each. Where it is
+        gone, they are nobody's any more."""
+        frames = b"".join(map(framed, contents))
         if not self._waiting:
             try:
-                frame = frame[os.write(self._stream.fileno(), frame) :]
+                frames = frames[os.write(self._stream.fileno(), frames) :]
             except BlockingIOError:
                 pass
             except OSError:
                 return
-        if frame:
-            self._waiting.append(frame)
-            self.waiting_bytes += len(frame)
+        if frames:
+            self._waiting.append(frames)
+            self.waiting_bytes += len(frames)
             self._news.set()
 
     async def run(self) -> None:

@@ -229,12 +229,15 @@ class _Asking:
         self.number = order.number
         self.stop = trio.Event()
         self._outgoing = outgoing
+        self._columns: tuple[bytes, ...] = ()  # they go with the first rows
         self._on_way_bytes = 0
         self._has_room = trio.Event()
         self._is_over = False
 
     def end(self) -> None:
         """The call has ended."""
+        if self._columns:
+            self._outgoing.offer(*self._columns)
         self._is_over = True
         self._has_room.set()
 
@@ -242,14 +245,15 @@ class _Asking:
         if self._is_over:
             return
         word = Columns(self.order.session, self.number, tuple(columns))
-        self._outgoing.offer(word_to_json(word))
+        self._columns = (word_to_json(word),)
 
     def rows(self, rows: "Sequence[Row]") -> None:
         if self._is_over:
             return
         for content in rows_as_json(self.order.session, self.number, rows):
             self._on_way_bytes += len(content)
-            self._outgoing.offer(content)
+            self._outgoing.offer(*self._columns, content)
+            self._columns = ()
 
     async def caught_up(self) -> None:
         while self._on_way_bytes > WINDOW_BYTES and not self._is_over:

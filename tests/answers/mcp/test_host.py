@@ -12,13 +12,15 @@ import trio
 import trio.testing
 
 from chatd.answers.cut import Cut
+from chatd.answers.mcp.calls import ToolCall
 from chatd.answers.mcp.chunks import MESSAGE_CHARS_MAX
 from chatd.answers.mcp.host import HANGS, HOST_ENDED, NO_HOST, PASSED, SessionHost, host_command
-from chatd.answers.mcp.host_frames import Open
-from chatd.answers.mcp.host_process import BEHIND_BYTES_MAX, WINDOW_BYTES, _Session
+from chatd.answers.mcp.host_frames import Ask, Columns, Open, word_to_json
+from chatd.answers.mcp.host_process import BEHIND_BYTES_MAX, WINDOW_BYTES, _Asking, _Session
 from chatd.answers.mcp.link import HELD_CHARS
 from chatd.answers.own_process import Outgoing
 from chatd.answers.requests import Answered, DatabaseFailed, RunStatement, Stopped, Terms
+from chatd.answers.table import Column
 from chatd.observe import DatabaseConnected, DatabaseLost, SessionHostLost, SessionHostReady
 from chatd.wire.codes import Code
 from chatd.wire.names import RowsCut
@@ -104,6 +106,33 @@ async def test_a_database_answers_as_it_does_in_one_process(tmp_path: Path) -> N
         assert is_alive(last)
     assert not is_alive(last)
     assert both.hosted.recorder.of(SessionHostLost) == []
+
+
+def test_columns_go_with_the_first_rows_in_one_write_or_with_the_end() -> None:
+    written: list[tuple[bytes, ...]] = []
+
+    class Pipe(Outgoing):
+        def __init__(self) -> None:
+            pass
+
+        def offer(self, *contents: bytes) -> None:
+            written.append(contents)
+
+    def asking() -> _Asking:
+        return _Asking(Ask(1, 2, ToolCall("query", {}), Terms(), 1.0), Pipe())
+
+    columns = word_to_json(Columns(1, 2, (Column("n", None),)))
+    with_rows, without = asking(), asking()
+    for one in (with_rows, without):
+        one.columns([Column("n", None)])
+        assert written == []
+    with_rows.rows([[1]])
+    with_rows.rows([[2]])
+    with_rows.end()
+    assert written == [(columns, b"[1,2,[[1]]]"), (b"[1,2,[[2]]]",)]
+    written.clear()
+    without.end()
+    assert written == [(columns,)]
 
 
 @pytest.mark.parametrize(
