@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 import attrs
 import trio
 
-from chatd.actors.group_commit import WINDOW_S, GroupCommit
+from chatd.actors.group_commit import ENOUGH, WINDOW_S, GroupCommit
 from chatd.actors.ledger import Ledger
 from chatd.actors.mailbox import Mailbox
 from chatd.actors.pulse import Pulse
@@ -71,8 +71,8 @@ async def run_messages(
     takes the next one: senders are answered and rooms written to while the disk works. Effects stay
     in order, and each batch is decided over those before it.
 
-    `window_s` is the time between two commits while there is time to spare; for what is urgent,
-    there is none. `acknowledged` is told
+    `window_s` is the time between two commits while there is time to spare, except for what is
+    urgent, and where enough has gathered. `acknowledged` is told
     of each batch how many commands it had, and how long it took, in seconds, from when its first
     one was in the mailbox to when the last of its senders was answered: what the slowest of them
     waited for.
@@ -91,6 +91,11 @@ async def run_messages(
             raise
         acknowledged(carried.commands, max(0.0, trio.current_time() - carried.since_s))
 
+    def may_begin() -> bool:
+        """Whether the next commit waits for nothing more."""
+        has_enough = mailbox.is_urgent or len(mailbox) >= ENOUGH
+        return has_enough or pace.due_s() <= trio.current_time()
+
     pulse.begin(trio.current_time())
     await ledger.begin(runner.in_rooms(), clock.wall_ms())
     pulse.end()
@@ -98,17 +103,14 @@ async def run_messages(
     pace = GroupCommit(trio.current_time(), clock.worked_s(), window_s)
     owed: _CarriedOut | None = None  # whose effects are still to be run
     while True:
-        if owed is not None and not (
-            mailbox.has_due and (mailbox.is_urgent or pace.due_s() <= trio.current_time())
-        ):
+        if owed is not None and not (mailbox.has_due and may_begin()):
             follow(owed)
             owed = None
             pulse.end()
         if not await mailbox.filled():
             return
-        may_wait = len(mailbox) < BATCH_MAX and not mailbox.is_closed
-        if may_wait and (due_s := pace.due_s()) > trio.current_time():
-            await mailbox.gather(due_s)
+        if not may_begin():
+            await mailbox.gather(pace.due_s(), ENOUGH)
         since_s = mailbox.waiting_since_s
         batch = await mailbox.receive(BATCH_MAX)
         now_s = trio.current_time()

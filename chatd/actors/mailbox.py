@@ -33,6 +33,7 @@ class Mailbox(Generic[T]):
         self._due_s = math.inf  # when the commands that wait are to be taken
         self.is_urgent = False
         """Whether something waits with which nobody is to wait for more."""
+        self._enough = capacity  # commands with which the reader waits for no more
         self.waiting_since_s = 0.0
         """When the first of the commands that wait was put in, or its patience ends; where more
         waited than one batch takes: when the batch before them was taken."""
@@ -75,6 +76,8 @@ class Mailbox(Generic[T]):
             self._due_s = due_s
             self.waiting_since_s = max(due_s, trio.current_time())
             self._wake()
+        elif len(self._commands) == self._enough:
+            self._wake()
 
     def _wake(self) -> None:
         if self._reader is not None:
@@ -116,14 +119,17 @@ class Mailbox(Generic[T]):
                     await self._put_in()
         return bool(self._commands)
 
-    async def gather(self, until_s: float) -> None:
-        """Let more commands come until then, or until one is urgent, or the mailbox closed."""
+    async def gather(self, until_s: float, enough: int) -> None:
+        """Let more commands come until then, or until there are enough of them, one is urgent, or
+        the mailbox is closed."""
+        self._enough = enough
         with trio.move_on_at(until_s):
-            while not (self.is_urgent or self._closed):
+            while not (self.is_urgent or self._closed or len(self._commands) >= enough):
                 await self._put_in()
 
     async def _put_in(self) -> None:
-        """Wait until something urgent, or due sooner, is put in, or the mailbox is closed."""
+        """Wait until something is put in that is urgent, due sooner, or makes them enough, or until
+        the mailbox is closed."""
         self._reader = trio.lowlevel.current_task()
 
         def abort(_: object) -> trio.lowlevel.Abort:

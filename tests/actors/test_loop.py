@@ -2,7 +2,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from chatd.actors.group_commit import WINDOW_S
+from chatd.actors.group_commit import ENOUGH, WINDOW_S
 from chatd.actors.loop import BATCH_MAX, run_messages
 from chatd.actors.machine_ledger import MachineLedger
 from chatd.actors.mailbox import Mailbox
@@ -212,6 +212,20 @@ async def test_what_is_urgent_waits_for_nothing_and_takes_with_it_what_waits(
     mock_clock.jump(WINDOW_S)
     await wait_all_tasks_blocked()
     assert [len(records) for records in actor.log.commits] == [1, 2, 1]
+    actor.mailbox.close()
+
+
+async def test_enough_that_waits_is_committed_at_once(
+    actor: Actor, nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    nursery.start_soon(actor.run)
+    for number in range(1, ENOUGH + 1):
+        actor.mailbox.offer(send(number))
+        await wait_all_tasks_blocked()
+    assert [len(records) for records in actor.log.commits] == [1]
+    actor.mailbox.offer(send(ENOUGH + 1))
+    await wait_all_tasks_blocked()
+    assert [len(records) for records in actor.log.commits] == [1, ENOUGH]
     actor.mailbox.close()
 
 

@@ -225,9 +225,9 @@ async def test_a_reader_that_lets_more_gather_does_not_wait_with_something_urgen
     mailbox: Mailbox[int], mock_clock: MockClock
 ) -> None:
     mailbox.offer(1)
-    assert not await ends(lambda: mailbox.gather(10.0))
+    assert not await ends(lambda: mailbox.gather(10.0, 9))
     mailbox.offer(2, is_urgent=True)
-    assert await ends(lambda: mailbox.gather(10.0))
+    assert await ends(lambda: mailbox.gather(10.0, 9))
     assert await mailbox.receive(1) == [1]
     assert mailbox.is_urgent  # it is not known which one is
     assert await mailbox.receive(1) == [2]
@@ -240,7 +240,7 @@ async def test_a_reader_that_lets_more_gather_waits_until_its_time(
     ended = trio.Event()
 
     async def gather() -> None:
-        await mailbox.gather(trio.current_time() + 1.0)
+        await mailbox.gather(trio.current_time() + 1.0, 2)
         ended.set()
 
     nursery.start_soon(gather)
@@ -253,6 +253,18 @@ async def test_a_reader_that_lets_more_gather_waits_until_its_time(
     assert ended.is_set()
 
 
+async def test_a_reader_that_lets_more_gather_waits_until_there_are_enough(
+    mailbox: Mailbox[int], nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    nursery.start_soon(mailbox.gather, 10.0, 2)
+    await wait_all_tasks_blocked()
+    mailbox.offer(1, 1.0)
+    assert nursery.child_tasks
+    mailbox.offer(2, 1.0)  # patient ones count too
+    await wait_all_tasks_blocked()
+    assert not nursery.child_tasks
+
+
 async def test_a_mailbox_that_is_full_refuses_what_is_urgent_too(mailbox: Mailbox[int]) -> None:
     fill(mailbox)
     assert not mailbox.offer(4, is_urgent=True)
@@ -261,7 +273,7 @@ async def test_a_mailbox_that_is_full_refuses_what_is_urgent_too(mailbox: Mailbo
 
 async def test_the_end_is_waited_for_by_nobody(mailbox: Mailbox[int]) -> None:
     mailbox.close()
-    assert await ends(lambda: mailbox.gather(10.0))
+    assert await ends(lambda: mailbox.gather(10.0, 9))
 
 
 async def test_a_put_may_be_patient(mailbox: Mailbox[int], mock_clock: MockClock) -> None:
