@@ -229,15 +229,14 @@ class _Asking:
         self.number = order.number
         self.stop = trio.Event()
         self._outgoing = outgoing
-        self._columns: tuple[bytes, ...] = ()  # they go with the first rows
+        self._columns: tuple[bytes, ...] = ()  # they go with the rows of their chunk
         self._on_way_bytes = 0
         self._has_room = trio.Event()
         self._is_over = False
 
     def end(self) -> None:
         """The call has ended."""
-        if self._columns:
-            self._outgoing.offer(*self._columns)
+        self._offer()
         self._is_over = True
         self._has_room.set()
 
@@ -252,10 +251,16 @@ class _Asking:
             return
         for content in rows_as_json(self.order.session, self.number, rows):
             self._on_way_bytes += len(content)
-            self._outgoing.offer(*self._columns, content)
+            self._offer(content)
+
+    def _offer(self, *contents: bytes) -> None:
+        """Say what is to be said, behind the columns."""
+        if self._columns or contents:
+            self._outgoing.offer(*self._columns, *contents)
             self._columns = ()
 
     async def caught_up(self) -> None:
+        self._offer()  # the columns of a chunk without rows
         while self._on_way_bytes > WINDOW_BYTES and not self._is_over:
             await self._has_room.wait()  # several tasks may
 

@@ -108,7 +108,7 @@ async def test_a_database_answers_as_it_does_in_one_process(tmp_path: Path) -> N
     assert both.hosted.recorder.of(SessionHostLost) == []
 
 
-def test_columns_go_with_the_first_rows_in_one_write_or_with_the_end() -> None:
+async def test_columns_go_with_the_rows_of_their_chunk_in_one_write() -> None:
     written: list[tuple[bytes, ...]] = []
 
     class Pipe(Outgoing):
@@ -122,8 +122,8 @@ def test_columns_go_with_the_first_rows_in_one_write_or_with_the_end() -> None:
         return _Asking(Ask(1, 2, ToolCall("query", {}), Terms(), 1.0), Pipe())
 
     columns = word_to_json(Columns(1, 2, (Column("n", None),)))
-    with_rows, without = asking(), asking()
-    for one in (with_rows, without):
+    with_rows, without, early = asking(), asking(), asking()
+    for one in (with_rows, without, early):
         one.columns([Column("n", None)])
         assert written == []
     with_rows.rows([[1]])
@@ -133,6 +133,10 @@ def test_columns_go_with_the_first_rows_in_one_write_or_with_the_end() -> None:
     written.clear()
     without.end()
     assert written == [(columns,)]
+    written.clear()
+    await early.caught_up()
+    early.rows([[1]])
+    assert written == [(columns,), (b"[1,2,[[1]]]",)]
 
 
 @pytest.mark.parametrize(
