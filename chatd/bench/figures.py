@@ -26,7 +26,7 @@ COMPARED: Final = ("p50", "p99")
 """Of several runs, as ten lines and more are read by nobody."""
 MARKED: Final = "p99"
 """The percentile whose line has the marks of its points: one mark for a point is enough."""
-SPANS_MAX: Final = 90
+SPANS_MAX: Final = 75
 """Over time a line has so many places: of each span the highest value, so that no peak is lost."""
 _WORDS: Final = {"p999": "p99.9"}
 _MIB: Final = 1024.0 * 1024.0
