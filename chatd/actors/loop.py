@@ -93,8 +93,7 @@ async def run_messages(
 
     def may_begin() -> bool:
         """Whether the next commit waits for nothing more."""
-        has_enough = mailbox.is_urgent or len(mailbox) >= ENOUGH
-        return has_enough or pace.due_s() <= trio.current_time()
+        return mailbox.has_enough(ENOUGH) or pace.due_s() <= trio.current_time()
 
     pulse.begin(trio.current_time())
     await ledger.begin(runner.in_rooms(), clock.wall_ms())

@@ -120,12 +120,16 @@ class Mailbox(Generic[T]):
         return bool(self._commands)
 
     async def gather(self, until_s: float, enough: int) -> None:
-        """Let more commands come until then, or until there are enough of them, one is urgent, or
-        the mailbox is closed."""
+        """Let more commands come until then, or until it `has_enough`."""
         self._enough = enough
         with trio.move_on_at(until_s):
-            while not (self.is_urgent or self._closed or len(self._commands) >= enough):
+            while not self.has_enough(enough):
                 await self._put_in()
+
+    def has_enough(self, enough: int) -> bool:
+        """Whether nothing more is to be waited for: so many commands are there, or an urgent one,
+        or the mailbox is closed."""
+        return self.is_urgent or self._closed or len(self._commands) >= enough
 
     async def _put_in(self) -> None:
         """Wait until something is put in that is urgent, due sooner, or makes them enough, or until

@@ -75,6 +75,14 @@ async def _deliver_later(mailbox: Mailbox[T], command: T, origin: Origin | TaskO
     origin.settle()
 
 
+def _is_urgent(command: Command) -> bool:
+    """Whether somebody waits for more than its ack: who asks, for the first row, as the database
+    begins once the question is in the log; and for the end of the answer."""
+    if not isinstance(command, SendMessage):
+        return False
+    return command.asks is not None or command.reply is not None
+
+
 class Commands:
     """The way to the messages actor."""
 
@@ -88,12 +96,8 @@ class Commands:
     def submit(
         self, command: SendMessage | Acknowledge | ChangeCommand
     ) -> Coroutine[Any, Any, None] | None:
-        """Give a command to the actor; where its mailbox is full, the coroutine waits for space.
-
-        A message that may be a question is urgent: who asks waits for the first row, and the
-        database can begin once the question is in the log.
-        """
-        is_urgent = isinstance(command, SendMessage) and command.asks is not None
+        """Give a command to the actor; where its mailbox is full, the coroutine waits for space."""
+        is_urgent = _is_urgent(command)
         return deliver(self._mailbox, command, command.origin, is_urgent=is_urgent)
 
     def post(self, command: LeaveRooms | RemoveMember | ClearOverflow | Audit) -> None:
@@ -112,8 +116,8 @@ class Commands:
         self._mailbox.put(NoteRead(answer, is_question), MARKERS_WAIT_S)
 
     async def settle(self, command: Settling) -> None:
-        """Give a command to the actor, and return at its end. The end of an answer is urgent."""
-        is_urgent = isinstance(command, SendMessage)
+        """Give a command to the actor, and return at its end."""
+        is_urgent = _is_urgent(command)
         work = deliver(self._mailbox, command, command.origin, is_urgent=is_urgent)
         if work is not None:
             await work
