@@ -9,6 +9,7 @@ import re
 import socket
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -44,6 +45,15 @@ def token_for(secret: str, user: str, rooms: Sequence[str] = ("demo",), **claims
         "connections": list(rooms),
     }
     return jwt.encode(payload | claims, secret, "HS256")
+
+
+class NotHeard(trio.TooSlowError):
+    """An event was not told in its time; says which others were, and what was refused."""
+
+    def __init__(self, name: str, fields: dict[str, Any], heard: Sequence[tuple[str, Any]]) -> None:
+        told = dict(Counter(event for event, _ in heard))
+        refused = [payload for event, payload in heard if event == "chat:error"]
+        super().__init__(f"{name} {fields} was not told, but {told}; refused: {refused}")
 
 
 class Client:
@@ -183,8 +193,8 @@ class Client:
         return await self.ask("chat:message", message(content, room, message_id))
 
     async def hear(self, name: str, within_s: float = ANSWER_S, **fields: Any) -> dict[str, Any]:
-        """The first event of that name with these fields, once it was told."""
-        with trio.fail_after(within_s):
+        """The first event of that name with these fields, once it was told. Raises `NotHeard`."""
+        with trio.move_on_after(within_s):
             seen = 0
             while True:
                 for said in self.heard[seen:]:
@@ -194,6 +204,7 @@ class Client:
                     raise Gone
                 seen = len(self.heard)
                 await self._news.park()
+        raise NotHeard(name, fields, self.heard)
 
     async def gone(self, within_s: float = ANSWER_S) -> None:
         """Return when the transport has closed."""
@@ -205,7 +216,11 @@ class Client:
         """Return when the catch-up of these rooms is over: another join of theirs is answered."""
         for room in rooms:
             await self.hear("chat:history", connectionId=room)
-        await self.ask("connection:leave", {"connectionId": "a room that is not there"})
+        await self.joins_are_over()
+
+    async def joins_are_over(self, within_s: float = ANSWER_S) -> None:
+        """Return when each join so far has succeeded or was refused: what comes next waits."""
+        await self.ask("connection:leave", {"connectionId": "a room that is not there"}, within_s)
 
     async def close(self) -> None:
         """Hang up, and return when the daemon has hung up too."""

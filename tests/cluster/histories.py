@@ -193,7 +193,8 @@ class CaughtUp:
 
 @attrs.frozen
 class Left:
-    """The session is over. It ended well where the node has answered the goodbye."""
+    """The session is over. It ended well where the node has answered the goodbye. Without a
+    `Joined` before it, the node had not answered yet, and may have let the person in."""
 
     at_s: float
     is_clean: bool

@@ -64,7 +64,8 @@ class Member:
     user: str
     case: Case
     times: Times
-    left: Left | None = None  # of a session of this log
+    first_left: Left | None = None  # since the last join, of a session of this log
+    last_left: Left | None = None  # another one, where a node let it in and did not say so in time
     is_known: bool = False
     counts: list[str] = attrs.field(factory=list)
     """What is wrong with the counts of a visit: told where its joins succeed. A node that is cut
@@ -80,7 +81,8 @@ class Member:
         for note in self.case.notes[self.user]:
             match note:
                 case Joined(epoch=epoch) if epoch != self.case.epoch:
-                    self.is_known, self.is_of_log, self.left = True, False, None
+                    self.is_known, self.is_of_log = True, False
+                    self.first_left = self.last_left = None
                     self.standings.clear()
                 case Joined():
                     self.is_of_log = True
@@ -105,7 +107,8 @@ class Member:
                 case CaughtUp():
                     yield from self._caught_up()
                 case Left():
-                    self.left = note if self.is_of_log else None
+                    if self.is_of_log:
+                        self.first_left, self.last_left = self.first_left or note, note
 
     def _where(self, room: str) -> str:
         return f"{self.user} at {self.node}, {room}, in since {self.joined_s:.1f} s"
@@ -121,18 +124,20 @@ class Member:
     def _join(self, note: Joined) -> Iterator[str]:
         self.node, self.joined_s = note.node, note.at_s
         self.shown, self.must = {}, {}
+        first_left, last_left = self.first_left, self.last_left
+        self.first_left = self.last_left = None
         for room, owed in note.owed.items():
             standing = self._of(room)
             others = [row for row in self.case.log.get(room, ()) if row.user_id != self.user]
-            if self.left is None:
+            if first_left is None or last_left is None:
                 if self.is_known or owed == 0:
                     continue
                 yield f"{self._where(room)}: {owed} owed to who is new"
                 continue
-            standing.floor = self._floor(standing, self.left, others)
-            must = {row.seq for row in others if self._is_due(row, self.left, note.asked_s)}
+            standing.floor = self._floor(standing, first_left, others)
+            must = {row.seq for row in others if self._is_due(row, last_left, note.asked_s)}
             counted = [
-                row for row in others if self._is_due(row, self.left, note.asked_s - KNOWN_S)
+                row for row in others if self._is_due(row, last_left, note.asked_s - KNOWN_S)
             ]
             most = sum(
                 row.seq > standing.floor
@@ -142,8 +147,8 @@ class Member:
             if not len(counted) <= owed <= most:
                 yield (
                     f"{self._where(room)}: {owed} owed, at least {len(counted)} and "
-                    f"at most {most} have to be; away from {self.left.at_s:.1f} s "
-                    f"({'clean' if self.left.is_clean else 'lost'}), had up to {standing.seen}"
+                    f"at most {most} have to be; away from {first_left.at_s:.1f} s "
+                    f"({'clean' if first_left.is_clean else 'lost'}), had up to {standing.seen}"
                 )
             standing.is_settled = owed == 0
             # What a `since` skips is not shown again; who names none gets all that is owed.

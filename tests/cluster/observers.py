@@ -11,6 +11,8 @@ from tests.cluster.nodes import SECRET, Cluster, Node
 
 TYPING_LIMIT_S = 8.0  # what was not shown by then is not: typing ends by itself after 10 s
 PREFIX = "observer-"
+COME_S = 60.0  # within which a node lets observers in
+AGAIN_S = 0.3  # between two attempts of that
 
 
 @attrs.frozen
@@ -21,11 +23,20 @@ class Observer:
 
     @classmethod
     async def at(cls, node: Node, rooms: Sequence[str], nursery: trio.Nursery) -> "Observer":
-        """Come to this very node, and be in the rooms."""
+        """Come to this very node, and be in the rooms; try again, as people do, where the node
+        refuses a join for now, as its database was away until now."""
         token = token_for(SECRET, f"{PREFIX}{node.name}", rooms)
-        client = await Client.connect(nursery, node.port, token)
-        await client.caught_up(rooms)
-        return cls(node.name, client, rooms)
+        ends_s = trio.current_time() + COME_S
+        while True:
+            client = await Client.connect(nursery, node.port, token)
+            await client.joins_are_over()
+            if {told["connectionId"] for told in client.said("chat:history")} >= set(rooms):
+                return cls(node.name, client, rooms)
+            refused = client.said("chat:error")
+            assert refused, client.heard
+            assert trio.current_time() < ends_s, refused
+            await client.close()
+            await trio.sleep(AGAIN_S)
 
     def presences(self) -> list[Presence]:
         """Whom this node shows by now, other observers apart: where it had nobody in a room before,

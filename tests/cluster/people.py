@@ -30,7 +30,6 @@ GOODBYE_S: Final = 1.5
 AGAIN_S: Final = 0.3  # between two attempts to come in
 EXPECTED: Final = {("chat:message:react", "message_deleted")}
 """What is refused for good, and no fault: its author deletes what somebody reacts to."""
-NOBODYS_ROOM: Final = {"connectionId": "a room that is not there"}
 
 
 @attrs.define(eq=False)
@@ -82,9 +81,9 @@ class Person:
         while self._under_way is not None or not (self.memory.node and self.memory.is_current):
             await self.memory.news.park()
 
-    async def has(self, room: str, seq: int) -> None:
-        """Return when that much of the room has come."""
-        while self.memory.since.get(room, 0) < seq:
+    async def has(self, room: str, seq: int, rev: int) -> None:
+        """Return when that much of the room has come, and its changes up to that one."""
+        while self.memory.since.get(room, 0) < seq or self.memory.revs.get(room, 0) < rev:
             await self.memory.news.park()
 
     async def _visit(self) -> float:
@@ -112,7 +111,10 @@ class Person:
         try:
             with trio.fail_after(SILENCE_S):
                 client = await Client.connect(nursery, self._port, token, **auth)
-        except (Gone, RefusedToConnect, OSError, trio.TooSlowError):
+        except (RefusedToConnect, OSError):
+            return None
+        except (Gone, trio.TooSlowError):  # a slow node may have let it in all the same
+            self.memory.note(Left(self.memory.now_s(), is_clean=False))
             return None
         self.memory.node = client.packets[0].partition('"sid":"')[2].partition(".")[0]
         client.tell(self.memory.hear)
@@ -153,7 +155,7 @@ class Person:
                     return True
 
     async def _catch_up(self, client: Client) -> None:
-        await client.ask("connection:leave", NOBODYS_ROOM, CATCH_UP_S)  # waits for the joins
+        await client.joins_are_over(CATCH_UP_S)
         if self.memory.is_kept_out or self.memory.entered != set(self.rooms):
             self.refusals["connection:join"] += 1
             raise Gone  # it tries again at the next visit

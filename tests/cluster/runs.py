@@ -144,9 +144,11 @@ async def all_answered(auditor: Observer, people: Sequence[Person]) -> None:
 
 
 async def all_arrived(people: Sequence[Person], log: Mapping[str, Sequence[Row]]) -> None:
+    """Return when everybody has each message, and each change, of their rooms."""
     for person in people:
         for room in person.rooms:
-            await person.has(room, len(log[room]))
+            last_rev = max((row.rev for row in log[room]), default=0)
+            await person.has(room, len(log[room]), last_rev)
 
 
 async def signals_of(

@@ -279,3 +279,13 @@ def test_a_retry_a_node_that_forgot_somebody_and_a_late_node_are_right() -> None
         so(typings=[Typing({"a": 0.0, "b": 1.5}), *[Typing({"a": 0.0, "b": 0.5})] * 2]),
     ):
         assert judge(odd(RIGHT)) == []
+
+
+def test_a_node_may_have_let_somebody_in_who_heard_nothing_of_it() -> None:
+    """What was written meanwhile may be owed, or may count as shown."""
+    new = instead("carl", CARL[0], joined("c", 1.5, owed=1))
+    knocked = instead("carl", CARL[0], Left(0.5, is_clean=False), joined("c", 1.5, owed=1))
+    assert (judge(new(RIGHT), ["owed"]) != [], judge(knocked(RIGHT))) == (True, [])
+    fewer = instead("carl", BACK, attrs.evolve(BACK, owed={RED: 1}))
+    knocks = both(fewer, instead("carl", LEFT, LEFT, Left(12.5, is_clean=False)))
+    assert (judge(fewer(RIGHT), ["owed"]) != [], judge(knocks(RIGHT))) == (True, [])
