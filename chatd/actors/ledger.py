@@ -27,6 +27,11 @@ class Ledger(Protocol):
         """
         ...
 
+    @property
+    def kept(self) -> Sequence[Command]:
+        """Commands that are settled, and that are carried out only with the next batch."""
+        return ()
+
 
 class RecordLog(Protocol):
     """Makes records durable."""

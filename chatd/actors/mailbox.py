@@ -10,6 +10,7 @@ urgent: the reader, which may let more gather, does not wait with it.
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import trio
@@ -61,13 +62,17 @@ class Mailbox(Generic[T]):
         return True
 
     def put(self, command: T, patience_s: float = 0.0) -> None:
-        """Put a command in that must not be lost, whatever the capacity; nothing once it is closed.
+        """Put a command in that must not be lost, whatever the capacity, also once it is closed:
+        the reader gets it, or it is `left` where there is none any more.
 
         For commands that follow on offered ones, which bound their number: a socket that leaves a
         room has joined it.
         """
-        if not self._closed:
-            self._put(command, patience_s)
+        self._put(command, patience_s)
+
+    def left(self) -> Sequence[T]:
+        """What nobody has taken."""
+        return tuple(self._commands)
 
     def _put(self, command: T, patience_s: float) -> None:
         self._commands.append(command)
@@ -143,7 +148,7 @@ class Mailbox(Generic[T]):
         await trio.lowlevel.wait_task_rescheduled(abort)
 
     def close(self) -> None:
-        """Take nothing more; the reader gets what is left, and then nothing."""
+        """Refuse what is offered; the reader gets what is left, and then nothing."""
         self._closed = True
         self._waiting.unpark_all()
         self._wake()

@@ -30,6 +30,7 @@ from chatd.chat.messages import (
     JoinRooms,
     LeaveRooms,
     NotStored,
+    PlainCommand,
     RemoveMember,
     Settled,
     TrimQueues,
@@ -83,6 +84,10 @@ class SharedLedger(Ledger):
         self._in_rooms = in_rooms
         await self.carry_out((), now_ms)  # where the log does not take it, the next batch brings it
 
+    @property
+    def kept(self) -> Sequence[Command]:
+        return tuple(self._kept)
+
     async def carry_out(self, batch: Sequence[Command], now_ms: int) -> Sequence[Effect]:
         self._is_at_work = True
         try:
@@ -105,16 +110,22 @@ class SharedLedger(Ledger):
             decision = await self._commit(due, lambda: self._machine.decide(due, now_ms))
         except StoreClosed:  # the drain's time was up before all was committed
             self._machine.forget_surplus()
+            self._keep_those_of(batch)
             return [NotStored(batch, Code.DRAINING)]
         except CommitFailed as error:
             self._machine.forget_surplus()
-            later = [one for one in batch if isinstance(one, _KEPT)]
-            for one in later:
-                self._keep(one)
+            later = self._keep_those_of(batch)
             others = [one for one in batch if not isinstance(one, _KEPT)]
             return [NotStored(others, error.code), *map(Settled, later)]
         self._kept.clear()
         return decision.effects[kept:]
+
+    def _keep_those_of(self, batch: Sequence[Command]) -> Sequence[PlainCommand]:
+        """Keep what is carried out later; returns that."""
+        later = [one for one in batch if isinstance(one, _KEPT)]
+        for one in later:
+            self._keep(one)
+        return later
 
     def _keep(self, command: Command) -> None:
         """Carry a command out with the next batch. What says the same as one that is kept is not

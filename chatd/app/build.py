@@ -489,6 +489,16 @@ class Parts:
         event = KeySetRead(place, len(key_set.keys), key_set.passed_over)
         self._event_log.record(event)
 
+    def last_seen(self) -> dict[str, int]:
+        """Up to where all have seen their rooms who are there now, or have left and the log does
+        not know it yet: the lowest seq of each room."""
+        seqs = {room: self.timelines.last_seq(room) for room, _ in self.effects.in_rooms()}
+        for command in (*self.ledger.kept, *self.mailbox.left()):
+            if isinstance(command, messages.LeaveRooms):
+                for room, seen_seq in command.rooms:
+                    seqs[room] = min(seen_seq, seqs.get(room, seen_seq))
+        return seqs
+
     def welcome(self, config: Config) -> Welcome:
         """What clients are told when they connect."""
         databases = configured_databases(config)

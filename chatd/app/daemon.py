@@ -226,8 +226,7 @@ async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
     await parts.snapshots.write()  # with all users present: they have their grace at the next start
     parts.listener.sever_strangers(but_answered=True)
     if parts.life is not None:
-        rooms = {room for room, _ in parts.effects.in_rooms()}
-        parts.life.end_with({room: parts.timelines.last_seq(room) for room in rooms})
+        parts.life.end_with(parts.last_seen())
     for session in list(sessions.by_sid.values()):
         session.end(DisconnectReason.SERVER_SHUTDOWN)
     if parts.sharing is not None:

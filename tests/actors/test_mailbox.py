@@ -136,6 +136,16 @@ async def test_a_closed_mailbox_refuses_and_gives_what_is_left(mailbox: Mailbox[
     assert await mailbox.receive(2) == []
 
 
+async def test_what_must_not_be_lost_is_read_or_left_after_the_end(mailbox: Mailbox[int]) -> None:
+    mailbox.offer(0)
+    mailbox.close()
+    mailbox.put(1)
+    assert await mailbox.receive(2) == [0, 1]
+    assert await mailbox.receive(2) == []
+    mailbox.put(2)
+    assert mailbox.left() == (2,)
+
+
 async def test_closing_wakes_the_reader_with_nothing(
     mailbox: Mailbox[int], nursery: trio.Nursery
 ) -> None:

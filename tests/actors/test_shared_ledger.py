@@ -9,7 +9,7 @@ import trio
 
 from chatd.actors.shared_ledger import SharedLedger
 from chatd.actors.taking_up import take_up
-from chatd.chat.commits import CommitFailed, CommitOutcome
+from chatd.chat.commits import CommitFailed, CommitOutcome, StoreClosed
 from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import (
     Accepted,
@@ -300,6 +300,7 @@ class FailingLog:
     """A log that takes nothing while `is_away`."""
 
     log: PostgresLog
+    error: Exception = attrs.field(factory=lambda: CommitFailed(Code.STORAGE_ERROR, "it is away"))
     is_away: bool = True
 
     async def commit(self, records: Sequence[Record]) -> CommitOutcome:
@@ -314,9 +315,15 @@ class FailingLog:
         self._require()
         return await self.log.messages(places)
 
+    async def seqs_of(
+        self, authors: Collection[tuple[str, str, int]]
+    ) -> Sequence[tuple[str, str, int]]:
+        self._require()
+        return await self.log.seqs_of(authors)
+
     def _require(self) -> None:
         if self.is_away:
-            raise CommitFailed(Code.STORAGE_ERROR, "the database is away")
+            raise self.error
 
 
 async def test_who_leaves_while_the_log_is_away_has_left_once_it_is_back(
@@ -335,13 +342,25 @@ async def test_who_leaves_while_the_log_is_away_has_left_once_it_is_back(
         await one.does(RemoveMember("bob", (ROOM,)))
         await one.does(ClearOverflow("bob", ROOM, (1, 2)))
         await one.does(TrimQueues(object(), "bob", {}))
-    assert [type(kept) for kept in one.ledger._kept] == [
+    assert [type(kept) for kept in one.ledger.kept] == [
         *(LeaveRooms, RemoveMember, ClearOverflow, TrimQueues)
     ]
     away.is_away = False
     [effect] = await one.does(send(2))
     assert isinstance(effect, Accepted)
     assert members(address) == {(ROOM, "ann"): ([], 1, 0)}
+    assert one.ledger.kept == ()
+
+
+async def test_a_leave_that_comes_when_the_log_is_closed_is_kept(nodes: list[Node]) -> None:
+    one = nodes[0]
+    await one.does(join(ROOM))
+    one.ledger = SharedLedger(one.machine, FailingLog(one.log, StoreClosed("it is closed")))
+    left = leave((ROOM, 0))
+    [effect] = await one.does(left, send(1))
+    assert isinstance(effect, NotStored)
+    assert effect.code == Code.DRAINING
+    assert one.ledger.kept == (left,)
 
 
 async def test_who_is_there_is_told_once_the_log_is_back(
