@@ -59,6 +59,13 @@ class SharedLog(RecordLog, Protocol):
         gone are not among them. Raises as `commit`."""
         ...
 
+    async def seqs_of(
+        self, authors: Collection[tuple[str, str, int]]
+    ) -> Sequence[tuple[str, str, int]]:
+        """The messages that these users have written in these rooms above a seq, each as
+        (connectionId, userId, seq). Raises as `commit`."""
+        ...
+
 
 _KEPT: Final = (LeaveRooms, RemoveMember, TrimQueues, ClearOverflow)
 """Commands that are carried out later where the log takes nothing."""
@@ -153,10 +160,14 @@ class SharedLedger(Ledger):
                 self._machine.learn_head(room, last_seq, last_rev)
 
     async def _look_at_messages(self, batch: Sequence[Command]) -> None:
-        """Who changes a message changes what it is now, whichever node has changed it before."""
+        """Who changes a message changes what it is now, whichever node has changed it before. And
+        who leaves is not owed what it has written itself, which memory may have lost among what
+        others have stored."""
         if places := self._machine.lacking_messages(batch):
             for message in await self._log.messages(places):
                 self._machine.learn_message(message)
+        if authors := self._machine.lacking_own(batch):
+            self._machine.learn_own(await self._log.seqs_of(authors))
 
     async def _commit(self, batch: Sequence[Command], decide: Callable[[], Decision]) -> Decision:
         """Decide, and commit that, until it rests on nothing that is out of date."""

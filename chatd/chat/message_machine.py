@@ -184,6 +184,8 @@ class MessageMachine:
         # Ids of messages that are to come: those of open answers, which clients know.
         self._promised = {one.answer_id: one.connection_id for one in open_answers}
         self._ended: set[str] = set()  # questions of the batch that is decided again
+        # Seqs of what those have written who leave in this batch, by connectionId and userId.
+        self._own: dict[tuple[str, str], list[int]] = {}
         self._tails = Tails()
         self._recent = KnownMessages(*self._bounds)
         self._frontiers: dict[str, Frontier] = {}
@@ -493,7 +495,8 @@ class MessageMachine:
             for one in over.fresh.values()
             if one.connection_id == room and one.user_id == user_id and one.seq > seen_seq
         ]
-        return [*own, *self._recent.unconfirmed_of(room, user_id, seen_seq)]
+        looked_up = (seq for seq in self._own.get((room, user_id), ()) if seq > seen_seq)
+        return [*own, *self._recent.unconfirmed_of(room, user_id, seen_seq), *looked_up]
 
     def _acknowledge(self, command: Acknowledge, over: _Overlay) -> Effect:
         message, user_id = command.message, command.user_id
@@ -751,11 +754,29 @@ class MessageMachine:
         """This is what the log has of a message now."""
         self._changes.learn(message)
 
+    def lacking_own(self, batch: Sequence[Command]) -> list[tuple[str, str, int]]:
+        """Who leaves by these commands while memory does not know all that was stored above what
+        the user has seen: (connectionId, userId, seq)."""
+        return [
+            (room, one.user_id, seen_seq)
+            for one in batch
+            if isinstance(one, LeaveRooms)
+            for room, seen_seq in one.rooms
+            if seen_seq < self.last_seq(room) and not self._recent.knows_above(room, seen_seq)
+        ]
+
+    def learn_own(self, written: Iterable[tuple[str, str, int]]) -> None:
+        """Who leaves has written these messages, each as (connectionId, userId, seq); forgotten
+        with the batch."""
+        for room, user_id, seq in written:
+            self._own.setdefault((room, user_id), []).append(seq)
+
     def forget_surplus(self) -> None:
         """Forget the oldest messages beyond the bounds, but never the newest one; and what was
         learnt for the batch that was decided again."""
         self._recent.forget_surplus()
         self._ended.clear()
+        self._own.clear()
 
 
 def _sent_again(command: SendMessage, known: Message) -> Repeated | Conflicted:

@@ -23,7 +23,7 @@ from chatd.postgres_store.opening import OpenedLog
 from chatd.postgres_store.retention import FIND, REMOVE, REMOVE_OLD_AUDIT
 from chatd.postgres_store.rows import message
 from chatd.postgres_store.search_index import SearchIndex
-from chatd.postgres_store.writer import HEADS, MESSAGES, LogWriter
+from chatd.postgres_store.writer import HEADS, MESSAGES, SEQS_OF, LogWriter
 from chatd.store.asked import Asked
 from chatd.store.errors import FailedCommitFound, StoreError
 from chatd.store.retention import Keep, Surplus, finding_surplus
@@ -141,6 +141,15 @@ class PostgresLog:
         CommitFailed, StoreClosed."""
         asked = [room for room, _ in places], [seq for _, seq in places]
         return [message(row) for row in await self.ask(MESSAGES, asked)]
+
+    async def seqs_of(
+        self, authors: Collection[tuple[str, str, int]]
+    ) -> Sequence[tuple[str, str, int]]:
+        """The messages that these users have written in these rooms above a seq, each as
+        (connectionId, userId, seq). Raises CommitFailed, StoreClosed."""
+        rooms, users, seqs = zip(*authors, strict=True)
+        rows = await self.ask(SEQS_OF, (list(rooms), list(users), list(seqs)))
+        return [(room, user_id, seq) for room, user_id, seq in rows]
 
     async def surplus(self, keep: Keep, most: int) -> Sequence[Surplus]:
         """What may go now, `most` messages in all. Raises CommitFailed, StoreClosed."""

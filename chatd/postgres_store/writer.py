@@ -82,6 +82,11 @@ MESSAGES: Final = f"""
     JOIN rooms r ON r.connection_id = i.n JOIN messages m ON m.room_id = r.room_id AND m.seq = i.s
     {CHANGED} {MENTIONED}
 """
+SEQS_OF: Final = """
+    SELECT i.n, i.u, m.seq FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS i(n, u, s)
+    JOIN rooms r ON r.connection_id = i.n
+    JOIN messages m ON m.room_id = r.room_id AND m.seq > i.s AND m.user_id = i.u
+"""
 _SEQS: Final = "SELECT message_id, seq FROM messages WHERE message_id = ANY (%s)"
 _ENDED_BEFORE: Final = "SELECT question_id FROM ended_before(%s)"
 END_SESSION: Final = """

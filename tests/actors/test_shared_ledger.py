@@ -147,6 +147,24 @@ async def test_what_was_seen_on_one_node_is_not_owed_where_another_is_left_later
     assert [(gap.first, gap.last) for gap in joined.owed[0]] == [(5, 5)]
 
 
+async def test_nobody_is_owed_a_message_of_its_own_of_which_its_socket_did_not_hear(
+    nodes: list[Node],
+) -> None:
+    """Others store more before the user's leave is carried out; memory has a hole then."""
+    one, two, _ = nodes
+    await one.does(join(ROOM), join(ROOM, user_id="bob"))
+    for number, user in enumerate(("bob", "ann", "bob", "ann", "bob"), 1):
+        await (one if user == "ann" else two).says(number, user_id=user)
+    _, ann = await one.does(leave((ROOM, 1)), join(ROOM))
+    _, bob = await one.does(leave((ROOM, 1), user_id="bob"), join(ROOM, user_id="bob"))
+    assert (owed_by(ann), owed_by(bob)) == ([(3, 3), (5, 5)], [(2, 2), (4, 4)])
+
+
+def owed_by(effect: Effect) -> list[tuple[int, int]]:
+    assert isinstance(effect, Joined)
+    return [(gap.first, gap.last) for gap in effect.owed[0]]
+
+
 async def test_who_comes_back_is_owed_what_all_nodes_have_stored(nodes: list[Node]) -> None:
     one, two, _ = nodes
     await one.does(join(ROOM))
