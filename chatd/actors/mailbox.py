@@ -31,6 +31,8 @@ class Mailbox(Generic[T]):
         self._reader: trio.lowlevel.Task | None = None
         self._waiting = trio.lowlevel.ParkingLot()
         self._closed = False
+        self._is_read_out = False  # the reader was told that nothing more comes
+        self._too_late: list[T] = []
         self._due_s = math.inf  # when the commands that wait are to be taken
         self.is_urgent = False
         """Whether something waits with which nobody is to wait for more."""
@@ -63,16 +65,19 @@ class Mailbox(Generic[T]):
 
     def put(self, command: T, patience_s: float = 0.0) -> None:
         """Put a command in that must not be lost, whatever the capacity, also once it is closed:
-        the reader gets it, or it is `left` where there is none any more.
+        the reader gets it, or it is `left` where the reader has ended.
 
         For commands that follow on offered ones, which bound their number: a socket that leaves a
         room has joined it.
         """
-        self._put(command, patience_s)
+        if self._is_read_out:
+            self._too_late.append(command)
+        else:
+            self._put(command, patience_s)
 
     def left(self) -> Sequence[T]:
-        """What nobody has taken."""
-        return tuple(self._commands)
+        """What was put in and the reader has not taken."""
+        return (*self._commands, *self._too_late)
 
     def _put(self, command: T, patience_s: float) -> None:
         self._commands.append(command)
@@ -122,7 +127,8 @@ class Mailbox(Generic[T]):
             else:
                 with trio.move_on_at(self._due_s):
                     await self._put_in()
-        return bool(self._commands)
+        self._is_read_out = not self._commands
+        return not self._is_read_out
 
     async def gather(self, until_s: float, enough: int) -> None:
         """Let more commands come until then, or until it `has_enough`."""

@@ -144,6 +144,7 @@ async def test_what_must_not_be_lost_is_read_or_left_after_the_end(mailbox: Mail
     assert await mailbox.receive(2) == []
     mailbox.put(2)
     assert mailbox.left() == (2,)
+    assert len(mailbox) == 0  # nobody is late with it
 
 
 async def test_closing_wakes_the_reader_with_nothing(
