@@ -135,6 +135,8 @@ class Member:
                 yield f"{self._where(room)}: {owed} owed to who is new"
                 continue
             standing.floor = self._floor(standing, first_left, others)
+            if not self.is_known:  # nobody knows whether a node has let it in
+                last_left = attrs.evolve(last_left, at_s=note.at_s)
             must = {row.seq for row in others if self._is_due(row, last_left, note.asked_s)}
             counted = [
                 row for row in others if self._is_due(row, last_left, note.asked_s - KNOWN_S)

@@ -286,6 +286,10 @@ def test_a_node_may_have_let_somebody_in_who_heard_nothing_of_it() -> None:
     new = instead("carl", CARL[0], joined("c", 1.5, owed=1))
     knocked = instead("carl", CARL[0], Left(0.5, is_clean=False), joined("c", 1.5, owed=1))
     assert (judge(new(RIGHT), ["owed"]) != [], judge(knocked(RIGHT))) == (True, [])
+    late = attrs.evolve(joined("c", 30.0), asked_s=29.0)
+    never = (Left(0.5, is_clean=False), late, Page(RED, LOG, False, 2), CaughtUp())
+    quick = attrs.evolve(RIGHT, notes={**RIGHT.notes, "carl": never}, detection_s=2.0)
+    assert judge(quick, ["owed"]) == []
     fewer = instead("carl", BACK, attrs.evolve(BACK, owed={RED: 1}))
     knocks = both(fewer, instead("carl", LEFT, LEFT, Left(12.5, is_clean=False)))
     assert (judge(fewer(RIGHT), ["owed"]) != [], judge(knocks(RIGHT))) == (True, [])
