@@ -186,7 +186,9 @@ class PostgresLog:
 
     async def ask(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         """The rows of a statement of upkeep, which may be carried out twice. Raises CommitFailed,
-        StoreClosed."""
+        at once where a batch is in doubt, and StoreClosed."""
+        if self._writer.is_in_doubt and self._ended is None:
+            raise CommitFailed(Code.STORAGE_ERROR, IN_DOUBT)
         with self._asking(), self._noting_its_end():
             async with self._turn:
                 self._check_life()
