@@ -489,15 +489,22 @@ class Parts:
         event = KeySetRead(place, len(key_set.keys), key_set.passed_over)
         self._event_log.record(event)
 
-    def last_seen(self) -> dict[str, int]:
-        """Up to where all have seen their rooms who are there now, or have left and the log does
-        not know it yet: the lowest seq of each room."""
-        seqs = {room: self.timelines.last_seq(room) for room, _ in self.effects.in_rooms()}
+    def last_seen(self) -> dict[tuple[str, str], int]:
+        """Up to where those have seen their rooms who are there now, or have left and the log does
+        not know it yet: by connectionId and userId."""
+        seen: dict[tuple[str, str], int] = {}
         for command in (*self.ledger.kept, *self.mailbox.left()):
             if isinstance(command, messages.LeaveRooms):
-                for room, seen_seq in command.rooms:
-                    seqs[room] = min(seen_seq, seqs.get(room, seen_seq))
-        return seqs
+                for room, seq in command.rooms:
+                    seen.setdefault((room, command.user_id), seq)
+        for client in self.clients.everybody():
+            for room, joined_seq in client.wanted.items():
+                # Who still catches up has seen what was there at its join, or is owed it.
+                seq = self.timelines.last_seq(room) if joined_seq is None else joined_seq
+                key = (room, client.user_id)
+                if not client.is_unseen:
+                    seen[key] = max(seq, seen.get(key, 0))
+        return seen
 
     def welcome(self, config: Config) -> Welcome:
         """What clients are told when they connect."""

@@ -124,6 +124,8 @@ async def serve(
             if clean:  # else there are sessions that nothing has ended
                 await _peers_gone(parts)  # one that takes its time makes no unclean end
         parts.listener.sever()
+        if parts.life is not None:
+            parts.life.end_with(parts.last_seen())
         left_s = max(part * BACKSTAGE_S, deadline_s - trio.current_time())
         clean = await writer.close(left_s) and clean
         internal.sever()
@@ -231,8 +233,6 @@ async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
     parts.answering.is_over.set()
     await parts.snapshots.write()  # with all users present: they have their grace at the next start
     parts.listener.sever_strangers(but_answered=True)
-    if parts.life is not None:
-        parts.life.end_with(parts.last_seen())
     for session in list(sessions.by_sid.values()):
         session.end(DisconnectReason.SERVER_SHUTDOWN)
     if parts.sharing is not None:

@@ -66,6 +66,17 @@ _BEAT: Final = """
     SELECT extract(epoch FROM clock_timestamp())::float8, m.version FROM meta m
 """
 """A batch that holds the row is a beat too, and is not waited for."""
+# In the order in which a batch locks them.
+_SEEN_BY: Final = """
+    UPDATE members m SET seen_seq = l.seq, version = pg_current_xact_id()::text::bigint
+    FROM (SELECT m.room_id, m.user_id, x.seq
+          FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS x(room, user_id, seq)
+          JOIN rooms r ON r.connection_id = x.room
+          JOIN members m ON m.room_id = r.room_id AND m.user_id = x.user_id
+          WHERE %s = ANY (m.stays) AND m.seen_seq < x.seq
+          ORDER BY m.room_id, m.user_id COLLATE "C" FOR UPDATE OF m) l
+    WHERE m.room_id = l.room_id AND m.user_id = l.user_id RETURNING m.seen_seq
+"""
 _LEAVE: Final = """
     SELECT members FROM end_life(%s, NULL, false, clock_timestamp() - make_interval(secs => %s),
                                  %s, %s)
@@ -111,7 +122,9 @@ class Life:
     _inherited: set[bytes] = attrs.field(init=False, factory=set)  # and not adopted yet
     _is_over: bool = attrs.field(init=False, default=False)
     _pause: trio.CancelScope = attrs.field(init=False, factory=trio.CancelScope)
-    _last_seen: tuple[float, Mapping[str, int]] | None = attrs.field(init=False, default=None)
+    _last_seen: tuple[float, Mapping[tuple[str, str], int]] | None = attrs.field(
+        init=False, default=None
+    )
 
     def __attrs_post_init__(self) -> None:
         assert self._opened.life is not None
@@ -150,26 +163,39 @@ class Life:
                     with trio.move_on_after(backoff.failed()) as self._pause:
                         await trio.sleep_forever()
 
-    def end_with(self, seqs: Mapping[str, int]) -> None:
-        """The sockets of this node end now, and have seen the rooms up to these seqs: `leave`
-        writes that."""
-        self._last_seen = trio.current_time(), seqs
+    def end_with(self, seen: Mapping[tuple[str, str], int]) -> None:
+        """The sockets of this node have ended, and have seen their rooms up to these seqs, by
+        connectionId and userId: `leave` writes that."""
+        self._last_seen = trio.current_time(), seen
 
     async def leave(self) -> None:
         """End the life, so that nobody has to reap it. Where the server does not take that in time,
         somebody does."""
         self._is_over = True
         self._pause.cancel()
-        at_s, seqs = self._last_seen or (trio.current_time(), {})
         with trio.move_on_after(LEAVE_S):
             async with self._turn:
                 connection = self._connection
                 if connection is not None and not connection.closed and self.why_lost is None:
-                    ago_s = trio.current_time() - at_s
-                    parameters = (self.node_id, ago_s, list(seqs), list(seqs.values()))
                     with contextlib.suppress(psycopg.Error, _NotAlive):
-                        await self._asked(connection, _LEAVE, parameters)
+                        await self._leave_rooms(connection)
         self.close()
+
+    async def _leave_rooms(self, connection: TrioConnection) -> None:
+        """Write what the users of this node have seen: of each room what all of them have, and
+        first for those who have seen more of it that they have."""
+        at_s, seen = self._last_seen or (trio.current_time(), {})
+        seqs: dict[str, int] = {}
+        for (room, _), seq in seen.items():
+            seqs[room] = min(seq, seqs.get(room, seq))
+        ahead = [(room, user, seq) for (room, user), seq in seen.items() if seq > seqs[room]]
+        if ahead:
+            rooms, users, their_seqs = (list(column) for column in zip(*ahead, strict=True))
+            with contextlib.suppress(psycopg.Error):  # else more is owed than has to be
+                await self._asked(connection, _SEEN_BY, (rooms, users, their_seqs, self.node_id))
+        ago_s = trio.current_time() - at_s
+        parameters = (self.node_id, ago_s, list(seqs), list(seqs.values()))
+        await self._asked(connection, _LEAVE, parameters)
 
     def close(self) -> None:
         """Close the session, and with it give its locks free."""

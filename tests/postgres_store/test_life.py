@@ -453,11 +453,23 @@ async def test_a_node_that_leaves_has_not_to_be_reaped(address: LogAddress) -> N
     async with running(of(address, "a"), of(address, "b")) as (leaving, other):
         await leaving.log.commit(stored_from(1, 5))
         member(address, "eve", [leaving.life.node_id])
-        leaving.life.end_with({"sales": 4})
+        member(address, "bob", [leaving.life.node_id])
+        member(address, "cyd", [leaving.life.node_id])
+        member(address, "dan", [leaving.life.node_id, other.life.node_id])
+        member(address, "fay", [other.life.node_id])
+        seen = {"eve": 4, "bob": 2, "dan": 3, "fay": 5}
+        leaving.life.end_with({("sales", user): seq for user, seq in seen.items()})
         await other.log.commit(stored_from(6, 6))
         assert await leaving.log.close(30)
         assert names(address) == ["b"]
-        assert queue_of(address, "eve").away_seq == 4
+        # What nothing is said of, all are taken to have seen of it.
+        away = {
+            user: queue_of(address, user).away_seq for user in ("eve", "bob", "cyd", "dan", "fay")
+        }
+        assert away == {"eve": 4, "bob": 2, "cyd": 2, "dan": None, "fay": None}
+        with connect(address) as connection:
+            found = connection.execute(b"SELECT user_id, seen_seq FROM members").fetchall()
+        assert dict(found) == {"eve": 4, "bob": 0, "cyd": 0, "dan": 3, "fay": 0}
         assert other.told(NodeReaped) == 0
 
 
