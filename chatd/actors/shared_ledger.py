@@ -83,17 +83,19 @@ class SharedLedger(Ledger):
     wrote_members: Callable[[], object] = attrs.field(default=lambda: None, kw_only=True)
     _in_rooms: Collection[tuple[str, str]] | None = attrs.field(init=False, default=None)
     _kept: list[Command] = attrs.field(init=False, factory=list)
+    _left: dict[tuple[str, str], LeaveRooms] = attrs.field(init=False, factory=dict)
     _is_at_work: bool = attrs.field(init=False, default=False)
     _news: list[Callable[[], None]] = attrs.field(init=False, factory=list)
 
     async def begin(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> None:
         self._kept.clear()
+        self._left.clear()
         self._in_rooms = in_rooms
         await self.carry_out((), now_ms)  # where the log does not take it, the next batch brings it
 
     @property
     def kept(self) -> Sequence[Command]:
-        return tuple(self._kept)
+        return (*self._left.values(), *self._kept)
 
     async def carry_out(self, batch: Sequence[Command], now_ms: int) -> Sequence[Effect]:
         self._is_at_work = True
@@ -106,8 +108,8 @@ class SharedLedger(Ledger):
                 learn()
 
     async def _carry_out(self, batch: Sequence[Command], now_ms: int) -> Sequence[Effect]:
-        kept = len(self._kept)
-        due = [*self._kept, *batch]
+        kept = self.kept
+        due = [*kept, *batch]
         try:
             if self._in_rooms is not None:
                 in_rooms = self._in_rooms
@@ -125,7 +127,8 @@ class SharedLedger(Ledger):
             others = [one for one in batch if not isinstance(one, _KEPT)]
             return [NotStored(others, error.code), *map(Settled, later)]
         self._kept.clear()
-        return decision.effects[kept:]
+        self._left.clear()
+        return decision.effects[len(kept) :]
 
     def _keep_those_of(self, batch: Sequence[Command]) -> Sequence[PlainCommand]:
         """Keep what is carried out later; returns that."""
@@ -136,9 +139,13 @@ class SharedLedger(Ledger):
 
     def _keep(self, command: Command) -> None:
         """Carry a command out with the next batch. What says the same as one that is kept is not
-        kept twice: users come again and again while the log is away. Leaves are as many as there
-        were users in rooms, as nobody joins meanwhile."""
+        kept twice: users come again and again while the log is away, and a join that is refused
+        is left again. Nobody joins meanwhile, so that the first leave says what was seen."""
         match command:
+            case LeaveRooms(user_id, rooms):
+                for room, seq in rooms:
+                    one = LeaveRooms(user_id, ((room, seq),))
+                    self._left.setdefault((room, user_id), one)
             case RemoveMember() | ClearOverflow():
                 if command not in self._kept:
                     self._kept.append(command)

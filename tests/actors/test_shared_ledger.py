@@ -344,6 +344,30 @@ class FailingLog:
             raise self.error
 
 
+@attrs.define(eq=False)
+class BlindLog(FailingLog):
+    """A log that does not say who has written what."""
+
+    is_away: bool = False
+
+    async def seqs_of(
+        self, authors: Mapping[tuple[str, str], int]
+    ) -> Sequence[tuple[str, str, int]]:
+        raise self.error
+
+
+async def test_of_leaves_that_are_kept_the_first_counts(nodes: list[Node]) -> None:
+    """Nobody joins meanwhile: later ones are of joins that were refused."""
+    one = nodes[0]
+    await one.does(join(ROOM), join("other"))
+    for number in range(1, 4):
+        await one.says(number, user_id="bob")
+    one.ledger = SharedLedger(one.machine, FailingLog(one.log))
+    for seq in (1, 2, 3):
+        await one.does(leave((ROOM, seq), ("other", 0)))
+    assert one.ledger.kept == (leave((ROOM, 1)), leave(("other", 0)))
+
+
 async def test_who_leaves_while_the_log_is_away_has_left_once_it_is_back(
     nodes: list[Node], address: LogAddress
 ) -> None:
