@@ -29,7 +29,7 @@ class Ledger(Protocol):
 
     @property
     def kept(self) -> Sequence[Command]:
-        """Commands that are settled, and that are carried out only with the next batch."""
+        """Commands of which the log knows nothing yet: they are carried out with the next batch."""
         return ()
 
 

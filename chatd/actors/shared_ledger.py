@@ -14,6 +14,7 @@ A commit that fails drops the decision. Who leaves, or is removed, cannot do so 
 are kept, and carried out with the next batch. Nobody joins meanwhile.
 """
 
+import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -60,9 +61,9 @@ class SharedLog(RecordLog, Protocol):
         ...
 
     async def seqs_of(
-        self, authors: Collection[tuple[str, str, int]]
+        self, authors: Mapping[tuple[str, str], int]
     ) -> Sequence[tuple[str, str, int]]:
-        """The messages that these users have written in these rooms above a seq, each as
+        """The messages that these have written above a seq, by connectionId and userId; each as
         (connectionId, userId, seq). Raises as `commit`."""
         ...
 
@@ -168,13 +169,14 @@ class SharedLedger(Ledger):
 
     async def _look_at_messages(self, batch: Sequence[Command]) -> None:
         """Who changes a message changes what it is now, whichever node has changed it before. And
-        who leaves is not owed what it has written itself, which memory may have lost among what
-        others have stored."""
+        who leaves is not owed what it has written itself, which memory does not know of all that
+        was stored; where that cannot be read, better too much is owed than nothing done."""
         if places := self._machine.lacking_messages(batch):
             for message in await self._log.messages(places):
                 self._machine.learn_message(message)
         if authors := self._machine.lacking_own(batch):
-            self._machine.learn_own(await self._log.seqs_of(authors))
+            with contextlib.suppress(CommitFailed):
+                self._machine.learn_own(await self._log.seqs_of(authors))
 
     async def _commit(self, batch: Sequence[Command], decide: Callable[[], Decision]) -> Decision:
         """Decide, and commit that, until it rests on nothing that is out of date."""

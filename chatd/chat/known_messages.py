@@ -69,10 +69,6 @@ class KnownMessages:
                     break
         return tuple(found[::-1])
 
-    def knows_above(self, connection_id: str, seq: int) -> bool:
-        """Whether all messages of a room above a seq are known, where there are some."""
-        return self._stored_from.get(connection_id, seq + 2) <= seq + 1
-
     def unconfirmed_of(self, connection_id: str, user_id: str, after_seq: int) -> Iterator[int]:
         """The seqs of a user's own messages in a room that nobody has acknowledged, above a seq."""
         for seq, one in reversed(self._unconfirmed.get(connection_id, {}).items()):

@@ -73,7 +73,7 @@ from chatd.chat.messages import (
     Settled,
     TrimQueues,
 )
-from chatd.chat.queue import PRESENT, Gap, Queue, QueuesByRoom, needs_trim
+from chatd.chat.queue import PRESENT, QUEUE_MAX, Gap, Queue, QueuesByRoom, needs_trim
 from chatd.chat.reading import Lack, Reading, Stretch, Tails
 from chatd.chat.receipts import Frontier
 from chatd.chat.records import (
@@ -349,6 +349,8 @@ class MessageMachine:
         node, share = self.members.node, self._share(room, user_id, over)
         if node and node not in share.stays:
             share = attrs.evolve(share, stays=share.stays | {node})
+        if node and (before is None or before.is_away):  # what was stored until now is in a gap
+            share = attrs.evolve(share, seen_seq=max(share.seen_seq, self._last_seq(room, over)))
         self._keep_member(room, user_id, before, queue, over, name, share=share)
         return queue
 
@@ -482,7 +484,7 @@ class MessageMachine:
             if share.stays:
                 self._keep_member(room, user_id, queue, queue, over, share=share)
                 continue
-            seen_seq = max(seen_seq, share.seen_seq, queue.gaps[-1].last if queue.gaps else 0)
+            seen_seq = _floor(queue, share, seen_seq)
             left = queue.left(seen_seq, over.now_ms)
             for seq in self._unseen_of(user_id, room, seen_seq, over):
                 left = left.without(seq)
@@ -754,16 +756,21 @@ class MessageMachine:
         """This is what the log has of a message now."""
         self._changes.learn(message)
 
-    def lacking_own(self, batch: Sequence[Command]) -> list[tuple[str, str, int]]:
-        """Who leaves by these commands while memory does not know all that was stored above what
-        the user has seen: (connectionId, userId, seq)."""
-        return [
-            (room, one.user_id, seen_seq)
-            for one in batch
-            if isinstance(one, LeaveRooms)
-            for room, seen_seq in one.rooms
-            if seen_seq < self.last_seq(room) and not self._recent.knows_above(room, seen_seq)
-        ]
+    def lacking_own(self, batch: Sequence[Command]) -> Mapping[tuple[str, str], int]:
+        """Who leaves by these commands and will be owed what is stored already, by connectionId and
+        userId: from behind which seq on. Of more than a queue holds only the newest counts."""
+        found: dict[tuple[str, str], int] = {}
+        for one in batch:
+            if isinstance(one, LeaveRooms):
+                for room, seen_seq in one.rooms:
+                    queue = self.members.queue(room, one.user_id)
+                    share = self.members.share(room, one.user_id)
+                    if queue is not None and not share.stays - {self.members.node}:
+                        last_seq = self.last_seq(room)
+                        floor = max(_floor(queue, share, seen_seq), last_seq - QUEUE_MAX)
+                        if floor < last_seq and not queue.is_away:
+                            found[room, one.user_id] = floor
+        return found
 
     def learn_own(self, written: Iterable[tuple[str, str, int]]) -> None:
         """Who leaves has written these messages, each as (connectionId, userId, seq); forgotten
@@ -777,6 +784,12 @@ class MessageMachine:
         self._recent.forget_surplus()
         self._ended.clear()
         self._own.clear()
+
+
+def _floor(queue: Queue, share: Share, seen_seq: int) -> int:
+    """Behind which seq all is owed to who leaves everywhere, and has seen so much here; what is
+    in a gap is owed already."""
+    return max(seen_seq, share.seen_seq, queue.gaps[-1].last if queue.gaps else 0)
 
 
 def _sent_again(command: SendMessage, known: Message) -> Repeated | Conflicted:

@@ -143,12 +143,12 @@ class PostgresLog:
         return [message(row) for row in await self.ask(MESSAGES, asked)]
 
     async def seqs_of(
-        self, authors: Collection[tuple[str, str, int]]
+        self, authors: Mapping[tuple[str, str], int]
     ) -> Sequence[tuple[str, str, int]]:
-        """The messages that these users have written in these rooms above a seq, each as
+        """The messages that these have written above a seq, by connectionId and userId; each as
         (connectionId, userId, seq). Raises CommitFailed, StoreClosed."""
-        rooms, users, seqs = zip(*authors, strict=True)
-        rows = await self.ask(SEQS_OF, (list(rooms), list(users), list(seqs)))
+        rooms, users = zip(*authors, strict=True)
+        rows = await self.ask(SEQS_OF, (list(rooms), list(users), list(authors.values())))
         return [(room, user_id, seq) for room, user_id, seq in rows]
 
     async def surplus(self, keep: Keep, most: int) -> Sequence[Surplus]:

@@ -160,6 +160,65 @@ async def test_nobody_is_owed_a_message_of_its_own_of_which_its_socket_did_not_h
     assert (owed_by(ann), owed_by(bob)) == ([(3, 3), (5, 5)], [(2, 2), (4, 4)])
 
 
+async def test_own_messages_are_looked_up_of_who_is_owed_something_by_its_leave(
+    nodes: list[Node],
+) -> None:
+    """Not of who is no member, away already, there on another node, or has seen all."""
+    one, two, _ = nodes
+    await two.does(join(ROOM, user_id="bob"))
+    await one.does(join(ROOM), join(ROOM, user_id="bob"))
+    for number in range(1, 4):
+        await two.says(number, user_id="eve")
+    one.ledger.learn_head(ROOM, 3, 0)
+    lacking = one.machine.lacking_own
+    assert lacking([leave((ROOM, 1)), leave((ROOM, 1))]) == {(ROOM, "ann"): 1}
+    assert lacking([leave((ROOM, 3))]) == {}
+    assert lacking([leave((ROOM, 0), user_id="bob")]) == {}
+    assert lacking([leave((ROOM, 0), user_id="nobody")]) == {}
+    await one.does(leave((ROOM, 2)))
+    assert lacking([leave((ROOM, 0))]) == {}
+
+
+async def test_what_cannot_be_looked_up_holds_nobody_up(nodes: list[Node]) -> None:
+    one, two, _ = nodes
+    await one.does(join(ROOM))
+    await one.says(1, user_id="ann")
+    await two.says(2, user_id="bob")
+    one.ledger.learn_head(ROOM, 2, 0)
+    one.ledger = SharedLedger(one.machine, BlindLog(one.log))
+    left, sent = await one.does(leave((ROOM, 0)), send(3))
+    assert [type(effect) for effect in (left, sent)] == [Settled, Accepted]
+    [joined] = await one.does(join(ROOM))
+    assert owed_by(joined) == [(1, 2)]  # with its own, as nobody knows better
+
+
+async def test_who_hangs_up_before_its_join_is_answered_is_owed_nothing_old(
+    nodes: list[Node],
+) -> None:
+    """Its node did not hold the room, and knows no better than that nothing was seen."""
+    one, two, _ = nodes
+    for number in range(1, 4):
+        await two.says(number, user_id="bob")
+    await one.does(join(ROOM), leave((ROOM, 0)))
+    await two.says(4, user_id="bob")
+    [joined] = await one.does(join(ROOM))
+    assert owed_by(joined) == [(4, 4)]
+    await one.does(leave((ROOM, 0)))
+    [joined] = await two.does(join(ROOM))
+    assert owed_by(joined) == [(4, 4)]
+
+
+async def test_who_comes_to_a_second_node_and_hangs_up_misses_nothing(nodes: list[Node]) -> None:
+    one, two, three = nodes
+    await one.does(join(ROOM))
+    for number in range(1, 4):
+        await three.says(number, user_id="bob")
+    await two.does(join(ROOM), leave((ROOM, 0)))
+    await one.does(leave((ROOM, 1)))
+    [joined] = await one.does(join(ROOM))
+    assert owed_by(joined) == [(2, 3)]
+
+
 def owed_by(effect: Effect) -> list[tuple[int, int]]:
     assert isinstance(effect, Joined)
     return [(gap.first, gap.last) for gap in effect.owed[0]]
@@ -334,7 +393,7 @@ class FailingLog:
         return await self.log.messages(places)
 
     async def seqs_of(
-        self, authors: Collection[tuple[str, str, int]]
+        self, authors: Mapping[tuple[str, str], int]
     ) -> Sequence[tuple[str, str, int]]:
         self._require()
         return await self.log.seqs_of(authors)
