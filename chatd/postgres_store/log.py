@@ -133,14 +133,14 @@ class PostgresLog:
 
     async def heads(self, rooms: Collection[str]) -> Mapping[str, tuple[int, int]]:
         """How far each of these rooms is now, as (seq, rev). Raises CommitFailed, StoreClosed."""
-        rows = await self.ask(HEADS, (sorted(rooms),))
+        rows = await self._looked(HEADS, (sorted(rooms),))
         return {room: (last_seq, last_rev) for room, last_seq, last_rev in rows}
 
     async def messages(self, places: Collection[tuple[str, int]]) -> Sequence[Message]:
         """The messages at these places, by connectionId and seq, as they are now. Raises
         CommitFailed, StoreClosed."""
         asked = [room for room, _ in places], [seq for _, seq in places]
-        return [message(row) for row in await self.ask(MESSAGES, asked)]
+        return [message(row) for row in await self._looked(MESSAGES, asked)]
 
     async def seqs_of(
         self, authors: Mapping[tuple[str, str], int]
@@ -148,7 +148,7 @@ class PostgresLog:
         """The messages that these have written above a seq, by connectionId and userId; each as
         (connectionId, userId, seq). Raises CommitFailed, StoreClosed."""
         rooms, users = zip(*authors, strict=True)
-        rows = await self.ask(SEQS_OF, (list(rooms), list(users), list(authors.values())))
+        rows = await self._looked(SEQS_OF, (list(rooms), list(users), list(authors.values())))
         return [(room, user_id, seq) for room, user_id, seq in rows]
 
     async def surplus(self, keep: Keep, most: int) -> Sequence[Surplus]:
@@ -186,13 +186,17 @@ class PostgresLog:
 
     async def ask(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         """The rows of a statement of upkeep, which may be carried out twice. Raises CommitFailed,
-        at once where a batch is in doubt, and StoreClosed."""
-        if self._writer.is_in_doubt and self._ended is None:
-            raise CommitFailed(Code.STORAGE_ERROR, IN_DOUBT)
+        StoreClosed."""
         with self._asking(), self._noting_its_end():
             async with self._turn:
                 self._check_life()
                 return await self._writer.run(statement, parameters)
+
+    async def _looked(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+        """As `ask`, for a batch that is to be committed: it fails at once where that would."""
+        if self._writer.is_in_doubt and self._ended is None:
+            raise CommitFailed(Code.STORAGE_ERROR, IN_DOUBT)
+        return await self.ask(statement, parameters)
 
     def waits_s(self, now_s: float) -> float:
         """For how many seconds it has been at what was asked of it first; 0 where that is

@@ -381,6 +381,8 @@ async def test_a_node_that_hangs_is_reaped_and_what_it_writes_then_is_refused(
         with pytest.raises(CommitFailed, match=BETWEEN_LIVES):
             await hanging.log.commit(stored_from(2, 2))
         with pytest.raises(CommitFailed, match=IN_DOUBT):  # at once: nobody waits for that to end
+            await hanging.log.heads(["sales"])
+        with pytest.raises(CommitFailed, match=BETWEEN_LIVES):
             await hanging.log.ask("SELECT 1", ())
     assert rows_of(address, "SELECT seq FROM messages") == [(1,)]
 
