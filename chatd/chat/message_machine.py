@@ -759,17 +759,22 @@ class MessageMachine:
     def lacking_own(self, batch: Sequence[Command]) -> Mapping[tuple[str, str], int]:
         """Who leaves by these commands and will be owed what is stored already, by connectionId and
         userId: from behind which seq on. Of more than a queue holds only the newest counts."""
+        leaves = (
+            (room, one.user_id, seen_seq)
+            for one in batch
+            if isinstance(one, LeaveRooms)
+            for room, seen_seq in one.rooms
+        )
         found: dict[tuple[str, str], int] = {}
-        for one in batch:
-            if isinstance(one, LeaveRooms):
-                for room, seen_seq in one.rooms:
-                    queue = self.members.queue(room, one.user_id)
-                    share = self.members.share(room, one.user_id)
-                    if queue is not None and not share.stays - {self.members.node}:
-                        last_seq = self.last_seq(room)
-                        floor = max(_floor(queue, share, seen_seq), last_seq - QUEUE_MAX)
-                        if floor < last_seq and not queue.is_away:
-                            found[room, one.user_id] = floor
+        for room, user_id, seen_seq in leaves:
+            queue = self.members.queue(room, user_id)
+            share = self.members.share(room, user_id)
+            if queue is None or queue.is_away or share.stays - {self.members.node}:
+                continue
+            last_seq = self.last_seq(room)
+            floor = max(_floor(queue, share, seen_seq), last_seq - QUEUE_MAX)
+            if floor < last_seq:
+                found[room, user_id] = floor
         return found
 
     def learn_own(self, written: Iterable[tuple[str, str, int]]) -> None:
