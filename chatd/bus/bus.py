@@ -4,7 +4,8 @@ from typing import Protocol
 
 
 class Listener(Protocol):
-    """Who hears what a bus carries. Neither method waits."""
+    """Who hears what a bus carries, one payload after another: what it publishes meanwhile comes
+    back to it once it is done. Neither method waits."""
 
     def heard(self, topic: str, payload: bytes) -> None:
         """A payload on a topic that is subscribed to; those of this node come back to it too. The

@@ -1,5 +1,6 @@
 """A bus in memory, for tests of what uses one; it is under the contract of the real ones."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -17,7 +18,17 @@ class Wire:
     def __init__(self) -> None:
         self.buses: list[MemoryBus] = []
         self.is_cut = False
+        self._on_its_way: deque[tuple[str, bytes]] = deque()
         self.lose: Callable[[str, bytes], bool] = lambda _topic, _payload: False
+
+    def carry(self, topic: str, payload: bytes) -> None:
+        """Have all buses hear it, behind what they are hearing now."""
+        is_first = not self._on_its_way
+        self._on_its_way.append((topic, payload))
+        while is_first and self._on_its_way:
+            for bus in self.buses:
+                bus.hear(*self._on_its_way[0])
+            self._on_its_way.popleft()
 
     def cut(self) -> None:
         self._turn(is_cut=True)
@@ -58,8 +69,7 @@ class MemoryBus:
         if not self.is_up or len(payload) > PAYLOAD_BYTES_MAX:
             return False
         if not self._wire.lose(topic, payload):
-            for bus in self._wire.buses:
-                bus.hear(topic, payload)
+            self._wire.carry(topic, payload)
         return True
 
     async def subscribe(self, topic: str) -> bool:

@@ -150,6 +150,41 @@ async def test_a_bus_hears_its_topics_and_its_own_payloads_and_no_others(
         assert strange.heard_all == []
 
 
+@attrs.define(eq=False)
+class Echoing(Notes):
+    """Publishes two longer words for each, up to four letters, and then is done with it."""
+
+    bus: Bus | None = None
+    done: list[bytes] = attrs.field(factory=list)
+
+    def __attrs_pre_init__(self) -> None:
+        super().__init__()
+
+    def heard(self, topic: str, payload: bytes) -> None:
+        super().heard(topic, payload)
+        assert self.bus is not None
+        if len(payload) < 4:
+            assert self.bus.publish(topic, payload + b"a")
+            assert self.bus.publish(topic, payload + b"b")
+        self.done.append(payload)
+
+
+async def test_a_listener_hears_what_it_publishes_once_it_is_done_with_what_it_hears(
+    carrier: Carrier,
+) -> None:
+    notes = Echoing()
+    bus = notes.bus = carrier.bus(notes.tell)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bus.run, notes)
+        await notes.is_up()
+        assert await bus.subscribe(ROOM)
+        assert bus.publish(ROOM, b"a")
+        await notes.until(lambda: len(notes.heard_all) == 15)
+        assert notes.done == [payload for _, payload in notes.heard_all]
+        assert notes.done[:5] == [b"a", b"aa", b"ab", b"aaa", b"aab"]
+        nursery.cancel_scope.cancel()
+
+
 async def test_any_text_comes_through_as_it_is(carrier: Carrier) -> None:
     texts = ["", " ", "*33", "$7", "'; SELECT 1", "%s %(a)s $1", "\\", "Grüße 上海 🙂"]
     async with running(carrier) as (bus, notes):

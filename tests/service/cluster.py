@@ -72,10 +72,6 @@ def troubled(wire: Wire, chance: Random, share: float = 0.3) -> Iterator[None]:
     """Meanwhile this share of what is told gets lost, and as much comes late or twice."""
     before, late = wire.lose, list[tuple[str, bytes]]()
 
-    def hear(topic: str, payload: bytes) -> None:
-        for bus in wire.buses:
-            bus.hear(topic, payload)
-
     def lose(topic: str, payload: bytes) -> bool:
         fate = chance.random()
         if fate < share:
@@ -84,7 +80,7 @@ def troubled(wire: Wire, chance: Random, share: float = 0.3) -> Iterator[None]:
             late.append((topic, payload))
             return chance.random() < 0.5  # else it comes twice
         while late and chance.random() < 0.5:
-            hear(*late.pop(chance.randrange(len(late))))
+            wire.carry(*late.pop(chance.randrange(len(late))))
         return False
 
     wire.lose = lose
@@ -93,4 +89,4 @@ def troubled(wire: Wire, chance: Random, share: float = 0.3) -> Iterator[None]:
     finally:
         wire.lose = before
         for topic, payload in late:
-            hear(topic, payload)
+            wire.carry(topic, payload)

@@ -468,8 +468,7 @@ async def test_every_node_shows_the_log_whatever_the_bus_does(
                 if chance.random() < 0.9:  # else the node dies between its commit and the hint
                     node.publisher.publish(message)
             if kept and chance.random() < 0.3:
-                for bus in made.wire.buses:
-                    bus.hear(TOPIC, chance.choice(kept))
+                made.wire.carry(TOPIC, chance.choice(kept))
             if chance.random() < 0.1:
                 made.wire.cut()
             if chance.random() < 0.3:
