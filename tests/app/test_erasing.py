@@ -1,6 +1,7 @@
 """`chatd user` and `chatd room` beside a running daemon, and instead of one that was killed."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,17 @@ from tests.app.test_kill import SECRET
 
 ENV = {**NO_LIMITS, "CHATD_AUTH__JWT_SECRET": SECRET, "CHATD_STATE__SNAPSHOT_INTERVAL_S": "0.2"}
 WORD = "quincejam"
+LOOKS_MAX = 100
 
 
 def files_with(house: House, word: str) -> list[str]:
-    """The files of the state directory in which a word stands."""
-    files = [path for path in house.state_dir.iterdir() if path.is_file()]
-    return [path.name for path in files if word.encode() in path.read_bytes()]
+    """The files of the state directory in which a word stands. A daemon that runs renames and
+    removes some meanwhile: then all are read again."""
+    for _ in range(LOOKS_MAX):
+        with suppress(FileNotFoundError):
+            files = [path for path in house.state_dir.iterdir() if path.is_file()]
+            return [path.name for path in files if word.encode() in path.read_bytes()]
+    raise AssertionError("the files do not stay")
 
 
 async def exported(house: House, *arguments: str) -> list[dict[str, Any]]:
