@@ -22,6 +22,8 @@ import attrs
 import psycopg
 import pytest
 
+from tests.processes import children_of, where_it_is_there
+
 SETTINGS: Final = {
     "fsync": "off",  # what a crash of the machine does is not asked here
     "listen_addresses": "",
@@ -113,19 +115,18 @@ class Postgres:
 
     def freeze(self) -> None:
         """Have nobody answered, neither those who are connected nor those who come."""
-        for pid in self._all_pids():
-            os.kill(pid, signal.SIGSTOP)
+        self._signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Go on after `freeze`."""
-        for pid in self._all_pids():
-            os.kill(pid, signal.SIGCONT)
+        self._signal_all(signal.SIGCONT)
 
-    def _all_pids(self) -> list[int]:
+    def _signal_all(self, number: signal.Signals) -> None:
         assert self._process is not None
         parent = self._process.pid
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        return [parent, *map(int, children)]
+        for pid in (parent, *children_of(parent)):
+            with where_it_is_there():
+                os.kill(pid, number)
 
     def start(self) -> None:
         """Start the server on its cluster, and return when it takes connections."""

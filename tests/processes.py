@@ -1,15 +1,43 @@
-"""What the kernel tells of another process while it runs."""
+"""What the kernel tells of other processes while they run."""
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
-def open_files(process_id: int) -> list[str]:
-    """What the descriptors of a process stand for, as /proc names it.
+@contextlib.contextmanager
+def where_it_is_there() -> Iterator[None]:
+    """A process or a thread may end between the listing and the look at it: it is left out."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        yield
 
-    The process may close one of them between the listing and the look at it: it is left out.
-    """
+
+def children_of(process_id: int) -> list[int]:
+    """The processes that a process has started, whichever of its threads has; none where it has
+    ended."""
+    found: list[int] = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with where_it_is_there():
+            parent = status.read_text("utf-8", "replace").rpartition(")")[2].split()[1]
+            if int(parent) == process_id:
+                found.append(int(status.parent.name))
+    return found
+
+
+def commands_of(*process_ids: int) -> dict[int, list[str]]:
+    """The words of the command of each of these processes that is there."""
+    found: dict[int, list[str]] = {}
+    for process_id in process_ids:
+        with where_it_is_there():
+            words = Path(f"/proc/{process_id}/cmdline").read_text("utf-8", "replace").split("\0")
+            found[process_id] = words
+    return found
+
+
+def open_files(process_id: int) -> list[str]:
+    """What the descriptors of a process stand for, as /proc names it; one that it closes meanwhile
+    is left out."""
     found = []
     for link in Path(f"/proc/{process_id}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):

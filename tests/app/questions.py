@@ -3,13 +3,13 @@
 import os
 import select
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import trio
 
 from tests.app.client import Client, message
+from tests.processes import children_of, commands_of
 
 ANSWER_S = 30.0
 """No answer here takes this long, unless something is broken."""
@@ -55,14 +55,7 @@ async def ends(client: Client, room: str = "demo") -> dict[str, str]:
 
 def children(pid: int, word: str) -> list[int]:
     """The processes that a process has started and that are there, with a word of their command."""
-    found: list[int] = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            if int(status.read_text().rpartition(")")[2].split()[1]) == pid:
-                words = (status.parent / "cmdline").read_text().split("\0")
-                if word in words:
-                    found.append(int(status.parent.name))
-    return found
+    return [child for child, words in commands_of(*children_of(pid)).items() if word in words]
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from pathlib import Path
+import os
 
 import attrs
 import pytest
@@ -14,6 +14,7 @@ from tests.app.daemon import PAUSE_S, Daemon, House
 from tests.app.questions import ANSWER_S, answer, answer_to, ask
 from tests.app.test_exports import download
 from tests.postgres import Postgres
+from tests.processes import commands_of
 
 pytestmark = pytest.mark.answers
 
@@ -172,7 +173,8 @@ async def test_no_statement_outlives_its_question_and_no_session_the_daemon(room
 
     await ask(room.alice, f"{ENDLESS} WHERE 3 = 3")
     await room.has_busy(1)
-    assert PASSWORD not in "".join(commands())
+    everybody = map(int, filter(str.isdigit, os.listdir("/proc")))
+    assert PASSWORD not in str(commands_of(*everybody))
     await room.daemon.stop()
     assert PASSWORD not in room.daemon.err.text
     with trio.fail_after(ANSWER_S):
@@ -189,8 +191,3 @@ def rows_of_csv(body: bytes) -> list[list[str]]:
 
 def rows_of_ndjson(body: bytes) -> list[list[str]]:
     return [list(map(str, json.loads(line).values())) for line in body.splitlines()]
-
-
-def commands() -> list[str]:
-    """The command of each process."""
-    return [path.read_text("utf-8", "replace") for path in Path("/proc").glob("[0-9]*/cmdline")]

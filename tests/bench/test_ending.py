@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.conftest import ROOT, SECRET, Served
+from tests.processes import children_of, commands_of
 
 HARD_LIMIT_S = 40.0
 
@@ -25,10 +26,8 @@ def wait_until(condition: Callable[[], object]) -> None:
 def started_by(pid: int) -> dict[int, str]:
     """The processes that this one and those have started, and their command lines."""
     found: dict[int, str] = {}
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
-            line = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ")
-            found |= {child: line.decode(), **started_by(child)}
+    for child, words in commands_of(*children_of(pid)).items():
+        found |= {child: " ".join(words), **started_by(child)}
     return found
 
 

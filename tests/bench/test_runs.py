@@ -24,6 +24,7 @@ from chatd.bench.run import Ran, run
 from chatd.bench.stage import SetupError
 from tests.auth.key_server import certificate
 from tests.bench.conftest import SECRET, Served, faulty_server
+from tests.processes import children_of, commands_of
 
 
 async def ran(scenario: str, options: Options) -> Ran:
@@ -197,10 +198,9 @@ async def test_named_rooms_that_do_not_share_everybody_evenly_have_fewer_senders
 
 
 def workers() -> list[int]:
-    """The processes of the generator, whichever thread has started them."""
-    children = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
-    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children.split()}
-    return [pid for pid, command in commands.items() if b"bench.worker" in command]
+    """The processes of the generator."""
+    commands = commands_of(*children_of(os.getpid()))
+    return [pid for pid, words in commands.items() if "bench.worker" in " ".join(words)]
 
 
 async def until_told(stream: io.StringIO, words: str) -> None:
