@@ -59,8 +59,6 @@ class ListenerSettings:
     """Paths below it that are ordinary HTTP."""
     keep_alive_s: float = 15.0
     """An idle connection is closed after so long."""
-    send_timeout_s: float = 30.0
-    """In which a peer takes no 64 KiB of a file; beyond: closed."""
     proxy_protocol: Sequence[Network] | None = None
     """Networks from which alone connections come, each with a header of the PROXY protocol at its
     beginning; None: there is no such header."""
@@ -227,7 +225,7 @@ class Listener:
         settings = self._settings
         caller.query = caller.query or b""  # it has asked for something, and is still who it was
         answer = encoded(head, file.answer(head), keeps_alive=head.keeps_alive)
-        if connection.is_finished or not await connection.send(answer, settings.send_timeout_s):
+        if connection.is_finished or not await connection.send(answer):
             return None
         if not head.keeps_alive:
             connection.finish(b"")

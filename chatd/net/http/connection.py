@@ -23,7 +23,7 @@ from chatd.net.writer import SocketWriter
 READ_BYTES: Final = 65_536  # one read; more waits in the kernel
 
 SEND_PIECE_BYTES: Final = 64 * 1024
-"""Bytes that must leave within a send timeout: so slow links with long responses live on."""
+"""Bytes that a peer must take within a send timeout: so slow links with long responses live on."""
 
 PHRASES: Final = {
     200: b"OK",
@@ -76,6 +76,9 @@ class ConnectionLimits:
     """After the last response, how long the peer may take to hang up; beyond: cut off."""
     linger_bytes: int = 16_777_216
     """Dropped meanwhile; beyond: cut off."""
+    send_timeout_s: float = 30.0
+    """In which a peer must take 64 KiB of a file, or of what it is owed before the next request is
+    answered; beyond: cut off."""
     pipelined_bytes: int = 65_536
     """Kept of requests that wait for one before them, and a read on top; beyond: the end. Clients
     send none before the answer; anybody can, on thousands of connections."""
@@ -188,12 +191,13 @@ class HttpConnection:
             self._deadlines.suspend(self)
         return None
 
-    async def send(self, pieces: Sequence[bytes], timeout_s: float) -> bool:
+    async def send(self, pieces: Sequence[bytes]) -> bool:
         """Write a response as fast as the peer takes it, without a copy of it; whether it took all.
 
-        Nothing is read meanwhile. A peer that does not take `SEND_PIECE_BYTES` in `timeout_s` is
-        cut off. What the writer owes comes first: call it when that is nothing.
+        Nothing is read meanwhile. A peer that takes too long is cut off. What the writer owes comes
+        first: call it when that is nothing.
         """
+        timeout_s = self._limits.send_timeout_s
         left = [memoryview(piece) for piece in pieces if piece]
         self._is_sending = True
         self._begin_timeout(timeout_s, b"")
@@ -257,10 +261,18 @@ class HttpConnection:
         self.writer.finish(data)
 
     async def drained(self) -> None:
-        """Return when the peer has taken all that it is owed, or is gone."""
+        """Return when the peer has taken all that it is owed, or is gone. One that takes too long
+        is cut off."""
         self.flush()
-        if self.writer.owed_bytes:
-            await self._while_writing(self.writer.drained)
+        left = self.writer.owed_bytes
+        while left:
+            before = left
+            with trio.move_on_after(self._limits.send_timeout_s):
+                await self._while_writing(self.writer.drained)
+            left = self.writer.owed_bytes
+            if left and before - left < SEND_PIECE_BYTES:
+                self.abort()
+                return
 
     async def _read(self) -> bool:
         """One read, and whether there is more to come; meanwhile what is owed goes out."""

@@ -2,10 +2,12 @@
 
 import socket
 
+import pytest
 import trio
+from trio.testing import MockClock
 
 from chatd.net.deadlines import Deadlines
-from chatd.net.http.connection import ConnectionLimits, HttpConnection
+from chatd.net.http.connection import SEND_PIECE_BYTES, ConnectionLimits, HttpConnection
 from chatd.net.poller import TrioPoller
 from tests.net.http.serving import tcp_pair
 
@@ -65,3 +67,57 @@ async def test_a_peer_that_takes_the_last_response_slowly_gets_all_of_it() -> No
             await connection.hang_up()
             theirs.close()
         assert received == size
+
+
+@pytest.mark.parametrize("times", [0, 1_000])
+async def test_a_peer_that_takes_next_to_nothing_of_what_it_is_owed_is_cut_off(times: int) -> None:
+    ours, theirs = tcp_pair()
+    with ours, theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        limits = ConnectionLimits(16_384, 10_000_000, send_timeout_s=0.1)
+        connection = HttpConnection(theirs, TrioPoller().watch(theirs), Deadlines(), limits)
+        connection.write(b"x" * 10_000_000)
+        assert connection.writer.owed_bytes
+
+        async def take() -> None:
+            with trio.socket.from_stdlib_socket(ours.dup()) as stream:
+                for _ in range(times):
+                    await stream.recv(1)
+
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(take)
+                await connection.drained()
+                nursery.cancel_scope.cancel()
+        assert connection.is_over
+        assert not connection.writer.owed_bytes
+
+
+async def test_a_peer_that_takes_a_piece_within_the_timeout_gets_all_of_it(
+    mock_clock: MockClock,
+) -> None:
+    ours, theirs = tcp_pair()
+    with ours, theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+        limits = ConnectionLimits(16_384, 10_000_000)
+        connection = HttpConnection(theirs, TrioPoller().watch(theirs), Deadlines(), limits)
+        size = 4_000_000
+        connection.write(b"x" * size)
+        received = 0
+
+        async def take() -> None:
+            nonlocal received
+            with trio.socket.from_stdlib_socket(ours.dup()) as stream:
+                before = connection.writer.owed_bytes
+                while received < size:
+                    received += len(await stream.recv(131_072))
+                    if before - connection.writer.owed_bytes >= SEND_PIECE_BYTES:
+                        before = connection.writer.owed_bytes
+                        mock_clock.jump(0.9 * limits.send_timeout_s)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(take)
+            await connection.drained()
+        assert (received, connection.is_over) == (size, False)
+        assert trio.current_time() > 10 * limits.send_timeout_s
