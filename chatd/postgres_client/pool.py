@@ -22,7 +22,7 @@ Work = Callable[[TrioConnection], Awaitable[Result]]
 FIRST_WAIT_S: Final = 0.5
 """After the first failure to connect; doubled with each further one."""
 LONGEST_WAIT_S: Final = 10.0
-"""So late a database that came back is noticed at most."""
+"""So late a database that came back is noticed at most, unless its pool says otherwise."""
 IDLE_S: Final = 60.0
 """A connection that nobody used for so long is not trusted: networks forget one without a word."""
 _ENDS_IT: Final = ("FATAL", "PANIC")
@@ -36,11 +36,17 @@ class Unreachable(Exception):
 class Pool:
     """Connections with the database at `address`, `connections_max` at most.
 
-    Each connection has these `settings` of the server, by their names.
+    Each connection has these `settings` of the server, by their names. A database that cannot be
+    reached is tried again after `longest_wait_s` at the latest.
     """
 
     def __init__(
-        self, address: str, connections_max: int, settings: Mapping[str, str] | None = None
+        self,
+        address: str,
+        connections_max: int,
+        settings: Mapping[str, str] | None = None,
+        *,
+        longest_wait_s: float = LONGEST_WAIT_S,
     ) -> None:
         self._address = address
         self._connections_max = connections_max
@@ -48,7 +54,7 @@ class Pool:
         self._places = trio.Semaphore(connections_max)
         self._threads = trio.CapacityLimiter(connections_max)
         self._kept: list[tuple[TrioConnection, float]] = []  # and since when
-        self._backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
+        self._backoff = Backoff(FIRST_WAIT_S, longest_wait_s)
         self._not_before_s = 0.0
         self._why = ""
         self._closed = 0

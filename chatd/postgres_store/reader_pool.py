@@ -22,6 +22,8 @@ READ_S: Final = 5.0
 """That one statement of a read may take; beyond: `StoreReadFailed`."""
 WAIT_S: Final = 15.0
 """That a read may take in all, the wait for a connection included; beyond: `StoreReadFailed`."""
+LONGEST_WAIT_S: Final = 1.0
+"""So late a log that came back is read again at most: until then, nobody can join."""
 _DAMAGE: Final = "XX"
 """The class of errors of a server whose files are broken (PostgreSQL's documentation, A)."""
 
@@ -34,7 +36,8 @@ def pool_to_read(address: LogAddress, connections_max: int, statement_s: float) 
         "jit": "off",
         "max_parallel_workers_per_gather": "0",
     }
-    return Pool(address.url, connections_max, address.settings(statement_s) | settings)
+    settings |= address.settings(statement_s)
+    return Pool(address.url, connections_max, settings, longest_wait_s=LONGEST_WAIT_S)
 
 
 class ReaderPool:

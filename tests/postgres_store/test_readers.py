@@ -7,6 +7,7 @@ import orjson
 import psycopg
 import pytest
 import trio
+from trio.testing import MockClock
 
 from chatd.chat.commits import CommitFailed, StoreClosed, StoreReadFailed
 from chatd.chat.queue import Gap
@@ -16,7 +17,12 @@ from chatd.postgres_client import TrioConnection
 from chatd.postgres_store import cuts, lookups, pages, room_log, stretches
 from chatd.postgres_store.log import PostgresLog
 from chatd.postgres_store.opening import open_log
-from chatd.postgres_store.reader_pool import ReaderPool, pool_to_read
+from chatd.postgres_store.reader_pool import (
+    LONGEST_WAIT_S,
+    READ_S,
+    ReaderPool,
+    pool_to_read,
+)
 from chatd.postgres_store.readers import PostgresReaders
 from chatd.postgres_store.sessions import LogAddress, connect
 from chatd.store.damage import Damaged
@@ -280,6 +286,30 @@ async def _page_in_the_end(reader: PostgresReaders) -> Page:
                 return await last_page(reader, ROOM, 9)
             except StoreReadFailed:
                 await trio.sleep(0.1)
+
+
+async def test_a_log_that_was_away_for_long_is_tried_again_each_second(
+    mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    async def refused(address: str, threads: trio.CapacityLimiter) -> TrioConnection:
+        nonlocal tries
+        tries += 1
+        raise psycopg.OperationalError("connection refused")
+
+    async def never(_connection: TrioConnection) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(TrioConnection, "open", refused)
+    pool = pool_to_read(LogAddress("postgresql://nowhere/log", SCHEMA), 1, READ_S)
+    reader = ReaderPool(pool)
+    for second in range(1, 60):
+        for _ in range(20):
+            with pytest.raises(StoreReadFailed):
+                await reader.read(never)
+        assert tries == second
+        mock_clock.jump(LONGEST_WAIT_S)
 
 
 async def test_readers_that_were_closed_say_so(history: PostgresHistory) -> None:
