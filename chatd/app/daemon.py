@@ -6,6 +6,7 @@ timer in a thread of its own (`bounded_end`) ends the process a little later; a 
 so at once.
 """
 
+import gc
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,7 @@ import trio
 
 from chatd.app.bounded_end import LAST_LINE_S, REMOVAL_S, BoundedEnd, part_of
 from chatd.app.build import Parts
+from chatd.app.garbage import Garbage
 from chatd.app.inherited import shown_address
 from chatd.app.internal import build_internal
 from chatd.app.logs import log_of
@@ -84,9 +86,11 @@ async def serve(
         tap,
     )
     status = partial(_status, parts, shown_address(opened.listeners[0]))
+    garbage = Garbage(lambda: parts.admission.connections_ended)
     tree = supervise(
         parts,
         event_log,
+        garbage=garbage,
         acknowledged=metrics.acknowledged,
         lagged=metrics.loop_lagged,
         watchdog=_watchdog(parts, notifier, status) if notifier.is_on else None,
@@ -103,6 +107,8 @@ async def serve(
         parts.status.is_open = True
         if parts.page_state is PageState.MISSING:
             event_log.record(PageMissing(HOW_TO_BUILD))
+        garbage.look()
+        gc.enable()  # the command line has disabled it
         on_ready(parts.page_state)
         notifier.ready(status())
         event_log.record(DaemonStopping(await _ended(signals, reload, parts, end, event_log)))

@@ -1,6 +1,5 @@
 """From a configuration to a running daemon, and how it ends as an exit code."""
 
-import gc
 import os
 from collections.abc import Callable, MutableMapping, Sequence
 from functools import partial
@@ -113,10 +112,6 @@ def _serve(
 def _on_ready(
     opened: Opened, event_log: EventLog, invite: Callable[[Invitation], None], page: str
 ) -> None:
-    # What start-up left behind lives for ever: the collector need not look at it again.
-    gc.collect()
-    gc.freeze()
-    gc.enable()  # the command line has disabled it
     config, server = opened.config, opened.config.server
     event_log.record(
         DaemonStarted(

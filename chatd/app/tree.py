@@ -15,7 +15,7 @@
       reader                  the process that reads messages for questions, likewise
       directory               asks again which rooms users have, where a database says so
       answers, schemas
-      snapshots, upkeep, disk space, conditions, loop lag, watchdog
+      snapshots, upkeep, disk space, conditions, loop lag, garbage, watchdog
 
 Connections are not here: each is a task of the listener, and is never started again. A supervisor
 that has started its children too often gives up; where the root gives up, the daemon ends.
@@ -33,6 +33,7 @@ from chatd.actors.supervisor import Child, ChildRun, Restart, Strategy, Supervis
 from chatd.actors.taking_up import take_up
 from chatd.app.build import Parts
 from chatd.app.condition_watch import ConditionWatch
+from chatd.app.garbage import Garbage
 from chatd.app.loop_lag import watch_loop
 from chatd.app.watchdog import Watchdog
 from chatd.observe import ActorCrashed, EventLog, InternalError
@@ -52,12 +53,14 @@ def supervise(
     window_s: float = WINDOW_S,
     acknowledged: Callable[[int, float], None] = _unobserved,
     lagged: Callable[[float], None] = _unobserved,
+    garbage: Garbage | None = None,
     watchdog: Watchdog | None = None,
 ) -> Supervisor:
     """The tree of a daemon, ready to run.
 
     `window_s` is that of the messages actor (`run_messages`), and so is `acknowledged`. `lagged` is
-    told by how many seconds the event loop was late.
+    told by how many seconds the event loop was late. `garbage` is None where the process is not
+    the daemon's own.
     """
 
     def on_crash(name: str, error: Exception) -> None:
@@ -148,6 +151,7 @@ def supervise(
                 partial(_ready, ConditionWatch(parts.status.reasons, event_log).run),
             ),
             Child("loop lag", partial(_ready, partial(watch_loop, lagged))),
+            *([] if garbage is None else [Child("garbage", partial(_ready, garbage.run))]),
             *([] if watchdog is None else [Child("watchdog", partial(_ready, watchdog.run))]),
         ],
         on_crash=on_crash,

@@ -99,6 +99,7 @@ class Admission:
         self._unknown_of: dict[str, OrderedDict[CountedConnection, None]] = {}
         self._unknown: OrderedDict[CountedConnection, None] = OrderedDict()
         self.connections = 0
+        self.connections_ended = 0
         self._emptied: trio.Event | None = None
         self.is_draining = False
         self.is_isolated = False  # clients are better off on another node
@@ -174,6 +175,7 @@ class Admission:
         self.cannot_give_way(connection)
         _count(self._connected, counted_as(connection.address), -1)
         self.connections -= 1
+        self.connections_ended += 1
         if self.connections == 0 and self._emptied is not None:
             self._emptied.set()
 

@@ -189,7 +189,7 @@ async def test_the_tasks_are_written_without_a_word_of_what_they_work_on(
     tree = (await daemon.event("tasks.shown"))["tree"].split("\n")
     assert tree[0].startswith("chatd.app.daemon.serve: ")
     names = [line.strip().split(":")[0] for line in tree]
-    assert {"log", "messages", "writer", "presence", "typing", "upkeep"} < {
+    assert {"log", "messages", "writer", "presence", "typing", "upkeep", "garbage"} < {
         name.rpartition(" ")[2] for name in names
     }
     assert any(
