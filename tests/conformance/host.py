@@ -13,6 +13,7 @@ from typing import Any
 
 import trio
 
+from chatd.app.garbage import Garbage
 from chatd.app.listen import CannotListenError, open_listeners
 from chatd.engine.admission import Admission
 from chatd.engine.engine import Engine
@@ -129,6 +130,7 @@ def run_application(
                 nursery.start_soon(readiness.run)
                 nursery.start_soon(flusher.run)
                 nursery.start_soon(sessions.deadlines.run)
+                nursery.start_soon(Garbage(lambda: admission.connections_ended).run)
                 await nursery.start(door.serve, listeners)
                 sys.stdout.write(f"listening on {taken}\n")
                 sys.stdout.flush()
