@@ -86,7 +86,7 @@ async def serve(
         tap,
     )
     status = partial(_status, parts, shown_address(opened.listeners[0]))
-    garbage = Garbage(lambda: parts.admission.connections_ended)
+    garbage = Garbage(parts.admission)
     tree = supervise(
         parts,
         event_log,

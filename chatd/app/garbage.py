@@ -6,52 +6,59 @@ looks are a quarter of all, whether they live still or not. A busy daemon, whose
 memory for a while and go without the collector, was looked through every few seconds, for nothing.
 
 So what has survived is frozen every second: the collector does not know it then. What was frozen
-and is left behind in a circle is found by a look at everything, where there may be some: the
-process has grown, or many connections have ended since the last one.
+and is left behind in a circle is found by a look at everything, where there may be some: many
+connections have ended since the last one, there is much more in memory, or it was long ago.
 """
 
 import gc
-import os
+import math
+import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import attrs
 import trio
 
 FREEZE_S: Final = 1.0
 """Between two freezes: what is new in that time is looked at soon."""
-GROWTH_BYTES: Final = 33_554_432
-"""By which the resident memory of the process may grow until everything is looked at."""
-ENDED_MAX: Final = 2_000
-"""Connections that may end until everything is looked at. Each is a circle, of about 1 KiB."""
+ENDED: Final = 2_000
+"""Connections that may end until everything is looked at: each leaves a circle, of about 1 KiB."""
+GROWTH_BLOCKS: Final = 200_000
+"""By which the blocks of memory may become more until everything is looked at. A block is an
+object, or what one holds: 80 bytes or so."""
+SHARE: Final = 4
+"""Of the connections and blocks that there are, so many may end, or come to it, where that is more:
+one in four."""
+LONGEST_S: Final = 600.0
+"""Between two looks at everything, whatever happens."""
+PAUSE: Final = 20
+"""A look at everything is followed by this many times what it took, at least, until the next."""
 YOUNG: Final = 1
 """The collector's generation of what has survived one look at most."""
-_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
-def resident_bytes() -> int:
-    """The resident memory of this process."""
-    return int(Path("/proc/self/statm").read_bytes().split()[1]) * _PAGE
+class Connections(Protocol):
+    """How many connections there are, and how many have ended since the start."""
+
+    connections: int
+    connections_ended: int
 
 
 @attrs.define(eq=False)
 class Garbage:
-    """When the collector looks at what. `ended` says how many connections have ended since the
-    start, `memory` how many bytes the process holds."""
+    """When the collector looks at what. `blocks` says how many blocks of memory are in use."""
 
-    _ended: Callable[[], int]
-    _memory: Callable[[], int] = resident_bytes
+    _connections: Connections
+    _blocks: Callable[[], int] = sys.getallocatedblocks
     _ended_max: int = attrs.field(init=False, default=0)
-    _bytes_max: int = attrs.field(init=False, default=0)
+    _blocks_max: int = attrs.field(init=False, default=0)
+    _not_before_s: float = attrs.field(init=False, default=-math.inf)
+    _at_latest_s: float = attrs.field(init=False, default=-math.inf)
 
     def look(self) -> None:
         """Freeze all that lives; after a look at everything, the first time and where it is due."""
-        if self._memory() > self._bytes_max or self._ended() > self._ended_max:
-            gc.unfreeze()
-            gc.collect()
-            self._bytes_max = self._memory() + GROWTH_BYTES
-            self._ended_max = self._ended() + ENDED_MAX
+        if self._is_due(trio.current_time()):
+            self._look_at_everything()
         else:
             gc.collect(YOUNG)
         gc.freeze()
@@ -61,3 +68,21 @@ class Garbage:
         while True:
             await trio.sleep(FREEZE_S)
             self.look()
+
+    def _is_due(self, now_s: float) -> bool:
+        if now_s < self._not_before_s:
+            return False
+        has_ended = self._connections.connections_ended > self._ended_max
+        return has_ended or self._blocks() > self._blocks_max or now_s >= self._at_latest_s
+
+    def _look_at_everything(self) -> None:
+        began_s = trio.current_time()
+        gc.unfreeze()
+        gc.collect()
+        now_s = trio.current_time()
+        self._not_before_s = now_s + PAUSE * (now_s - began_s)
+        self._at_latest_s = now_s + LONGEST_S
+        there = self._connections
+        self._ended_max = there.connections_ended + max(ENDED, there.connections // SHARE)
+        blocks = self._blocks()
+        self._blocks_max = blocks + max(GROWTH_BLOCKS, blocks // SHARE)

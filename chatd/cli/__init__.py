@@ -11,7 +11,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run a command. The signals of a daemon are caught before the rest of it is imported.
 
-    A start makes what lives for ever: until it is over (`app.start`) the collector would only look
+    A start makes what lives for ever: until it is over (`app.daemon`) the collector would only look
     through that, for a fourteenth of the start.
     """
     signals = Signals() if sys.argv[1:2] == ["serve"] else None

@@ -9,7 +9,15 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from chatd.app.garbage import ENDED_MAX, FREEZE_S, GROWTH_BYTES, Garbage, resident_bytes
+from chatd.app.garbage import (
+    ENDED,
+    FREEZE_S,
+    GROWTH_BLOCKS,
+    LONGEST_S,
+    PAUSE,
+    SHARE,
+    Garbage,
+)
 
 
 class Circle:
@@ -21,14 +29,15 @@ class Circle:
 
 @attrs.define
 class Process:
-    """What a process says of itself."""
+    """What there is in a process, of which the collector looks at its own."""
 
-    bytes: int = 100_000_000
-    ended: int = 0
+    blocks: int = 0
+    connections: int = 0
+    connections_ended: int = 0
 
     def garbage(self) -> Garbage:
         """That of this process, which has looked for the first time."""
-        garbage = Garbage(lambda: self.ended, lambda: self.bytes)
+        garbage = Garbage(self, lambda: self.blocks)
         garbage.look()
         return garbage
 
@@ -52,7 +61,7 @@ def frozen_circle(garbage: Garbage) -> weakref.ref[Circle]:
     return weakref.ref(circle)
 
 
-def test_what_lives_is_frozen() -> None:
+async def test_what_lives_is_frozen() -> None:
     circle = Circle()
     garbage = Process().garbage()
     later = Circle()
@@ -61,44 +70,75 @@ def test_what_lives_is_frozen() -> None:
     assert not is_known(later)
 
 
-def test_what_is_young_and_in_a_circle_goes_at_once() -> None:
+async def test_what_is_young_and_in_a_circle_goes_at_once(mock_clock: MockClock) -> None:
     garbage = Process().garbage()
     gone = weakref.ref(Circle())
     garbage.look()
     assert gone() is None
 
 
-@pytest.mark.parametrize(("bytes_more", "ended"), [(GROWTH_BYTES, 0), (0, ENDED_MAX)])
-def test_a_circle_that_was_frozen_goes_where_there_may_be_many(bytes_more: int, ended: int) -> None:
-    process = Process()
+@pytest.mark.parametrize(
+    ("there", "ended", "blocks"),
+    [
+        (Process(), ENDED, 0),
+        (Process(connections=ENDED * SHARE * 3), ENDED * 3, 0),
+        (Process(), 0, GROWTH_BLOCKS),
+        (Process(blocks=GROWTH_BLOCKS * SHARE * 3), 0, GROWTH_BLOCKS * 3),
+    ],
+)
+async def test_a_circle_that_was_frozen_goes_where_there_may_be_many(
+    there: Process, ended: int, blocks: int, mock_clock: MockClock
+) -> None:
+    process = attrs.evolve(there)
     garbage = process.garbage()
     for _ in range(3):  # each time it is so much
         gone = frozen_circle(garbage)
-        process.bytes += bytes_more
-        process.ended += ended
+        process.connections_ended += ended
+        process.blocks = there.blocks + blocks
         garbage.look()
         assert gone() is not None
-        process.bytes += bool(bytes_more)
-        process.ended += bool(ended)
+        process.connections_ended += bool(ended)
+        process.blocks += bool(blocks)
         garbage.look()
         assert gone() is None
-
-
-def test_a_process_that_shrinks_and_grows_again_as_before_is_not_looked_through() -> None:
-    process = Process()
-    garbage = process.garbage()
-    gone = frozen_circle(garbage)
-    for change in (-50_000_000, 50_000_000, GROWTH_BYTES):
-        process.bytes += change
+        process.blocks = there.blocks
+        mock_clock.jump(LONGEST_S)
         garbage.look()
+
+
+async def test_a_circle_that_was_frozen_goes_after_a_while_anyhow(mock_clock: MockClock) -> None:
+    garbage = Process().garbage()
+    gone = frozen_circle(garbage)
+    mock_clock.jump(0.99 * LONGEST_S)
+    garbage.look()
     assert gone() is not None
+    mock_clock.jump(0.01 * LONGEST_S)
+    garbage.look()
+    assert gone() is None
 
 
-def test_the_memory_is_that_of_the_process() -> None:
-    before = resident_bytes()
-    held = bytearray(b"x") * 64_000_000
-    assert 60_000_000 < resident_bytes() - before < 80_000_000
-    assert len(held) == 64_000_000
+async def test_looks_at_everything_take_a_small_part_of_the_time(
+    mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = Process()
+    looks = 0
+
+    def collect(generation: int = 2) -> int:
+        nonlocal looks
+        if generation == 2:
+            looks += 1
+            mock_clock.jump(0.5)
+        return 0
+
+    monkeypatch.setattr(gc, "collect", collect)
+    garbage = process.garbage()
+    for _ in range(10):
+        looks = 0
+        for _ in range(PAUSE + 1):
+            process.connections_ended += 100 * ENDED
+            garbage.look()
+            mock_clock.jump(0.5)
+        assert looks == 1
 
 
 async def test_it_looks_again_and_again(mock_clock: MockClock, nursery: trio.Nursery) -> None:
