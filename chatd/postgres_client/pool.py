@@ -1,8 +1,8 @@
 """A bounded number of connections with one database, kept open and opened again with a back-off.
 
 What is asked waits for a connection in the order in which it came, within its own time. While the
-database cannot be reached, it is tried again after waits that double, and what is asked meanwhile
-fails at once: a database that comes back is not met by everybody's attempts.
+database cannot be reached, one of those who ask tries it again after waits that double, and what is
+asked meanwhile fails at once: a database that comes back is not met by everybody's attempts.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -56,6 +56,7 @@ class Pool:
         self._kept: list[tuple[TrioConnection, float]] = []  # and since when
         self._backoff = Backoff(FIRST_WAIT_S, longest_wait_s)
         self._not_before_s = 0.0
+        self._is_tried_again = False  # by one, for all who ask meanwhile
         self._why = ""
         self._closed = 0
 
@@ -112,8 +113,9 @@ class Pool:
         return None
 
     async def _open(self) -> TrioConnection:
-        if trio.current_time() < self._not_before_s:
+        if self._is_tried_again or trio.current_time() < self._not_before_s:
             raise Unreachable(self._why)
+        self._is_tried_again = self._backoff.wait_s > 0
         try:
             connection = await TrioConnection.open(self._address, self._threads)
             await self._set(connection)
@@ -121,6 +123,8 @@ class Pool:
             self._why = why_unreached(self._address, error)
             self._not_before_s = trio.current_time() + self._backoff.failed()
             raise Unreachable(self._why) from None
+        finally:
+            self._is_tried_again = False
         self._backoff.succeeded()
         return connection
 

@@ -11,8 +11,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from chatd.postgres_client import Pool, TrioConnection, Unreachable, pool
+from chatd.postgres_client.pool import LONGEST_WAIT_S
 from tests.postgres import Postgres, a_server
 
 LIMIT_S = 60.0
@@ -175,6 +177,35 @@ async def test_a_server_that_crashes_and_comes_back_is_found_after_a_wait(
             except Unreachable:
                 await trio.sleep(0.1)
         one.close()
+
+
+async def test_of_those_who_ask_a_database_that_was_away_one_tries_it_again(
+    mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    async def silent(_address: str, _threads: trio.CapacityLimiter) -> TrioConnection:
+        nonlocal tries
+        tries += 1
+        await trio.sleep(4)
+        raise psycopg.OperationalError("no answer")
+
+    async def ask() -> None:
+        with pytest.raises(Unreachable):
+            await one.run(pid_of, PATIENT_S)
+        ended_s.append(trio.current_time() - began_s)
+
+    monkeypatch.setattr(TrioConnection, "open", silent)
+    one = Pool("postgresql://nowhere/log", 5)
+    for expected in ((5, [4.0] * 5), (1, [0.0] * 4 + [4.0])):
+        tries, ended_s, began_s = 0, list[float](), trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for _ in range(5):
+                nursery.start_soon(ask)
+            await wait_all_tasks_blocked()
+            mock_clock.jump(4)
+        assert (tries, ended_s) == expected
+        mock_clock.jump(LONGEST_WAIT_S)
 
 
 async def test_no_sentence_of_a_pool_repeats_a_password() -> None:
