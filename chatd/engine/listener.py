@@ -207,7 +207,7 @@ class Listener:
             else:
                 break
         await connection.drained()
-        return self._leave(watch, connection, head, caller)
+        return self._leave(watch, connection, None if connection.is_over else head, caller)
 
     async def _after_poll(
         self, connection: HttpConnection, head: RequestHead, caller: Caller
