@@ -116,6 +116,7 @@ class Postgres:
     def freeze(self) -> None:
         """Have nobody answered, neither those who are connected nor those who come."""
         self._signal_all(signal.SIGSTOP)
+        self._signal_all(signal.SIGSTOP)  # and whom the server had started before it stopped
 
     def thaw(self) -> None:
         """Go on after `freeze`."""

@@ -1,7 +1,6 @@
 """`chatd user` and `chatd room` beside a running daemon, and instead of one that was killed."""
 
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,16 @@ from tests.app.client import Client, message, token_for
 from tests.app.daemon import NO_LIMITS, PAUSE_S, House
 from tests.app.test_errors import sentence
 from tests.app.test_kill import SECRET
+from tests.store.whole_files import whole_files
 
 ENV = {**NO_LIMITS, "CHATD_AUTH__JWT_SECRET": SECRET, "CHATD_STATE__SNAPSHOT_INTERVAL_S": "0.2"}
 WORD = "quincejam"
-LOOKS_MAX = 100
 
 
 def files_with(house: House, word: str) -> list[str]:
-    """The files of the state directory in which a word stands. A daemon that runs renames and
-    removes some meanwhile: then all are read again."""
-    for _ in range(LOOKS_MAX):
-        with suppress(FileNotFoundError):
-            files = [path for path in house.state_dir.iterdir() if path.is_file()]
-            return [path.name for path in files if word.encode() in path.read_bytes()]
-    raise AssertionError("the files do not stay")
+    """The files of the state directory in which a word stands."""
+    files = whole_files(house.state_dir)
+    return [name for name, content in files.items() if word.encode() in content]
 
 
 async def exported(house: House, *arguments: str) -> list[dict[str, Any]]:
@@ -86,11 +81,16 @@ async def test_an_erasure_that_is_killed_is_finished_by_the_next_start(
     eve = await Client.connect(nursery, daemon.port, token_for(SECRET, "eve"))
     for number in range(300):
         await eve.ask("chat:message", message(f"{WORD} {number}"))
+    is_over = trio.Event()
+
+    async def erase() -> None:
+        await house.run("user", "erase", "eve", "--yes")
+        is_over.set()
+
     async with trio.open_nursery() as erasing:
-        erasing.start_soon(house.run, "user", "erase", "eve", "--yes")
-        with trio.fail_after(60):
-            while not await _has_begun(house):  # noqa: ASYNC110 - of a process
-                await trio.sleep(PAUSE_S)
+        erasing.start_soon(erase)
+        while not await _has_begun(house) and not is_over.is_set():  # noqa: ASYNC110 - of a process
+            await trio.sleep(PAUSE_S)
         await daemon.kill()
     assert (await house.run("store", "verify")).code == 0  # whatever it has come to
     again = await house.start(env=ENV)

@@ -19,7 +19,7 @@ from trio_websocket import HandshakeError
 from tests.app.client import Client, Gone, Refused, message, token_for
 from tests.app.crashing_actor import WORD
 from tests.app.daemon import PAUSE_S, Daemon, House, fetch_inside
-from tests.app.questions import answer, ask, children
+from tests.app.questions import ANSWER_S, answer, ask, children
 
 pytestmark = pytest.mark.answers
 
@@ -212,16 +212,14 @@ async def strangers_send_rubbish(daemon: Daemon, said: Said) -> None:
         f"{word('METHOD')} / HTTP/1.1",
         f"GET / {word('version')}",
     ):
-        await sent(daemon, f"{line}\r\nHost: 127.0.0.1\r\nCookie: {word('cookie')}\r\n\r\n")
-    opened = await sent(
-        daemon, "GET /socket.io/?EIO=4&transport=polling HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"
-    )
+        await sent(daemon, f"{line}\r\n{HEADERS}Cookie: {word('cookie')}\r\n\r\n")
+    polling = "/socket.io/?EIO=4&transport=polling"
+    opened = await sent(daemon, f"GET {polling} HTTP/1.1\r\n{HEADERS}\r\n")
     sid = json.loads(opened.partition("\r\n\r\n")[2][1:])["sid"]
     body = f'42["{word("packet")}"'
     await sent(
         daemon,
-        f"POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.0\r\nHost: 127.0.0.1\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n{body}",
+        f"POST {polling}&sid={sid} HTTP/1.1\r\n{HEADERS}Content-Length: {len(body)}\r\n\r\n{body}",
     )
 
 
@@ -233,24 +231,27 @@ async def an_actor_crashes(daemon: Daemon, nursery: trio.Nursery, said: Said) ->
     assert (await erin.say(f"still here {said.word('after')}"))["ok"]
 
 
+HEADERS = "Host: 127.0.0.1\r\nConnection: close\r\n"
+
+
 async def http(daemon: Daemon, request: str, token: str | None = None) -> str:
     """The body of the answer to a request line without its version."""
     bearer = "" if token is None else f"Authorization: Bearer {token}\r\n"
     length = "Content-Length: 0\r\n" if request.startswith("POST") else ""
     answered = await sent(
         daemon,
-        f"{request} HTTP/1.1\r\nHost: 127.0.0.1\r\n{bearer}{length}Connection: close\r\n\r\n",
+        f"{request} HTTP/1.1\r\n{HEADERS}{bearer}{length}\r\n",
     )
     return answered.partition("\r\n\r\n")[2]
 
 
 async def sent(daemon: Daemon, text: str) -> str:
-    """What the public port answers to these bytes, to its end or for a moment."""
+    """What the public port answers to these bytes, behind which it is to close the connection."""
     stream = await trio.open_tcp_stream("127.0.0.1", daemon.port)
     answered = b""
     async with stream:
         await stream.send_all(text.encode())
-        with trio.move_on_after(1.0):
+        with trio.fail_after(ANSWER_S):
             async for piece in stream:
                 answered += piece
     return answered.decode("utf-8", "replace")

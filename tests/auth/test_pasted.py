@@ -154,10 +154,10 @@ def test_forms_inside_of_each_other_end() -> None:
 )  # fmt: skip
 def test_no_text_takes_long(part: str) -> None:
     text = (part * PASTED_CHARS_MAX)[: PASTED_CHARS_MAX - 1] + "!"
-    began_s = time.perf_counter()
+    began_s = time.thread_time()
     with contextlib.suppress(TokenRefused):
         token_in(text)
-    assert time.perf_counter() - began_s < 5, "some milliseconds; seconds are the machine's"
+    assert time.thread_time() - began_s < 5, "some milliseconds; seconds are the machine's"
 
 
 anything = st.text(max_size=60) | st.sampled_from(["Bearer ", "base64-", '{"access_token":', "#"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.conftest import ROOT, SECRET, Served
-from tests.processes import children_of, commands_of
+from tests.processes import children_of, commands_of, where_it_is_there
 
 HARD_LIMIT_S = 40.0
 
@@ -33,10 +33,9 @@ def started_by(pid: int) -> dict[int, str]:
 
 def is_there(pid: int) -> bool:
     """Whether it runs; one that has ended may wait for somebody to ask how."""
-    try:
+    with where_it_is_there():
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    return False
 
 
 def command(*arguments: str, where: Path) -> subprocess.Popen[bytes]:

@@ -24,7 +24,7 @@ from chatd.bench.run import Ran, run
 from chatd.bench.stage import SetupError
 from tests.auth.key_server import certificate
 from tests.bench.conftest import SECRET, Served, faulty_server
-from tests.processes import children_of, commands_of
+from tests.processes import children_of, commands_of, where_it_is_there
 
 
 async def ran(scenario: str, options: Options) -> Ran:
@@ -216,9 +216,10 @@ async def test_a_slow_generator_says_that_it_is_the_bottleneck(chatd: Served) ->
     async def hold_up() -> None:
         while True:
             for pid in workers():
-                os.kill(pid, signal.SIGSTOP)
-                await trio.sleep(0.1)
-                os.kill(pid, signal.SIGCONT)
+                with where_it_is_there():
+                    os.kill(pid, signal.SIGSTOP)
+                    await trio.sleep(0.1)
+                    os.kill(pid, signal.SIGCONT)
             await trio.sleep(0.1)
 
     options = chatd.options(secret=SECRET, seconds=1.0)

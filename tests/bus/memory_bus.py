@@ -19,16 +19,22 @@ class Wire:
         self.buses: list[MemoryBus] = []
         self.is_cut = False
         self._on_its_way: deque[tuple[str, bytes]] = deque()
+        self._is_carrying = False
         self.lose: Callable[[str, bytes], bool] = lambda _topic, _payload: False
 
     def carry(self, topic: str, payload: bytes) -> None:
         """Have all buses hear it, behind what they are hearing now."""
-        is_first = not self._on_its_way
         self._on_its_way.append((topic, payload))
-        while is_first and self._on_its_way:
-            for bus in self.buses:
-                bus.hear(*self._on_its_way[0])
-            self._on_its_way.popleft()
+        if self._is_carrying:
+            return
+        self._is_carrying = True
+        try:
+            while self._on_its_way:
+                heard = self._on_its_way.popleft()
+                for bus in self.buses:
+                    bus.hear(*heard)
+        finally:
+            self._is_carrying = False
 
     def cut(self) -> None:
         self._turn(is_cut=True)

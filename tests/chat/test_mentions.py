@@ -220,9 +220,9 @@ CHARS = 10_000
 def test_no_content_takes_long(piece: str) -> None:
     names = Names(CROWD)
     content = ("a" + piece * CHARS)[:CHARS] + " @user1"
-    began_s = time.perf_counter()
+    began_s = time.thread_time()
     mentioned(content, names)
-    assert time.perf_counter() - began_s < 0.5  # measured: 2 to 20 ms
+    assert time.thread_time() - began_s < 0.5  # measured: 2 to 20 ms
 
 
 def test_no_more_places_are_tried_than_a_message_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from chatd.wire.identifiers import ERASED_USER_PREFIX
 from tests.answers.services import HeldDatabase
 from tests.service.chats import ROOM, Chat, ChatPeer, message, token
 from tests.service.events.test_answers import ask, called, open_answering
+from tests.store.whole_files import whole_files
 
 BY = "uid:0"
 EMOJI = "\N{THUMBS UP SIGN}"
@@ -27,7 +28,7 @@ EMOJI = "\N{THUMBS UP SIGN}"
 def traces(chat: Chat, *words: str) -> dict[str, list[str]]:
     """The files of the store in which a word still stands, by the word."""
     directory = chat.store.path.parent
-    files = {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
+    files = whole_files(directory)
     return {
         word: found
         for word in words

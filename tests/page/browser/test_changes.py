@@ -57,7 +57,7 @@ def test_the_tools_of_a_message_leave_its_state_in_sight(ada: Person) -> None:
         ada.page.set_viewport_size({"width": width, "height": 720})
         ada.message("how far is it?").hover()
         expect(toolbar).to_be_visible()
-        state.hover(timeout=2_000)  # fails where something lies over it
+        state.hover(timeout=10_000)  # fails where something lies over it
 
 
 def test_nobody_can_change_what_others_wrote(ada: Person, bob: Person) -> None:
