@@ -7,7 +7,8 @@ memory for a while and go without the collector, was looked through every few se
 
 So what has survived is frozen every second: the collector does not know it then. What was frozen
 and is left behind in a circle is found by a look at everything, where there may be some: many
-connections have ended since the last one, there is much more in memory, or it was long ago.
+connections have ended since the last one, there is much more in memory, or it was long ago. While
+very many come and go nothing is frozen: what is new then is what will be left behind.
 """
 
 import gc
@@ -21,6 +22,8 @@ import trio
 
 FREEZE_S: Final = 1.0
 """Between two freezes: what is new in that time is looked at soon."""
+STORM: Final = 100
+"""Connections that end between two freezes: with more, nothing is frozen."""
 ENDED: Final = 2_000
 """Connections that may end until everything is looked at: each leaves a circle, of about 1 KiB."""
 GROWTH_BLOCKS: Final = 200_000
@@ -50,15 +53,20 @@ class Garbage:
 
     _connections: Connections
     _blocks: Callable[[], int] = sys.getallocatedblocks
+    _ended: int = attrs.field(init=False, default=0)
     _ended_max: int = attrs.field(init=False, default=0)
     _blocks_max: int = attrs.field(init=False, default=0)
     _not_before_s: float = attrs.field(init=False, default=-math.inf)
     _at_latest_s: float = attrs.field(init=False, default=-math.inf)
 
     def look(self) -> None:
-        """Freeze all that lives; after a look at everything, the first time and where it is due."""
+        """Freeze all that lives, unless very many come and go; after a look at everything, the
+        first time and where it is due."""
+        before, self._ended = self._ended, self._connections.connections_ended
         if self._is_due(trio.current_time()):
             self._look_at_everything()
+        elif self._ended - before > STORM:
+            return
         else:
             gc.collect(YOUNG)
         gc.freeze()
@@ -72,8 +80,8 @@ class Garbage:
     def _is_due(self, now_s: float) -> bool:
         if now_s < self._not_before_s:
             return False
-        has_ended = self._connections.connections_ended > self._ended_max
-        return has_ended or self._blocks() > self._blocks_max or now_s >= self._at_latest_s
+        has_more = self._ended > self._ended_max or self._blocks() > self._blocks_max
+        return has_more or now_s >= self._at_latest_s
 
     def _look_at_everything(self) -> None:
         began_s = trio.current_time()
@@ -83,6 +91,6 @@ class Garbage:
         self._not_before_s = now_s + PAUSE * (now_s - began_s)
         self._at_latest_s = now_s + LONGEST_S
         there = self._connections
-        self._ended_max = there.connections_ended + max(ENDED, there.connections // SHARE)
+        self._ended_max = self._ended + max(ENDED, there.connections // SHARE)
         blocks = self._blocks()
         self._blocks_max = blocks + max(GROWTH_BLOCKS, blocks // SHARE)

@@ -16,6 +16,7 @@ from chatd.app.garbage import (
     LONGEST_S,
     PAUSE,
     SHARE,
+    STORM,
     Garbage,
 )
 
@@ -68,6 +69,17 @@ async def test_what_lives_is_frozen() -> None:
     assert (is_known(circle), is_known(later)) == (False, True)
     garbage.look()
     assert not is_known(later)
+
+
+async def test_nothing_is_frozen_while_very_many_come_and_go(mock_clock: MockClock) -> None:
+    process = Process()
+    garbage = process.garbage()
+    circle = Circle()
+    for ended in (STORM + 1, STORM + 1, STORM):
+        assert is_known(circle)
+        process.connections_ended += ended
+        garbage.look()
+    assert not is_known(circle)
 
 
 async def test_what_is_young_and_in_a_circle_goes_at_once(mock_clock: MockClock) -> None:
