@@ -177,7 +177,7 @@ async def people_ask(daemon: Daemon, said: Said, alice: Client) -> None:
     assert done["state"] == "done"
     for statement in (
         f"SELECT {said.word('unknown')} FROM customers",
-        f"SELECT FROM WHERE {said.word('broken')}",
+        f"/sql SELECT FROM WHERE {said.word('broken')}",
         f"DELETE FROM customers WHERE name = '{said.word('rejected')}'",
         f"/sample {said.word('nowhere')}",
         f"/explain SELECT '{said.word('plan')}'",
