@@ -209,6 +209,7 @@ _CODE = re.compile(
 )
 _SPEAKER = re.compile(r"\bI\b(?!\.)")  # who says it: in small letters it may be a table
 _WORD = re.compile(r"[^\W\d_]+")
+_WHOLE_WORD = re.compile(r"(?<!\w)[^\W\d_]+(?!\w)")  # no part of a name, as in has_access, x2of3
 _BEFORE_REMARK = re.compile(r";\s|\n[ \t]*\n")  # what may end a statement that is talked about
 _SMILEY = re.compile(r"[:;]-?[()]")
 
@@ -280,7 +281,7 @@ def _looked_at(text: str) -> tuple[str, bool]:
     """The text without what is in quotes and comments, and whether a small word is in it."""
     outside = _QUOTED.sub(" '' ", plain_characters(text[:LOOKED_AT_CHARS]))
     outside = _SMILEY.sub(" ", outside).strip()
-    is_prose = any(word.lower() in _SMALL_WORDS for word in _WORD.findall(outside))
+    is_prose = any(word.lower() in _SMALL_WORDS for word in _WHOLE_WORD.findall(outside))
     is_prose = is_prose or _SAYS.search(outside) is not None
     return outside, is_prose or (_SPEAKER.search(outside) is not None and not outside.isupper())
 

@@ -42,6 +42,10 @@ REASONS: list[tuple[str, Code, str]] = [
     ("select sum(total from orders", SYNTAX, "is not closed"),
     ("SELECT * FROM orders WHERE", SYNTAX, ""),
     ("SELECT FROM", SYNTAX, ""),
+    ("SELECT FROM WHERE x26de2ebed", SYNTAX, ""),  # no word of a sentence: a part of a name
+    ("SELECT has_access FORM products WHERE can_edit", SYNTAX, ""),
+    ("select is_of_age, two_factor form customers", SYNTAX, ""),
+    ("DELETE FORM out_of_stock WHERE", READ_ONLY, ""),
     (";SELECT 1", REJECTED, "one statement at a time"),
     ("select* form orders", SYNTAX, ""),
     ("SELECT (1 + 2", SYNTAX, "is not closed"),
