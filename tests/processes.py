@@ -13,15 +13,27 @@ def where_it_is_there() -> Iterator[None]:
         yield
 
 
+def _status_of(process_id: int) -> list[str]:
+    """The fields of its status, behind the name of its program (proc(5), "/proc/pid/stat")."""
+    text = Path(f"/proc/{process_id}/stat").read_text("utf-8", "replace")
+    return text.rpartition(")")[2].split()
+
+
+def is_alive(process_id: int) -> bool:
+    """Whether a process is there, and no zombie that somebody else has yet to collect."""
+    with where_it_is_there():
+        return _status_of(process_id)[0] != "Z"
+    return False
+
+
 def children_of(process_id: int) -> list[int]:
     """The processes that a process has started, whichever of its threads has; none where it has
     ended."""
     found: list[int] = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
+    for other in map(int, filter(str.isdigit, os.listdir("/proc"))):
         with where_it_is_there():
-            parent = status.read_text("utf-8", "replace").rpartition(")")[2].split()[1]
-            if int(parent) == process_id:
-                found.append(int(status.parent.name))
+            if int(_status_of(other)[1]) == process_id:
+                found.append(other)
     return found
 
 
@@ -53,5 +65,4 @@ def variables_of(process_id: int) -> set[str]:
 
 def niceness_of(process_id: int) -> int:
     """By how much others go before a process where all want the processor."""
-    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[16])
+    return int(_status_of(process_id)[16])

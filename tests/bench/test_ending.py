@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.conftest import ROOT, SECRET, Served
-from tests.processes import children_of, commands_of, where_it_is_there
+from tests.processes import children_of, commands_of, is_alive
 
 HARD_LIMIT_S = 40.0
 
@@ -31,13 +31,6 @@ def started_by(pid: int) -> dict[int, str]:
     return found
 
 
-def is_there(pid: int) -> bool:
-    """Whether it runs; one that has ended may wait for somebody to ask how."""
-    with where_it_is_there():
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
 def command(*arguments: str, where: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "chatd", "bench", *arguments],
@@ -55,7 +48,7 @@ def test_a_daemon_of_its_own_ends_with_the_run(number: signal.Signals, tmp_path:
         left = started_by(run.pid)
         assert any(" serve " in line for line in left.values())
         run.send_signal(number)
-    wait_until(lambda: not any(map(is_there, left)))
+    wait_until(lambda: not any(map(is_alive, left)))
     wait_until(lambda: not list(tmp_path.glob("chatd-bench-*")))
 
 
@@ -68,7 +61,7 @@ def test_the_generator_ends_with_a_run_that_is_killed_while_it_sends(
         (worker,) = started_by(run.pid)
         wait_until(lambda: len(list(Path(f"/proc/{worker}/fd").iterdir())) > 10)
         run.kill()
-    wait_until(lambda: not is_there(worker))
+    wait_until(lambda: not is_alive(worker))
 
 
 def test_a_run_that_is_stopped_in_its_first_step_says_so(chatd: Served, tmp_path: Path) -> None:

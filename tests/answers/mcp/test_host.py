@@ -34,9 +34,9 @@ from tests.answers.mcp.pools import (
     hosting,
     running,
 )
-from tests.answers.mcp.test_pool import SlowSink, is_alive, processes
+from tests.answers.mcp.test_pool import SlowSink, processes
 from tests.app.questions import ended, watched
-from tests.processes import niceness_of, open_files, variables_of
+from tests.processes import is_alive, niceness_of, open_files, variables_of
 
 CHILD = """
 import os, sys, time

@@ -35,6 +35,7 @@ from chatd.observe import DatabaseAsked, DatabaseConnected, DatabaseLost, Databa
 from chatd.wire.codes import Code
 from chatd.wire.names import RowsCut
 from tests.answers.mcp.pools import LIMIT_S, Listening, Plate, Running, fake, running
+from tests.processes import is_alive
 
 
 async def failure(peer: Running, sql: str) -> DatabaseFailed:
@@ -47,14 +48,6 @@ def processes(file: Path) -> list[int]:
     """The processes that have started, the first first."""
     words = [line.split() for line in file.read_text().splitlines()]
     return [int(word[1]) for word in words if word[0] in ("process", "child")]
-
-
-def is_alive(pid: int) -> bool:
-    """Whether the process is there, and no zombie that somebody else has yet to collect."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 async def test_rows_come_while_they_are_read() -> None:
