@@ -30,13 +30,12 @@ _DAMAGE: Final = "XX"
 
 def pool_to_read(address: LogAddress, connections_max: int, statement_s: float) -> Pool:
     """Connections that read the log, and change nothing."""
-    settings = {
+    settings = address.settings(statement_s) | {
         "default_transaction_read_only": "on",
         # Plans are made anew for each statement, and bounded in time: neither is worth its start.
         "jit": "off",
         "max_parallel_workers_per_gather": "0",
     }
-    settings |= address.settings(statement_s)
     return Pool(address.url, connections_max, settings, longest_wait_s=LONGEST_WAIT_S)
 
 
