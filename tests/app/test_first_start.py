@@ -1,5 +1,6 @@
 """With no configuration at all: what a person and an operator find."""
 
+import itertools
 import json
 import re
 import shlex
@@ -458,5 +459,6 @@ async def test_garbage_is_collected_from_when_the_daemon_is_ready_and_not_before
     daemon = await house.start(program=COLLECTIONS_NOTED)
     first = await daemon.event("collected")
     assert first["generation"] == 2  # all that the start left, once
+    users = (f"user {number}" for number in itertools.count())  # each leaves something behind
     while not any(run["generation"] == 0 for run in daemon.events("collected")):
-        await Client.connect(nursery, daemon.port, token_for(house.secret, "alice"))
+        await Client.connect(nursery, daemon.port, token_for(house.secret, next(users)))

@@ -27,6 +27,7 @@ SECRET = "sesame-of-the-daemon, with more than 32 bytes"
 DSN_PASSWORD = "pa55-of-the-dsn"
 PEER_PASSWORD = "pa55-of-a-variable"
 CRASHING = (sys.executable, "-m", "tests.app.crashing_actor", "serve")
+HEADERS = "Host: 127.0.0.1\r\nConnection: close\r\n"
 TALKATIVE = (
     "import os, sys; print('cannot connect with', os.environ['PEER_PASSWORD'], file=sys.stderr)"
 )
@@ -231,17 +232,11 @@ async def an_actor_crashes(daemon: Daemon, nursery: trio.Nursery, said: Said) ->
     assert (await erin.say(f"still here {said.word('after')}"))["ok"]
 
 
-HEADERS = "Host: 127.0.0.1\r\nConnection: close\r\n"
-
-
 async def http(daemon: Daemon, request: str, token: str | None = None) -> str:
     """The body of the answer to a request line without its version."""
     bearer = "" if token is None else f"Authorization: Bearer {token}\r\n"
     length = "Content-Length: 0\r\n" if request.startswith("POST") else ""
-    answered = await sent(
-        daemon,
-        f"{request} HTTP/1.1\r\n{HEADERS}{bearer}{length}\r\n",
-    )
+    answered = await sent(daemon, f"{request} HTTP/1.1\r\n{HEADERS}{bearer}{length}\r\n")
     return answered.partition("\r\n\r\n")[2]
 
 
