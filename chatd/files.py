@@ -26,7 +26,7 @@ class NotAFileError(OSError):
 def open_file(path: str | os.PathLike[str], flags: int, mode: int = 0o600) -> int:
     """The descriptor of a regular file, as `os.open` gives it; never waits, closed on exec.
 
-    Raises `NotAFileError` where something else is there, and `OSError` as `os.open` does.
+    Raises `NotAFileError` if something else is there, and `OSError` as `os.open` does.
     """
     if not flags & os.O_CREAT or os.path.lexists(path):
         require_file(path)
@@ -47,7 +47,7 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
 
 
 def require_file(path: str | os.PathLike[str]) -> None:
-    """Look, without opening it. Raises `NotAFileError`, or `OSError` where nothing is there."""
+    """Look, without opening it. Raises `NotAFileError`, or `OSError` if nothing is there."""
     _require(path, os.stat(path).st_mode)
 
 
@@ -70,7 +70,7 @@ def sync_directory(directory: str | os.PathLike[str]) -> None:
 
 def fault_of_folder(folder: str | os.PathLike[str]) -> str | None:
     """Why nothing can be in a folder, as the end of a sentence that names what is missing of its
-    path; None where it is one. Whether this user may write into it shows when something does."""
+    path; None if it is a folder. Whether this user may write into it shows when something does."""
     path = os.path.abspath(folder)
     try:
         mode = os.stat(path).st_mode

@@ -24,7 +24,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def _failed_if_skipped(report: Report) -> Report:
-    """The report, as a failure where it told of a skip; an expected failure is none."""
+    """The report, as a failure if it told of a skip; an expected failure is not a skip."""
     if report.skipped and not hasattr(report, "wasxfail"):
         _, _, reason = report.longrepr  # type: ignore[misc]
         report.outcome = "failed"

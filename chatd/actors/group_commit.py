@@ -6,17 +6,17 @@ threads, a round of writes to sockets. While the event loop has time to spare, c
 moment begins at once. While the loop is busy, what comes during a commit fills the next one by
 itself, and waiting would only leave the processor idle: the window shrinks as the loop gets busier.
 
-With `ENOUGH` commands nothing is waited for, whatever the loop does: more would hardly make each of
-them cheaper. So many users who each send on the ack of their last message are in two or three
-groups, one of which is answered while the log takes the next; in one group, the loop and the disk
-would wait for each other (measured with a hundred of them: a fifth fewer messages).
+Once there are `ENOUGH` commands the commit does not wait, whatever the loop does: more would hardly
+make each of them cheaper. So many users who each send on the ack of their last message are in two
+or three groups, one of which is answered while the log takes the next; in one group, the loop and
+the disk would wait for each other (measured with a hundred of them: a fifth fewer messages).
 """
 
 ENOUGH = 32  # commands: a commit costs 0.5 ms, and each of these 0.08 ms beside it
 WINDOW_S = 0.020  # between the beginnings of two commits, while the loop has time to spare
 SPARE, BUSY = 0.12, 0.25  # shares of its time that the loop works: the window is whole, and gone
 EAGER = 2.0  # what the same load costs more without the window, as a multiple (measured: 2 to 3)
-MEMORY_S = 0.1  # of how busy the loop was: what is older counts little
+MEMORY_S = 0.1  # how far back it looks at how busy the loop was: older times count little
 
 
 class GroupCommit:
@@ -32,7 +32,7 @@ class GroupCommit:
         self._looked_s = now_s
         self._busy_s = busy_s
         self._load = 0.0
-        self._part = 1.0  # of the window, that is in force
+        self._part = 1.0  # the part of the window that is in force
 
     def due_s(self) -> float:
         """The earliest time at which the next commit may begin."""

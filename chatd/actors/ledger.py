@@ -1,5 +1,5 @@
 """The port through which the messages actor carries batches out, whatever keeps them; and the port
-of those who keep them in a log."""
+to a log that keeps them."""
 
 from collections.abc import Collection, Sequence
 from typing import Protocol
@@ -21,15 +21,15 @@ class Ledger(Protocol):
         ...
 
     async def carry_out(self, batch: Sequence[Command], now_ms: int) -> Sequence[Effect]:
-        """Carry out a batch as of `now_ms`; its effects, to be run in order.
+        """Carry out a batch as of `now_ms`; returns its effects, to be run in order.
 
-        Each command is in one of them, in `NotStored` where it had no effect.
+        Each command is in one of them, in `NotStored` if it had no effect.
         """
         ...
 
     @property
     def kept(self) -> Sequence[Command]:
-        """Commands of which the log knows nothing yet: they are carried out with the next batch."""
+        """Commands that the log does not know of yet: they are carried out with the next batch."""
         return ()
 
 
@@ -37,6 +37,6 @@ class RecordLog(Protocol):
     """Makes records durable."""
 
     async def commit(self, records: Sequence[Record]) -> CommitOutcome:
-        """Write all of them or none; raises CommitFailed where the disk does not take them, and
+        """Write all of them or none; raises CommitFailed if the disk does not take them, and
         StoreClosed at the end."""
         ...

@@ -13,13 +13,13 @@ from chatd.store.retention import Surplus
 class LogKeeper(Protocol):
     """Commits records and does upkeep, one thing after the other.
 
-    Each method may raise `CommitFailed`, where nothing was written, and `StoreClosed`.
+    Each method may raise `CommitFailed`, after which nothing is written, and `StoreClosed`.
     """
 
     is_failing: bool
-    """The last of what it was given was not taken."""
+    """The log did not take the last thing that it was given."""
     displaced: str | None
-    """What of the log is not where it was; None where all is."""
+    """Which part of the log is not where it was; None if everything is."""
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled. What it raises ends the messages actor too, which then begins
@@ -31,12 +31,12 @@ class LogKeeper(Protocol):
         ...
 
     async def remove(self, surplus: Sequence[Surplus]) -> int:
-        """Remove messages that are surplus; how many they were."""
+        """Remove messages that are surplus; returns how many there were."""
         ...
 
     async def remove_old_audit(self, before_ms: int, most: int) -> int:
-        """Remove the oldest entries of the audit from before a time, `most` of them; how many they
-        were."""
+        """Remove the oldest entries of the audit from before a time, `most` at most; returns how
+        many there were."""
         ...
 
     async def index_until(self, until_s: float) -> None:
@@ -44,20 +44,21 @@ class LogKeeper(Protocol):
         ...
 
     async def index_older_until(self, until_s: float) -> int:
-        """Index what a renewed index lacks, in the same way; how many messages that were."""
+        """Index what a renewed index lacks, in the same way; returns how many messages that was."""
         ...
 
     def waits_s(self, now_s: float) -> float:
-        """For how many seconds it has been at what was asked of it first; 0 where that is
-        nothing."""
+        """For how many seconds it has been at the first thing that was asked of it; 0 if nothing
+        was."""
         ...
 
     @property
     def is_rewriting(self) -> bool:
-        """Whether all waits for the log to be written anew, which takes as long as it is large."""
+        """Whether everything waits for the log to be written anew, which takes longer the larger it
+        is."""
         ...
 
     async def close(self, timeout_s: float) -> bool:
-        """Finish what is queued within this time, and write nothing any more; whether it was
-        finished."""
+        """Finish what is queued within this time, and write nothing after that; returns whether it
+        was finished."""
         ...

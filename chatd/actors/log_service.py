@@ -23,8 +23,8 @@ from chatd.store.retention import Surplus
 
 _T = TypeVar("_T")
 
-RESTART_S = 5.0  # that a writer has to finish what is queued, before another is started
-REWRITE_S = 3_600.0  # that the log is expected to take at most to be written anew
+RESTART_S = 5.0  # a writer has so long to finish what is queued, before another is started
+REWRITE_S = 3_600.0  # writing the log anew is expected to take no longer
 
 
 class LogService(LogKeeper):
@@ -36,8 +36,8 @@ class LogService(LogKeeper):
         committed: Callable[[float], None] = lambda _took_s: None,
         synced: Callable[[float], None] = lambda _took_s: None,
     ) -> None:
-        """`committed` gets the seconds that each commit took; `synced`, in the writer's thread, the
-        part of them that the disk took."""
+        """`committed` gets the seconds that each commit took; `synced`, called in the writer's
+        thread, the part of them that the disk took."""
         self._store = store
         self._committed = committed
         self._synced = synced
@@ -49,7 +49,7 @@ class LogService(LogKeeper):
         self._rewriting_since_s = -math.inf
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Keep a writer until cancelled. Raises StoreClosed where it ended by itself."""
+        """Keep a writer until cancelled. Raises StoreClosed if it ended by itself."""
         writer = self._store.start_writer(trio.lowlevel.current_trio_token(), self._synced)
         self._writer = writer
         task_status.started()
@@ -109,17 +109,18 @@ class LogService(LogKeeper):
             return await self._current().index_older_until(until_s)
 
     def waits_s(self, now_s: float) -> float:
-        """For how many seconds the writer has been at what was asked of it first; 0 where that is
-        nothing. It does one thing after the other."""
+        """For how many seconds the writer has been at the first thing that was asked of it; 0 if
+        nothing was. It does one thing after the other."""
         return self._asked.waits_s(now_s)
 
     @property
     def is_rewriting(self) -> bool:
-        """Whether all waits for the log to be written anew, which takes as long as it is large."""
+        """Whether everything waits for the log to be written anew, which takes longer the larger it
+        is."""
         return trio.current_time() - self._rewriting_since_s < REWRITE_S
 
     async def close(self, timeout_s: float) -> bool:
-        """As `LogWriter.close`; nothing is committed any more."""
+        """As `LogWriter.close`; nothing is committed after that."""
         self._is_closed = True
         return self._writer is None or await self._writer.close(timeout_s)
 

@@ -3,9 +3,9 @@
 The messages actor carries its batches out through a ledger, which keeps them. Presence and typing
 keep no records: their machines change as they decide.
 
-An exception ends the actor: the senders of the commands that it was at are sent `internal`, and its
-supervisor starts it again, the messages from the log, the others from what was last sent to
-clients. The mailbox outlives that; the commands of the crash are not tried again.
+An exception ends the actor: the senders of the commands that it was working on are sent `internal`,
+and its supervisor starts it again: the messages actor from the log, the others from what was last
+sent to clients. The mailbox outlives the crash; the commands of the crash are not tried again.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -42,11 +42,11 @@ class EffectRunner(Protocol):
         ...
 
     def finish(self) -> None:
-        """Do what `run` has left; the last effect of a batch was run."""
+        """Do what `run` has left to do, after the last effect of a batch."""
         ...
 
     def failed(self, batch: Sequence[Command], code: str) -> None:
-        """Refuse commands of which nothing was stored, with a code; never raises."""
+        """Refuse, with a code, commands that stored nothing; never raises."""
         ...
 
     def in_rooms(self) -> Collection[tuple[str, str]]:
@@ -67,19 +67,19 @@ async def run_messages(
 ) -> None:
     """Serve the mailbox until it is closed and empty.
 
-    Where commands wait that may be committed at once, the effects of a batch are run while the log
-    takes the next one: senders are answered and rooms written to while the disk works. Effects stay
-    in order, and each batch is decided over those before it.
+    If commands are waiting that may be committed at once, the effects of a batch are run while the
+    log takes the next one: senders are answered and rooms written to while the disk works. Effects
+    stay in order, and each batch is decided over those before it.
 
-    `window_s` is the time between two commits while there is time to spare, except for what is
-    urgent, and where enough has gathered. `acknowledged` is told
-    of each batch how many commands it had, and how long it took, in seconds, from when its first
-    one was in the mailbox to when the last of its senders was answered: what the slowest of them
-    waited for.
+    `window_s` is the time between two commits while there is time to spare, unless something is
+    urgent, or enough has gathered. `acknowledged` is told how many commands each batch had, and how
+    long it took, in seconds, from when its first command was in the mailbox to when the last of its
+    senders was answered: the wait of the slowest.
     """
 
     def follow(carried: _CarriedOut) -> None:
-        """Run the effects of a batch. Where one raises, who was not answered is refused."""
+        """Run the effects of a batch. If one raises, the senders who were not answered are
+        refused."""
         done = 0
         try:
             for effect in carried.effects:
@@ -92,7 +92,7 @@ async def run_messages(
         acknowledged(carried.commands, max(0.0, trio.current_time() - carried.since_s))
 
     def may_begin() -> bool:
-        """Whether the next commit waits for nothing more."""
+        """Whether the next commit need not wait any longer."""
         return mailbox.has_enough(ENOUGH) or pace.due_s() <= trio.current_time()
 
     pulse.begin(trio.current_time())
@@ -100,7 +100,7 @@ async def run_messages(
     pulse.end()
     task_status.started()
     pace = GroupCommit(trio.current_time(), clock.worked_s(), window_s)
-    owed: _CarriedOut | None = None  # whose effects are still to be run
+    owed: _CarriedOut | None = None  # its effects are still to be run
     while True:
         if owed is not None and not (mailbox.has_due and may_begin()):
             follow(owed)
@@ -130,8 +130,8 @@ async def run_messages(
 
 @attrs.frozen
 class _CarriedOut:
-    """A batch that the log has: what follows from it, how many commands it had, and since when the
-    first of them had waited."""
+    """A batch that the log has: its effects, how many commands it had, and since when the first of
+    them had waited."""
 
     effects: Sequence[Effect]
     commands: int
@@ -169,7 +169,7 @@ class Machine(Protocol[C_contra, E_co]):
     """A machine without records, in which time passes."""
 
     def decide(self, batch: Sequence[C_contra], now_s: float, wall_ms: int) -> Sequence[E_co]:
-        """Carry a batch out; what has become of it."""
+        """Carry a batch out; returns what has become of it."""
         ...
 
     def tick(self, now_s: float, wall_ms: int) -> Sequence[E_co]:
@@ -177,7 +177,7 @@ class Machine(Protocol[C_contra, E_co]):
         ...
 
     def next_deadline_s(self) -> float:
-        """When something is due next; `math.inf` where nothing is."""
+        """When something is due next; `math.inf` if nothing is."""
         ...
 
 

@@ -4,8 +4,8 @@ One reader takes everything that is there as one batch, which is what makes grou
 decisions over a batch cheap: under load the batches grow by themselves.
 
 A command may be patient: it is taken with the first one that is not, or when its patience is at an
-end. So it causes no batch of its own for a while, and holds back none; the order stays. Or it is
-urgent: the reader, which may let more gather, does not wait with it.
+end. So for a while it causes no batch of its own, and holds none back; the order stays. Or it is
+urgent: the reader, which may let more gather, does not wait then.
 """
 
 import math
@@ -33,10 +33,10 @@ class Mailbox(Generic[T]):
         self._closed = False
         self._is_read_out = False  # the reader was told that nothing more comes
         self._too_late: list[T] = []
-        self._due_s = math.inf  # when the commands that wait are to be taken
+        self._due_s = math.inf  # when the waiting commands are to be taken
         self.is_urgent = False
-        """Whether something waits with which nobody is to wait for more."""
-        self._enough = capacity  # commands with which the reader waits for no more
+        """Whether an urgent command waits, so that the reader does not let more gather."""
+        self._enough = capacity  # so many commands that the reader waits for no more
         self.waiting_since_s = 0.0
         """When the first of the commands that wait was put in, or its patience ends; where more
         waited than one batch takes: when the batch before them was taken."""
@@ -45,7 +45,7 @@ class Mailbox(Generic[T]):
         return len(self._commands)
 
     def waits_s(self, now_s: float) -> float:
-        """For how many seconds the first command has waited that is to be taken; 0 for none."""
+        """For how many seconds the first command that is due has waited; 0 if none is."""
         return max(0.0, now_s - self.waiting_since_s) if self._commands else 0.0
 
     @property
@@ -54,7 +54,7 @@ class Mailbox(Generic[T]):
         return self._closed
 
     def offer(self, command: T, patience_s: float = 0.0, *, is_urgent: bool = False) -> bool:
-        """Put a command in, or say False where the mailbox is full or closed."""
+        """Put a command in; False if the mailbox is full or closed."""
         if self._closed or len(self._commands) >= self._capacity:
             return False
         self._put(command, patience_s)
@@ -64,8 +64,8 @@ class Mailbox(Generic[T]):
         return True
 
     def put(self, command: T, patience_s: float = 0.0) -> None:
-        """Put a command in that must not be lost, whatever the capacity, also once it is closed:
-        the reader gets it, or it is `left` where the reader has ended.
+        """Put in a command that must not be lost, whatever the capacity, even after `close`: the
+        reader gets it, or it is `left` if the reader has ended.
 
         For commands that follow on offered ones, which bound their number: a socket that leaves a
         room has joined it.
@@ -100,7 +100,8 @@ class Mailbox(Generic[T]):
             await self._waiting.park()
 
     async def receive(self, most: int) -> list[T]:
-        """Up to `most` commands, once one is to be taken; none once it is closed and empty."""
+        """Up to `most` commands, once one is due; an empty list once the mailbox is closed and
+        empty."""
         await self.filled()
         count = min(most, len(self._commands))
         batch = [self._commands.popleft() for _ in range(count)]
@@ -131,7 +132,7 @@ class Mailbox(Generic[T]):
         return not self._is_read_out
 
     async def gather(self, until_s: float, enough: int) -> None:
-        """Let more commands come until then, or until it `has_enough`."""
+        """Let more commands come until `until_s`, or until the mailbox `has_enough`."""
         self._enough = enough
         with trio.move_on_at(until_s):
             while not self.has_enough(enough):

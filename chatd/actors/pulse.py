@@ -1,4 +1,4 @@
-"""Whether an actor answers: since when it has been at one piece of work, or has left one waiting.
+"""Whether an actor answers: since when it has been at one piece of work, or has left work waiting.
 
 An actor that crashes is started again. One that waits for something that never comes, a disk above
 all, does not crash; only the time shows it. Each loop notes when it begins and when it is done:
@@ -10,15 +10,15 @@ from typing import Final, Protocol
 import attrs
 
 SILENT_S: Final = 10.0
-"""Seconds at one piece of work, or for one that waits, after which an actor does not answer: no
-work of a healthy one takes a tenth of it, and clients give up then."""
+"""An actor does not answer if it has been at one piece of work, or has left one waiting, for more
+than these seconds: no work of a healthy actor takes a tenth of that, and clients give up then."""
 
 
 class Waiting(Protocol):
     """What waits for an actor: its mailbox."""
 
     def waits_s(self, now_s: float) -> float:
-        """For how many seconds the first of it has waited; 0 where there is none."""
+        """For how many seconds the first command has waited; 0 if none waits."""
         ...
 
 

@@ -17,7 +17,7 @@ from chatd.actors.log_keeper import LogKeeper
 from chatd.observe import EventLog, MessagesRemoved
 from chatd.store.retention import Keep, Surplus
 
-STEP_MESSAGES = 200  # removed in one transaction, for which commits wait
+STEP_MESSAGES = 200  # removed in one transaction, while commits wait
 DAY_MS = 86_400_000
 NO_POSITION = 2**63 - 1
 
@@ -31,7 +31,8 @@ class Removal(Protocol):
         ...
 
     async def run(self) -> None:
-        """Remove all that is to go now. Raises CommitFailed, StoreReadFailed, StoreClosed."""
+        """Remove everything that is too old now. Raises CommitFailed, StoreReadFailed,
+        StoreClosed."""
         ...
 
 
@@ -61,9 +62,9 @@ class AuditRetention:
 class Retention:
     """Removes what `surplus` finds. `keep_days` and `keep_per_room`: 0 keeps everything.
 
-    `disown` takes messages out of the queues of members; False where that failed. `forget` gets a
-    connectionId, and the seq from which on that room has messages. `now_ms` is the time that ages
-    go by; messages from the position `young_from` on were stored after its first call.
+    `disown` takes messages out of the queues of members; it returns False if that failed. `forget`
+    gets a connectionId, and the seq from which on that room has messages. `now_ms` is the time that
+    ages go by; messages from the position `young_from` on were stored after its first call.
     """
 
     _log: LogKeeper

@@ -35,7 +35,7 @@ class Snapshots:
             await self.write()
 
     async def write(self) -> None:
-        """Write one. A disk that hangs holds a thread, and not the caller who cancels this."""
+        """Write one. A disk that hangs holds a thread, but not a caller that cancels this."""
         async with self._writing:
             try:
                 await trio.to_thread.run_sync(
@@ -44,7 +44,7 @@ class Snapshots:
             except OSError as error:
                 self._failed(error)
             except StoreDisplaced:
-                pass  # the writer reports it; another directory is no place for a snapshot
+                pass  # the writer reports it; a snapshot does not belong in another directory
 
     async def renew(self) -> None:
         """Write one, and remove all others: they hold what was erased. Raises OSError,

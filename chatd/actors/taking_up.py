@@ -6,7 +6,7 @@ from chatd.store.recovery import Recovered
 
 
 def take_up(machine: MessageMachine, recovered: Recovered) -> None:
-    """Forget all, and begin with this."""
+    """Forget everything, and begin with this."""
     machine.restore(
         recovered.rooms,
         recovered.members,

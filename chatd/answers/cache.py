@@ -1,7 +1,7 @@
 """Results of requests that only read, kept for a short time.
 
-The key names the room, the request and its terms; what rooms may see is never shared. Bounded in
-results and in bytes: the longest unused goes first. Time is given.
+The key names the room, the request and its terms: no room sees another's results. The cache is
+bounded in results and in bytes: the longest unused goes first. The caller tells the time.
 """
 
 from collections import OrderedDict
@@ -14,7 +14,7 @@ from chatd.answers.cut import Cut
 from chatd.answers.table import Column, Row
 
 RESULTS_MAX = 1_000  # results that are kept
-BYTES_MAX = 32 * 1024 * 1024  # of their rows as JSON, together
+BYTES_MAX = 32 * 1024 * 1024  # bytes of all their rows as JSON
 
 
 @attrs.frozen
@@ -79,12 +79,12 @@ class Cache:
             self._remove(next(iter(self._results)))
 
     def forget_room(self, room: str) -> None:
-        """Something was written there: nothing of it is known any more."""
+        """Something was written there: forget all results of the room."""
         for place in [place for place in self._results if place[0] == room]:
             self._remove(place)
 
     def clear(self) -> None:
-        """Nothing is known of any room any more."""
+        """Forget the results of all rooms."""
         self._results.clear()
         self._size = 0
 

@@ -1,18 +1,18 @@
-"""Rows as CSV of RFC 4180, in UTF-8, that no spreadsheet runs.
+"""Rows as CSV (RFC 4180) in UTF-8, of which a spreadsheet runs nothing.
 
-Spreadsheets run a cell that begins like a formula (OWASP, "CSV injection"), so that such a cell
-gets an apostrophe before it; a plain number keeps its minus. Many split at `;` or tab, as the
-locale says. To them the quotes of a field do not stand at the beginning of one, and end nothing, so
-that each `;`, tab and line end within a text begins a cell. So:
+Spreadsheets run a cell that begins like a formula (OWASP, "CSV injection"), so such a cell gets an
+apostrophe in front; a plain number keeps its minus. Many split at `;` or tab, depending on the
+locale. To them the quotes of a field are not at the beginning of a cell, and quote nothing, so that
+each `;`, tab and line end within a text begins a new cell. So:
 
-- behind each of them, what begins like a formula gets an apostrophe too;
-- where a text ends with one, a space goes behind it, or the quote that ends the field would begin
-  the next;
-- where a row begins with a negative number, its texts are in quotes, but for plain words: the whole
+- after each of them, what begins like a formula gets an apostrophe too;
+- if a text ends with one, a space follows it, or the quote that ends the field would begin the next
+  cell;
+- if a row begins with a negative number, its texts are in quotes, except for plain words: the whole
   row is one cell then, and the worst that it can be is a formula of numbers, texts and words.
 
-NULL is empty, an empty text is a pair of quotes, bytes are base64. That something is cut does not
-stand in the file: each line of it is a row to whoever reads it.
+NULL is empty, an empty text is a pair of quotes, bytes are base64. The file does not say that
+something is cut: a program that reads it takes each line for a row.
 """
 
 import re
@@ -25,10 +25,10 @@ from chatd.answers.cut import Cut
 from chatd.answers.table import BYTES, Cell, Column, Row
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-"""Without it, Excel takes UTF-8 for the code page of the machine. Other readers may take it for a
-part of the first name."""
+"""Without it, Excel reads UTF-8 in the code page of the machine. Other readers may take the mark
+for a part of the first name."""
 
-# What begins a formula, in all the widths of Unicode, behind what is trimmed or taken for quotes.
+# What begins a formula, in all the widths of Unicode, after what is trimmed or taken for quotes.
 _FORMULA = r"[\s\"\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠﹢﹣﹦﹫]"
 _BEGINS_FORMULA = re.compile(rf"[\t\r\n]|{_FORMULA}")
 _FORMULA_WITHIN = re.compile(rf"(?<=[;\t\r\n])(?={_FORMULA})")
@@ -45,7 +45,7 @@ class CsvLines:
     has_byte_order_mark: bool = False
 
     def begin(self, columns: Sequence[Column]) -> bytes:
-        """What stands before the rows."""
+        """What comes before the rows."""
         mark = BYTE_ORDER_MARK if self.has_byte_order_mark else b""
         return mark + _csv_line([column.name for column in columns])
 
@@ -54,7 +54,7 @@ class CsvLines:
         return b"".join(map(_csv_line, rows))
 
     def end(self, row_count: int, cut: Cut) -> bytes:
-        """What stands behind them."""
+        """What follows the rows."""
         return b""
 
 
@@ -91,7 +91,8 @@ def _csv_line(row: Row) -> bytes:
 
 
 def _stands_alone(field: str) -> bool:
-    """Whether a field is in quotes, or nothing, a number or a word that calls nothing."""
+    """Whether a field may stay as it is: in quotes, empty, a number, or a word that calls
+    nothing."""
     if field[:1] in ("", '"'):
         return True
     return (_NUMBER.fullmatch(field) or _WORD.fullmatch(field)) is not None

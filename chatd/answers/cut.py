@@ -1,9 +1,9 @@
-"""What of a result is missing, and in which words that is said.
+"""What is missing from a result, and the words that say so.
 
-Rows are left out at the end of a result, beyond a bound. Where the first row alone is too large,
-its values are shortened, so that there is something to see. Names of columns are shortened where
-they are very long. Each of the three is told apart, all the way: by a db-mcp, in the text of an
-answer, in its `cut`, and by every export (docs/answers, "What is cut").
+Rows are left out at the end of a result, beyond a bound. If the first row alone is too large, its
+values are shortened, so that there is something to see. Very long names of columns are shortened.
+The three are reported separately, all the way: by a db-mcp, in the text of an answer, in its `cut`,
+and by every export (docs/answers, "What is cut").
 """
 
 from base64 import b64decode, b64encode
@@ -21,28 +21,29 @@ from chatd.wire.names import RowsCut
 
 @attrs.frozen
 class Cut:
-    """What is missing: why rows are, at the end; how many values and names are shortened."""
+    """What is missing: why rows at the end are left out; how many values and names are
+    shortened."""
 
     rows: RowsCut | None = None
     values: int = 0
     names: int = 0
 
     def __bool__(self) -> bool:
-        """Whether anything is."""
+        """Whether anything is missing."""
         return self.rows is not None or self.values > 0 or self.names > 0
 
     def joined(self, other: "Cut") -> "Cut":
-        """What is missing where something was left out at two places, one after the other."""
+        """What is missing once something was left out at two places, one after the other."""
         return Cut(self.rows or other.rows, self.values + other.values, self.names + other.names)
 
     @property
     def payload(self) -> AnswerCut | None:
-        """The same as a client gets it; None where nothing is missing."""
+        """The same as a client gets it; None if nothing is missing."""
         return AnswerCut(self.rows, self.values or None, self.names or None) if self else None
 
     @property
     def header(self) -> str:
-        """The same as `X-Chatd-Truncated`: a dictionary of RFC 8941.
+        """The same as the value of `X-Chatd-Truncated`: a dictionary of RFC 8941.
 
         >>> Cut(RowsCut.MAX_BYTES, values=2).header
         'rows=max_bytes, values=2'
@@ -51,7 +52,7 @@ class Cut:
         return ", ".join(f"{name}={value}" for name, value in shown.items() if value)
 
     def sentences(self, row_count: int) -> list[str]:
-        """The same for people, of a result of which so many rows are there."""
+        """The same in sentences for people, about a result that has so many rows."""
         said = []
         if self.rows is not None:
             said.append(f"Cut after {counted(row_count, 'row')}{_WHY[self.rows]}")
@@ -75,9 +76,9 @@ _WHY: Final[Mapping[RowsCut, str]] = {
 
 
 def cut_of_json(answer: Mapping[Any, object]) -> Cut:
-    """What the `cut` of a stored answer, or of the result of a db-mcp, says; whatever it holds.
+    """What the `cut` of a stored answer, or of a db-mcp's result, says, whatever it holds.
 
-    One that says only that it is truncated has left rows out, for a reason that is not known.
+    An answer that says only that it is truncated has left out rows, for an unknown reason.
     """
     match answer.get("cut"):
         case {**told}:
@@ -98,9 +99,9 @@ def _count(value: object) -> int:
 
 def shortened(row: Row, max_bytes: int) -> tuple[Row, int] | None:
     """The row with its texts and bytes shortened, so that it has fewer than `max_bytes` as JSON,
-    and how many were; None where nothing helps.
+    and how many of them were shortened; None if nothing helps.
 
-    All are shortened to the same length, and whole where they are shorter.
+    All are shortened to the same length; those that are shorter stay whole.
     """
     share = max_bytes
     while share > 0:

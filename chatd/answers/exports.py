@@ -1,11 +1,11 @@
 """The formats in which an answer is a file, and what each is called.
 
-CSV is `csv_lines`, .xlsx is `workbook`; the others are here. In JSON a row is an object, cells are
-as they travel; where columns share a name, the later ones get a number. Markdown is for people.
+CSV is `csv_lines`, .xlsx is `workbook`; the others are here. In JSON a row is an object, and cells
+are as they travel; if columns share a name, the later ones get a number. Markdown is for people.
 
-What is cut is told by a header and in the file's name. In the file itself it stands where no
-program takes it for a row: behind the table in Markdown, on a sheet of its own in .xlsx; not in
-CSV, JSON and NDJSON.
+A header tells what is cut, and the file's name that something is. The file itself says so only
+where no program takes it for a row: below the table in Markdown, on a separate sheet in .xlsx; not
+in CSV, JSON and NDJSON.
 """
 
 import re
@@ -21,7 +21,7 @@ from chatd.answers.markdown import table_line, whole_cell_text
 from chatd.answers.table import Column, Row
 
 PIECE_BYTES: Final = 65_536
-"""Of a piece of a file, at most; a longer row is cut into several."""
+"""Bytes of a piece of a file, at most; a longer row is split into several pieces."""
 
 XLSX_ROWS_MAX: Final = 1_048_575
 """Rows of a sheet, without the one that has the names."""
@@ -33,7 +33,7 @@ class LineWriter(Protocol):
     """Makes the bytes of a file out of rows that come one after the other."""
 
     def begin(self, columns: Sequence[Column]) -> bytes:
-        """What stands before the rows."""
+        """What comes before the rows."""
         ...
 
     def rows(self, rows: Iterable[Row]) -> bytes:
@@ -41,12 +41,12 @@ class LineWriter(Protocol):
         ...
 
     def end(self, row_count: int, cut: Cut) -> bytes:
-        """What stands behind so many rows, of which this is missing."""
+        """What follows so many rows, from which `cut` is missing."""
         ...
 
 
 class NdjsonLines:
-    """An object a line."""
+    """An object per line."""
 
     def __init__(self) -> None:
         self._names: list[str] = []
@@ -100,7 +100,7 @@ class MarkdownLines:
 
 @attrs.frozen
 class FileFormat:
-    """How a file is written; `lines` makes a writer, or is None for .xlsx, which is no lines."""
+    """How a file is written; `lines` makes a writer, or is None for .xlsx, which has no lines."""
 
     media_type: str
     lines: Callable[[], LineWriter] | None
@@ -122,7 +122,7 @@ WITH_BYTE_ORDER_MARK: Final = FileFormat(
 
 
 def file_name(answer_id: str, extension: str, cut: Cut) -> str:
-    """What the file of an answer is called; that it is cut stands in it."""
+    """What the file of an answer is called; the name says if it is cut."""
     what = "-truncated" if cut else ""
     return f"answer-{_NOT_IN_FILE_NAME.sub('', answer_id)}{what}.{extension}"
 

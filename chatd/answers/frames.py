@@ -1,9 +1,9 @@
 """What the daemon and a process of its own say to each other, as bytes; pure.
 
-A frame is its length in 4 bytes, the largest first, and a value as JSON. Each side takes values of
-the known shapes only, and no longer frame than `FRAME_BYTES_MAX`: the texts are any client's, or a
-database's, and so could be what a parser makes of them. What the values are is for each process to
-say: `sql.frames`, `mcp.host_frames`.
+A frame is its length in 4 bytes, the largest first, and a value as JSON. Each side takes only
+values of the known shapes, and no frame longer than `FRAME_BYTES_MAX`: the texts come from any
+client, or from a database, and so may what a parser makes of them. Each process says what its
+values are: `sql.frames`, `mcp.host_frames`.
 """
 
 import struct
@@ -23,11 +23,11 @@ _LENGTH = struct.Struct(">I")
 
 
 class FrameBreach(Exception):
-    """What came is no frame, or holds no value of the known shapes."""
+    """What came is not a frame, or does not hold a value of a known shape."""
 
 
 class Frames:
-    """Frames out of bytes, however these come."""
+    """Takes frames out of bytes, in whatever pieces these come."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
@@ -53,10 +53,11 @@ def framed(content: bytes) -> bytes:
 
 
 class Shapes:
-    """Values of some kinds to the contents of frames and back; `is` in these names the kind.
+    """Turns values of some kinds into the contents of frames and back; `is` in a content is the
+    kind.
 
-    A converter makes what it needs for a kind when that is first met: a daemon, which meets few of
-    them, starts sooner.
+    A converter makes what it needs for a kind when it first meets that kind: a daemon, which meets
+    few kinds, starts sooner.
     """
 
     def __init__(self, converter: Converter, *kinds: type) -> None:
@@ -71,7 +72,7 @@ class Shapes:
         """The value in a frame. Raises `FrameBreach`."""
         try:
             return self.structured(orjson.loads(content))
-        except Exception as error:  # cattrs raises what the shape makes it meet
+        except Exception as error:  # cattrs raises whatever the shape leads to
             raise FrameBreach(type(error).__name__) from None
 
     def plain(self, value: object) -> dict[str, Any]:
@@ -79,13 +80,13 @@ class Shapes:
         return {**self._converter.unstructure(value), "is": type(value).__name__}
 
     def structured(self, plain: dict[str, Any]) -> Any:
-        """The value of what was JSON; raises whatever that makes it meet."""
+        """The value that parsed JSON stands for; may raise any exception."""
         return self._converter.structure(plain, self._kinds[plain.pop("is")])
 
 
 def strict_converter() -> Converter:
-    """A converter that takes texts, numbers and truth values for nothing else; cattrs would make
-    one of whatever it is given."""
+    """A converter that takes only texts for texts, numbers for numbers and truth values for truth
+    values; cattrs would convert whatever it is given."""
     converter = make_converter(forbid_extra_keys=True)
     for kind in (str, bool, int):
         converter.register_structure_hook(kind, _only(kind))
@@ -94,7 +95,7 @@ def strict_converter() -> Converter:
 
 
 def _only(kind: type) -> Any:
-    """A hook that takes values of this very type."""
+    """A hook that takes only values of exactly this type."""
 
     def take(value: Any, _: Any) -> Any:
         if type(value) is not kind:

@@ -1,4 +1,4 @@
-"""The port to the nodes that answer other questions; what it tells may get lost."""
+"""The port to the nodes that answer other questions; what is told through it may get lost."""
 
 from typing import Protocol
 
@@ -8,15 +8,16 @@ class OtherNodes(Protocol):
 
     def want_end(self, question_id: str, connection_id: str) -> None:
         """Somebody here has cancelled an answer that is not this node's, or deleted its question;
-        the id is that which clients know."""
+        the id is the one that clients know."""
         ...
 
     def ended(self, question_id: str, state: str, *, is_confirmed: bool | None) -> None:
-        """An answer has ended that another node wanted to end; as in `CancelOutcome`."""
+        """An answer that another node wanted to end has ended; the arguments are as in
+        `CancelOutcome`."""
         ...
 
     def written(self, connection_id: str) -> None:
-        """The database of a room was written to: what is remembered of it is old."""
+        """The database of a room was written to: what is remembered of it is out of date."""
         ...
 
     def end_those(self, user_id: str | None, connection_id: str | None) -> None:

@@ -1,9 +1,9 @@
-"""The end of a process of the daemon's own that is in that process: whose it is, and its streams.
+"""The child's own side of a child process of the daemon: whose it is, and its streams.
 
-The daemon's side is `own_process`. The process ends with the daemon, in whatever way that ends: by
-the kernel on Linux, elsewhere as its input does. Its streams are the daemon's alone: it opens no
-standard stream of its own, and writes nothing anywhere but frames, since what went wrong with a
-text would quote it.
+The daemon's side is `own_process`. The process ends with the daemon, however that ends: on Linux
+the kernel ends it, elsewhere it ends when its input does. Its streams are the daemon's alone: it
+opens no standard stream of its own, and writes nothing anywhere but frames, since a report of what
+went wrong with a text would quote the text.
 """
 
 import contextlib
@@ -14,15 +14,15 @@ import sys
 from typing import Final
 
 NICENESS: Final = 5
-"""By how much the daemon goes before it where both want the processor."""
+"""How far the daemon goes before it when both want the processor."""
 READ_BYTES: Final = 65_536
-"""Read at once from the daemon."""
+"""Bytes read at once from the daemon."""
 _PR_SET_PDEATHSIG: Final = 1
 
 
 def belong_to(parent_id: int) -> None:
-    """Have the kernel end this process with its parent, or end now where that has ended; and leave
-    it to the parent to answer a signal that goes to all processes of a service: it drains."""
+    """Have the kernel end this process with its parent, or end now if the parent has ended. A
+    signal that goes to all processes of a service is left to the parent, which drains."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -33,8 +33,8 @@ def belong_to(parent_id: int) -> None:
 
 
 def taken_streams() -> tuple[int, int]:
-    """The descriptors of what comes from the daemon, and of what goes to it. Standard input, output
-    and error are nothing from now on, for what this process starts as well."""
+    """The descriptors of what comes from the daemon, and of what goes to it. From now on standard
+    input, output and error lead nowhere, for what this process starts as well."""
     inward, outward = os.dup(0), os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in range(3):

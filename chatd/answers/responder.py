@@ -1,4 +1,4 @@
-"""Responder: what makes of a message the request that it asks for, or a refusal."""
+"""Responder: turns a message into the request that it asks for, or a refusal."""
 
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -6,8 +6,8 @@ from typing import Final, Protocol
 from chatd.answers.sql.reading import Piece, Response
 
 DECIDE_S: Final = 60.0
-"""Seconds until a responder has to say whether a message is a question: the process that reads is
-20 s on its way at most, and needs 15 s for a message with its turn. Beyond: the answer ends with
+"""Seconds until a responder has to say whether a message is a question: the process that reads
+takes 20 s to start at most, and 15 s for a message, its turn included. Beyond: the answer ends with
 `UNAVAILABLE`."""
 
 
@@ -20,9 +20,9 @@ class Responder(Protocol):
     """
 
     def foresee(self, user_id: str, piece: Piece) -> None:
-        """A message is on its way into the log, and `respond` follows once it is there, or never.
+        """A message is on its way into the log; `respond` follows once it is there, or never.
 
-        What costs nobody anything may be begun. Nothing may be told of it; never waits.
+        Work that costs nobody anything may begin. Nobody may be told of it; never waits.
         """
         ...
 
@@ -30,6 +30,7 @@ class Responder(Protocol):
         """What a message comes to, in the user's turn.
 
         Before `accept` is called, or this returns, the message may be talk, and a cancel of its
-        answer waits. After that call `Talk` is no response any more: it counts as a failure.
+        answer waits. After that call `Talk` is not a valid response any more: it counts as a
+        failure.
         """
         ...

@@ -1,8 +1,8 @@
 """The sample database: a small shop, so that a first question has data to ask about.
 
-Its rows are those of `chatd.answers.shop`, up to the moment in which it is made. Numbers compare
-and add up: prices and totals are REAL, and exact. What else databases hold (whole numbers beyond
-2^53, bytes, text that looks like markup) is in a table of its own, `type_examples`.
+Its rows are those of `chatd.answers.shop`, up to the moment when it is made. Numbers compare and
+add up: prices and totals are REAL, and exact. What else databases hold (whole numbers beyond 2^53,
+bytes, text that looks like markup) is in a table of its own, `type_examples`.
 """
 
 import os
@@ -112,7 +112,7 @@ _TYPE_EXAMPLES: Final = (
     ("emoji, one of them of several signs", None, None, None, "🌻 👩‍🚀", None),
     ("looks like a formula", None, None, None, "=1+1", None),
 )
-# Of the shop before this one, which kept prices as text; nobody could write to it.
+# From the shop before this one, which kept prices as text; nobody could write to it.
 _EARLIER_FORM: Final = "price TEXT NOT NULL, -- exact, as 19.90"
 
 SampleRow = tuple[object, ...]
@@ -121,8 +121,8 @@ SampleRow = tuple[object, ...]
 def make_sample(path: Path, now_ms: int) -> None:
     """Make the sample database at `path`, as of `now_ms`, for its owner alone.
 
-    What is there stays as it is, unless it is a sample of an earlier form. It is whole or absent.
-    Raises `OSError`, `sqlite3.Error`.
+    A file that is there stays as it is, unless it is a sample of an earlier form. The sample is
+    whole or absent. Raises `OSError`, `sqlite3.Error`.
     """
     if path.exists() and not _is_of_earlier_form(path):
         return

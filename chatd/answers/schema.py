@@ -1,7 +1,7 @@
 """The tables and columns of a database, as far as a client is given them; values only.
 
 They come as rows, whose columns each db-mcp names in its own words. Names serve to complete what
-somebody types, so they are exact or not there: one that is very long, or holds a control character,
+somebody types, so they are exact or absent: a name that is very long, or holds a control character,
 is left out.
 """
 
@@ -71,7 +71,7 @@ class SchemaTables:
         return iter(self._tables.values())
 
     def add(self, name: object, schema: object, kind: object) -> KnownTable | None:
-        """A table, which may be known; None where it is left out."""
+        """The table of this name, known or new; None if it is left out."""
         if not _is_name(name) or not (schema is None or _is_name(schema)):
             self.is_truncated = True
             return None
@@ -84,7 +84,7 @@ class SchemaTables:
         return known
 
     def add_column(self, table: KnownTable, name: object, type_: object) -> None:
-        """A column of a table, behind those that are known."""
+        """Add a column to a table, after those that are known."""
         if not _is_name(name):
             self.is_truncated = True
             return
@@ -109,7 +109,7 @@ class SchemaTables:
 
 @attrs.define
 class TableRows:
-    """A sink of rows that each tell of a table, and perhaps of one of its columns."""
+    """A sink for rows that each describe a table, and perhaps one of its columns."""
 
     _tables: SchemaTables
     _name_at: int | None = None
@@ -145,7 +145,7 @@ class TableRows:
 
 @attrs.define
 class ColumnRows:
-    """A sink of rows that each tell of a column of one table."""
+    """A sink for rows that each describe a column of one table."""
 
     _tables: SchemaTables
     _table: KnownTable
@@ -183,7 +183,7 @@ def _is_name(value: object) -> TypeGuard[str]:
 
 
 def _kind(word: object) -> str:
-    """The kind of a table: the database's own word, but for the plainest."""
+    """The kind of a table: the database's own word, except for the plainest."""
     kind = _word(word).lower() if isinstance(word, str) else ""
     return _PLAIN_KINDS.get(kind, kind) or _TABLE
 
@@ -194,7 +194,7 @@ def _word(text: str) -> str:
 
 
 def _first(known: Sequence[str], words: Sequence[str]) -> int | None:
-    """Where the first of the known words stands."""
+    """The index of the first known word that is there."""
     return next((words.index(word) for word in known if word in words), None)
 
 

@@ -61,7 +61,7 @@ class Customer:
 
 @attrs.frozen
 class Product:
-    """`quarters`: the price of today. It is to be ordered where `stock` is below `reorder_at`."""
+    """`quarters`: the price of today. It is to be ordered when `stock` is below `reorder_at`."""
 
     number: int
     supplier: int
@@ -83,7 +83,7 @@ class Line:
 
 @attrs.frozen
 class Order:
-    """`paid_on` is None where it is not paid yet, `shipped_on` where it is still here."""
+    """`paid_on` is None until it is paid, `shipped_on` until it is shipped."""
 
     number: int
     customer: Customer
@@ -121,7 +121,7 @@ def open_shop(now: datetime) -> Shop:
 
 
 def _some(number: int, salt: int, below: int) -> int:
-    """A whole number from 0 to `below` - 1 that looks as if by chance, always the same."""
+    """A whole number from 0 to `below` - 1 that looks random, always the same."""
     mixed = (number * 2_654_435_761 + salt * 40_503) & 0xFFFF_FFFF
     mixed ^= mixed >> 15
     mixed = mixed * 2_246_822_519 & 0xFFFF_FFFF
@@ -247,7 +247,7 @@ def _lines(
 
 
 def _demand(product: Product, month: int) -> int:
-    """How much a product is bought in a month, beside others: cheap things more often."""
+    """How much a product is bought in a month, compared with others: cheap things more often."""
     popularity = 2 + _some(product.number, 19, 9) + (6 if product.quarters < 120 else 0)
     return popularity * (3 if month in _SEASONS.get(product.category, ()) else 1)
 

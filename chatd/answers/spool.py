@@ -1,9 +1,10 @@
 """Rows on their way from a database into a temporary file, and out of it to whoever downloads it.
 
 A file is made whole before the first byte of it leaves: so its headers say what is cut, an error is
-an error, and a slow download holds no connection with the database. Rows are written in batches, in
-a thread; the database waits while a batch is written (`PacedSink`). The file has no name: nothing
-of it outlives the process. A workbook is made beside it in a directory that is removed with it.
+sent as one, and a slow download holds no connection with the database. Rows are written in batches,
+in a thread; the database waits while a batch is written (`PacedSink`). The file has no name:
+nothing of it outlives the process. A workbook is made beside it in a directory that is removed with
+it.
 """
 
 import os
@@ -36,7 +37,7 @@ class TableFile(Protocol):
     def rows(self, rows: Iterable[Row]) -> None: ...
 
     def end(self, row_count: int, cut: Cut) -> Cut:
-        """Write what is left, and say all that is missing of so many rows."""
+        """Write what is left; returns all that is missing from so many rows."""
         ...
 
     def discard(self) -> None:
@@ -70,7 +71,7 @@ class LinesFile:
 class SpooledFile:
     """A file that is made, and then read once. `close` it whatever happens.
 
-    `executed_ms` is when the database gave the rows, None where that is as long ago as the answer.
+    `executed_ms` is when the database gave the rows, None if it gave them with the answer.
     """
 
     _file: BinaryIO
@@ -171,7 +172,7 @@ class RowsSink:
 
 @attrs.define(eq=False)
 class Spool:
-    """A file that is being made: `sink` takes the rows, `finished` gives it."""
+    """A file that is being made: `sink` takes the rows, `finished` gives the file."""
 
     _file: BinaryIO
     _table: TableFile
@@ -185,8 +186,8 @@ class Spool:
     async def finished(self, cut: Cut, executed_ms: int | None = None) -> SpooledFile:
         """Write what waits and the end, and give the file to be read. Raises `OSError`.
 
-        A workbook is packed now, which takes seconds where it is large: a cancellation does not
-        wait for that.
+        A workbook is packed now, which takes seconds if it is large: a cancellation does not wait
+        for that.
         """
         await self.sink.complete()
 
@@ -206,8 +207,8 @@ class Spool:
 async def open_spool(
     file_format: FileFormat, threads: trio.CapacityLimiter
 ) -> AsyncIterator[Spool]:
-    """A file to be made in the block, from which it is taken, or dropped. An `OSError` of the disk
-    ends the block, in an exception group."""
+    """A file that is made in the block, and taken there; one that is not taken is dropped. An
+    `OSError` of the disk ends the block, in an exception group."""
     file, table = await trio.to_thread.run_sync(_opened, file_format, limiter=threads)
     spool = Spool(file, table, threads)
     try:
@@ -227,7 +228,7 @@ def _opened(file_format: FileFormat) -> tuple[BinaryIO, TableFile]:
     if file_format.lines is not None:
         return file, LinesFile(file, file_format.lines())
     try:
-        # Here, as few daemons are ever asked for a workbook.
+        # Imported here, since few daemons are ever asked for a workbook.
         module = import_module("chatd.answers.workbook")
         return file, module.WorkbookFile(file)
     except BaseException:

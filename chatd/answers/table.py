@@ -1,7 +1,7 @@
 """What a database answers with: columns, and rows of cells as they travel.
 
 A cell is what JSON holds exactly in every client: integers beyond 2^53 and decimals are strings,
-NULL is null, bytes are `{"$bytes": base64}`. What has no form in JSON is its text.
+NULL is null, bytes are `{"$bytes": base64}`. What has no form in JSON travels as its text.
 """
 
 import math
@@ -21,15 +21,15 @@ BYTES = "$bytes"  # the one key of the object that bytes travel as
 
 @attrs.frozen
 class Column:
-    """A column of a result; `type` is the database's own word for it, or what its values are where
-    it says none; None where these are of several kinds, or that is not known."""
+    """A column of a result; `type` is the database's own word for it, or what its values are if it
+    has none; None if these are of several kinds, or that is not known."""
 
     name: str
     type: str | None = None
 
 
 def cell(value: object) -> Cell:
-    """A value of Python as a cell."""
+    """A Python value as a cell."""
     match value:
         case None | bool() | str():
             return value

@@ -1,4 +1,5 @@
-"""The time that ages go by, over this machine's clocks; see `chatd.chat.steady_time`."""
+"""The time by which ages are counted, on top of this machine's clocks; see
+`chatd.chat.steady_time`."""
 
 from chatd.chat.steady_time import SteadyTime
 from chatd.observe import ClockDoubted, EventLog
@@ -6,7 +7,8 @@ from chatd.observe.clock import Clock
 
 
 class Ages:
-    """`evidence_ms`: a time that was, where one is known (of the last snapshot, of a message)."""
+    """`evidence_ms`: a time that is surely past, if one is known (from the last snapshot, or a
+    message)."""
 
     def __init__(self, evidence_ms: int | None, event_log: EventLog, clock: Clock) -> None:
         self._clock = clock
@@ -15,7 +17,7 @@ class Ages:
         self._time = SteadyTime(evidence_ms, clock.wall_ms(), clock.elapsed_s())
 
     def now_ms(self) -> int:
-        """The time that is surely over. Call it now and then, so that a jump is noticed."""
+        """The time that has surely passed. Call it now and then, so that a jump is noticed."""
         now_ms = self._time.look(self._clock.wall_ms(), self._clock.elapsed_s())
         if self._time.ahead_ms != self._reported_ms:
             self._reported_ms = self._time.ahead_ms
@@ -29,5 +31,5 @@ class Ages:
 
 
 def evidence_of(frozen: object, newest_ms: int | None) -> int | None:
-    """The time that was, at the start: what a snapshot kept, or that of the newest message."""
+    """A time that is surely past at the start: what a snapshot kept, or the newest message's."""
     return frozen if isinstance(frozen, int) and frozen > 0 else newest_ms

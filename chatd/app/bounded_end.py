@@ -1,4 +1,4 @@
-"""The end of the process by force, where it does not end by itself in time."""
+"""The end of the process by force, if it does not end by itself in time."""
 
 import os
 import threading
@@ -14,12 +14,13 @@ REMOVAL_S = 0.1  # of it, for removing the files of sockets: the disk may hang
 SHORT_S = 4.0  # a drain of less time than this keeps proportionally less
 EXIT_UNCLEAN = 1
 ECHO_S = 0.2
-"""Seconds in which a second order to stop is the echo of the first: `timeout` and shells signal a
-process and then its group, which is one order. A person who insists does so later."""
+"""Seconds within which a second order to stop is an echo of the first: `timeout` and shells signal
+a process and then its group, which is one order. A person who insists does so later."""
 
 
 def part_of(bound_s: float) -> float:
-    """Of the times that a drain keeps for its end: a short one spends its time on draining too."""
+    """The share of those times that a drain keeps for its end: a short one needs its time for
+    draining."""
     return min(1.0, bound_s / SHORT_S)
 
 
@@ -34,8 +35,8 @@ class BoundedEnd:
     def __init__(
         self, bound_s: float, event_log: EventLog, socket_files: Sequence[Path] = ()
     ) -> None:
-        """`bound_s` seconds after it began the process is ended by force, last line included, and
-        the sockets of these files are removed."""
+        """`bound_s` seconds after it began, the process is ended by force, the last line written
+        and these socket files removed by then."""
         self._after_s = bound_s - part_of(bound_s) * (LAST_LINE_S + REMOVAL_S)
         self._event_log = event_log
         self._socket_files = socket_files
@@ -49,19 +50,19 @@ class BoundedEnd:
         return 0.0 if self._began_s is None else time.perf_counter() - self._began_s
 
     def begin(self) -> None:
-        """In a handler: the time runs."""
+        """Call in a handler: the time runs from now on."""
         if self._began_s is None:
             self._began_s = time.perf_counter()
             self._end_after(self._after_s)
 
     def now(self) -> None:
-        """In a handler: end at once, unless the signal is the echo of the first one."""
+        """Call in a handler: end at once, unless the signal is the echo of the first one."""
         if self.elapsed_s > ECHO_S:
             self._end_after(0.0)
 
     def over(self) -> None:
-        """Everything has ended by itself: nothing is ended by force any more. Does not return where
-        that is under way."""
+        """Everything has ended by itself: nothing is ended by force any more. Does not return if
+        that is already under way."""
         self._claimed.acquire()
         if self._timer is not None:
             self._timer.cancel()
@@ -72,7 +73,7 @@ class BoundedEnd:
         self._timer.start()
 
     def _end_process(self) -> None:
-        """End now. The last line has a little time: a pipe without a reader takes none."""
+        """End now. The last line gets only a little time: a pipe without a reader takes nothing."""
         if not self._claimed.acquire(blocking=False):
             return
         remove_sockets(self._socket_files, REMOVAL_S)

@@ -1,4 +1,4 @@
-"""The log tells when something is amiss, and when it is well again (docs/operations, "Health")."""
+"""Logs when something is amiss, and when it is well again (docs/operations, "Health")."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -10,15 +10,15 @@ from chatd.observe import ConditionBegan, ConditionEnded, EventLog
 from chatd.observe.conditions import DRAINING, STARTING, Gravity, Reason
 
 LOOK_S: Final = 1.0
-"""Seconds between two looks; what is over sooner is no trouble for anybody."""
+"""Seconds between two looks; what is over sooner troubles nobody."""
 
 _OF_EVERY_LIFE: Final = (STARTING, DRAINING)
-"""Conditions that each start and each end have, which events of their own tell of."""
+"""Conditions that come with every start and every end, and have their own events."""
 
 
 @attrs.define(eq=False)
 class ConditionWatch:
-    """Knows what is amiss since when, by its code and its room."""
+    """Knows what is amiss and since when, by its code and its room."""
 
     _reasons: Callable[[], Iterable[Reason]]
     _event_log: EventLog

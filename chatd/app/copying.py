@@ -1,4 +1,4 @@
-"""A log copied from where one configuration has it to where another one has it."""
+"""Copies a log from where one configuration has it to where another one has it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ class LogPlace:
 
     @property
     def shown(self) -> str:
-        """For a person, behind "the store"; nothing of an address."""
+        """For a person, after "the store"; without any part of an address."""
         if keeps_files(self.state):
             return str(self.directory)
         return f"in the schema {self.state.schema} of PostgreSQL"
 
 
 def copy_between(source: LogPlace, target: LogPlace, progress: Progress) -> Copied:
-    """Copy a log that no daemon uses to where there is none, and compare. Raises StoreError,
+    """Copy a log that no daemon uses to a place without one, and compare. Raises StoreError,
     StartFailedError."""
     with _log_to_copy(source) as rows, _of_target(), _new_log(target) as log:
         return copy_log(rows, log, progress)
@@ -55,7 +55,7 @@ def _new_log(place: LogPlace) -> contextlib.AbstractContextManager[NewLog]:
 
 @contextlib.contextmanager
 def _of_target() -> Iterator[None]:
-    """What is wrong with the database of the target is not said of `[state] url`."""
+    """What is wrong with the target's database is reported of the target, not of `[state] url`."""
     try:
         yield
     except StoreError as error:

@@ -1,4 +1,4 @@
-"""What of the log could not be read: reported once in the event log, kept for the endpoints."""
+"""What could not be read from the log: reported once in the event log, kept for the endpoints."""
 
 from collections.abc import Iterable
 
@@ -18,7 +18,7 @@ class DamageFound:
         self._event_log = event_log
         self._rows: set[Damaged] = set()
         self._failed_s = float("-inf")
-        self.is_damaged = False  # it stays so: only a person mends a log
+        self.is_damaged = False  # it stays so: only a person can mend a log
         for row in found:
             self.damaged(row)
 
@@ -28,7 +28,7 @@ class DamageFound:
         return trio.current_time() - self._failed_s < FAILED_FOR_S
 
     def damaged(self, row: Damaged) -> None:
-        """A row was passed over."""
+        """A damaged row was skipped."""
         self.is_damaged = True
         if row not in self._rows and len(self._rows) < ROWS_REPORTED:
             self._rows.add(row)

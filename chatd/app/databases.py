@@ -1,7 +1,7 @@
-"""The databases of rooms while the daemon runs: each is under a supervisor of its own, and some of
-them can be replaced by others.
+"""The databases of rooms while the daemon runs: each has its own supervisor, and can be replaced by
+another.
 
-One that is replaced takes nothing new, and has time for what it is at.
+A database that is replaced takes nothing new, and gets time to finish what it is doing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,14 +15,14 @@ from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.terms import RoomDatabase
 
 RETIRE_S: Final = 60.0
-"""That a database has for what it is at when another takes its place: an answer may take
+"""Seconds that a database has to finish when another takes its place: an answer may take
 `answers.timeout_s`. Beyond: it is ended, and its answers with it."""
 
 Make = Callable[[str, DatabaseSettings], McpDatabase]
 
 
 class RunningDatabases(Mapping[str, McpDatabase]):
-    """The databases by room, as they are now. `answering` is what questions are read for."""
+    """The databases by room, as they are now. `answering` is the same as questions need it."""
 
     def __init__(self, make: Make, configured: Mapping[str, DatabaseSettings]) -> None:
         self._make = make
@@ -42,7 +42,7 @@ class RunningDatabases(Mapping[str, McpDatabase]):
         return len(self._by_room)
 
     def replace(self, configured: Mapping[str, DatabaseSettings]) -> None:
-        """Have these from now on. Those whose settings are as before go on."""
+        """Have these from now on. Databases whose settings have not changed go on."""
         before, were = self._by_room, self._configured
         kept = {room for room, settings in configured.items() if were.get(room) == settings}
         self._configured = dict(configured)
@@ -60,7 +60,8 @@ class RunningDatabases(Mapping[str, McpDatabase]):
             self._run.change(before, self._by_room)
 
     async def run(self, on_crash: CrashReport) -> None:
-        """Keep their sessions until cancelled; then all of them are told to end at once."""
+        """Keep the sessions of all databases until cancelled; then tell all of them to end at
+        once."""
         async with trio.open_nursery() as nursery:
             self._run = _Run(nursery, on_crash)
             try:
@@ -79,7 +80,7 @@ class _Run:
         self._scopes: dict[McpDatabase, trio.CancelScope] = {}
 
     def change(self, before: Mapping[str, McpDatabase], now: Mapping[str, McpDatabase]) -> None:
-        """Begin those that are new, and retire those that are gone."""
+        """Start the databases that are new, and retire those that are gone."""
         for room, database in now.items():
             if before.get(room) is not database:
                 self._scopes[database] = trio.CancelScope()

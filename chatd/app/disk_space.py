@@ -1,8 +1,8 @@
-"""How much is free on the disk of the state directory, so that somebody can act before it is full,
-and how much the log takes of it.
+"""How much of the state directory's disk is free, so that somebody can act before it is full, and
+how much of it the log takes.
 
-The system is asked in a thread, as a disk that hangs does not answer; what it said last is known
-without a wait.
+The system is asked in a thread, since a disk that hangs does not answer; what it said last is known
+without waiting.
 """
 
 import os
@@ -20,8 +20,8 @@ LOOK_S: Final = 10.0
 
 @attrs.frozen
 class Found:
-    """What was found, in bytes: what is free to us, all of the disk, and each file, by its name in
-    the metrics; 0 for one that is not there."""
+    """What was found, in bytes: what is free to us, the whole disk, and each file, by its name in
+    the metrics; 0 for a file that is not there."""
 
     free: int
     size: int
@@ -30,8 +30,8 @@ class Found:
 
 @attrs.define(eq=False)
 class DiskSpace:
-    """`last` is what was found last; None before that, and where the system does not say.
-    `min_free_bytes` 0: any is enough."""
+    """`last` is what was found last; None before the first look, and if the system does not say.
+    `min_free_bytes` 0: anything is enough."""
 
     _log: Path
     _min_free_bytes: int
@@ -51,11 +51,11 @@ class DiskSpace:
             self.last = None
 
     def replace(self, min_free_bytes: int) -> None:
-        """So much has to be free from now on."""
+        """Require so much to be free from now on."""
         self._min_free_bytes = min_free_bytes
 
     def why_low(self) -> str | None:
-        """A sentence where too little is free."""
+        """A sentence if too little is free."""
         if self.last is None or self.last.free >= self._min_free_bytes:
             return None
         return (
@@ -67,7 +67,7 @@ class DiskSpace:
 def _look(log: Path) -> Found:
     found = os.statvfs(log.parent)
     files = {"log": _size(log), "wal": _size(log.with_name(f"{log.name}-wal"))}
-    # What root alone may use is not free to us.
+    # What only root may use is not free to us.
     return Found(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, files)
 
 

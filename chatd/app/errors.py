@@ -6,7 +6,7 @@ The code tells a service manager whether another try may help.
 from typing import Final
 
 EXIT_FAILURE: Final = 1
-"""What may pass."""
+"""The failure may pass by itself."""
 EXIT_DAMAGED: Final = 74
 """The store is damaged (sysexits.h, EX_IOERR)."""
 EXIT_CONFIG: Final = 78

@@ -1,9 +1,9 @@
 """A host to listen on: its one spelling, whether others reach it, and its URL. Pure.
 
-`[::1]` is how URLs write `::1`; `::ffff:127.0.0.1` is an IPv4 address inside of an IPv6 one;
-`127.1` and `0` are old ways to write an IPv4 address, which the system still takes. Each of them
-falls under the same rules as the address that it stands for. `unix:` stands before the path of a
-socket, which only programs of this machine reach.
+`[::1]` is how URLs write `::1`; `::ffff:127.0.0.1` is an IPv4 address inside an IPv6 one; `127.1`
+and `0` are old ways to write an IPv4 address, which the system still takes. Each of them falls
+under the same rules as the address that it stands for. `unix:` comes before the path of a socket,
+which only programs on this machine can reach.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ def plain_host(host: str) -> str:
     try:
         address = ipaddress.ip_address(bare)
     except ValueError:
-        if not any(map(str.isspace, bare)):  # behind a space the system reads no further
+        if not any(map(str.isspace, bare)):  # the system stops reading at a space
             with contextlib.suppress(OSError, UnicodeError):
                 return socket.inet_ntoa(socket.inet_aton(bare))
         return bare.lower().rstrip(".")
@@ -39,7 +39,7 @@ def plain_host(host: str) -> str:
 
 
 def socket_path(host: str) -> Path | None:
-    """The path of the socket that a host stands for; None where it is a host.
+    """The path of the socket that a host stands for; None if it is a real host.
 
     >>> socket_path("unix:/run/chatd.sock"), socket_path("127.0.0.1")
     (PosixPath('/run/chatd.sock'), None)
@@ -61,8 +61,8 @@ def is_loopback(host: str) -> bool:
 
 
 def place_of(host: str, port: int) -> str:
-    """Where people and programs of this machine find what listens on `host`: a URL, or the `unix:`
-    and path of a socket.
+    """Where people and programs on this machine find what listens on `host`: a URL, or `unix:` and
+    the path of a socket.
 
     >>> place_of("::", 80), place_of("unix:/run/chatd.sock", 80)
     ('http://127.0.0.1:80', 'unix:/run/chatd.sock')

@@ -1,8 +1,9 @@
 """What a node does for its clients while it alone cannot reach the database of the log.
 
 Nodes that are alive tell each other so over the bus. A node that has not been alive for
-`PATIENCE_S`, and hears that another one is, ends its sessions and takes no new ones in: its clients
-find the other nodes. Where nobody is alive, the database is away, and clients are as well off here.
+`PATIENCE_S`, and hears that another one is, ends its sessions and accepts no new ones: its clients
+find the other nodes. If nobody is alive, the database itself is away, and clients are as well off
+here.
 """
 
 import math
@@ -34,8 +35,8 @@ class Living(Protocol):
 
 @attrs.define(eq=False)
 class Isolation:
-    """Looks whether the clients of this node are better off elsewhere, and tells `isolate` at each
-    look."""
+    """Checks whether the clients of this node are better off elsewhere, and tells `isolate` each
+    time."""
 
     _life: Living
     _signals: Signals

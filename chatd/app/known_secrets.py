@@ -1,21 +1,21 @@
-"""Secrets that are none: those of examples, and one short text over and over. Pure.
+"""Secrets that are not secret: those of examples, and one short text over and over. Pure.
 
-They pass for a first try on one machine. Whoever can reach a daemon with one of them can sign a
-token for any user.
+They will do for a first try on one machine. Whoever can reach a daemon that has one of them can
+sign a token for any user.
 """
 
 from typing import Final
 
 EXAMPLES: Final = frozenset(
     {
-        "super-secret-jwt-token-with-at-least-32-characters-long",  # Supabase on one's own machine
+        "super-secret-jwt-token-with-at-least-32-characters-long",  # Supabase on a local machine
         "your-super-secret-jwt-token-with-at-least-32-characters-long",  # its .env.example
         "a-string-secret-at-least-256-bits-long",  # the debugger of jwt.io
         "your-256-bit-secret-your-256-bit-secret",
     }
 )
 REPEATED_CHARS_MAX: Final = 16
-"""Characters of a text that is a guess however often it stands there, as `changeme` is."""
+"""Characters of a text that is easy to guess however often it is repeated, such as `changeme`."""
 
 
 def is_known(secret: str) -> bool:

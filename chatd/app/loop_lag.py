@@ -1,8 +1,7 @@
-"""How late the event loop is: what everybody waits for while one task keeps the processor.
+"""How late the event loop is: how long everybody waits while one task keeps the processor.
 
-A timer is set, and the loop is late by as much as it wakes too late. Nothing is measured on the way
-of a message. A loop that is stuck for longer than `PROBE_S` is always seen; of shorter delays a
-sample is.
+A timer is set, and the loop is as late as the timer wakes too late. No message is measured on its
+way. A loop that is stuck for longer than `PROBE_S` is always seen; shorter delays are sampled.
 """
 
 from collections.abc import Callable
@@ -11,7 +10,8 @@ from typing import Final
 import trio
 
 PROBE_S: Final = 0.25
-"""Between two looks: four wake-ups a second are nothing, and a delay that people feel is seen."""
+"""Seconds between two looks: four wake-ups a second cost nothing, and a delay that people feel is
+seen."""
 
 
 async def watch_loop(lagged: Callable[[float], None]) -> None:

@@ -1,8 +1,8 @@
 """What a start opens before anything is served: ports, the store, the internal socket.
 
-The public port is opened first, so that a second daemon stops there (at a socket, where a process
-listens at it); the internal socket last, once
-the store has locked the state directory, so that whatever is there already was left behind.
+The public port is opened first, so that a second daemon stops there (at a unix socket, if a process
+listens at it). The internal socket is opened last, once the store has locked the state directory: a
+socket that is there already was left behind.
 """
 
 import resource
@@ -37,15 +37,15 @@ from chatd.store import PassedOverFor
 from chatd.store.opened_store import OpenedStore
 
 DESCRIPTORS_SPARE: Final = 256
-"""Descriptors beside those of connections; of fewer than twice as many, a half."""
+"""Descriptors besides those of connections; half of all, if there are fewer than twice as many."""
 
 
 @attrs.frozen
 class Opened:
     """What a daemon serves with. `config` has the port and the number of connections in force;
-    `internal` is the path of the internal socket, None where that is a port, or was handed over;
-    `socket_files` are the paths of all sockets that are to be removed at the end. `is_inherited`:
-    somebody else keeps the public listeners open beyond this process."""
+    `internal` is the path of the internal socket, None if that is a port, or was handed over;
+    `socket_files` are the paths of all sockets to remove at the end. `is_inherited`: somebody else
+    keeps the public listeners open beyond this process."""
 
     config: Config
     secret: str | None
@@ -67,7 +67,7 @@ def open_all(
     clock: Clock,
     inherited: Inherited = NOTHING_INHERITED,
 ) -> Opened:
-    """Open what the daemon needs, but for what was handed over. Raises StartFailedError,
+    """Open what the daemon needs, except for what was handed over. Raises StartFailedError,
     ConfigError or StoreError."""
     check_directory(config)
     check_bus(config)
@@ -114,8 +114,8 @@ def open_all(
 def _public_listeners(
     server: ServerConfig, inherited: Inherited
 ) -> tuple[Sequence[socket.socket], Path | None]:
-    """What was handed over, or what is opened now, with the file of a socket that is the daemon's
-    own to remove."""
+    """The listeners that were handed over, or are opened now, with the file of a socket that the
+    daemon has to remove."""
     if inherited.public:
         return inherited.public, None
     return open_public(
@@ -127,8 +127,8 @@ def _public_listeners(
 
 
 def _with_inherited(config: Config, inherited: Inherited) -> Config:
-    """The configuration with the addresses at which the daemon was made to listen. A unix socket
-    has none: what `server.host` says of who may call goes for it too."""
+    """The configuration with the addresses of the handed-over listeners. A unix socket has no
+    address: what `server.host` says about who may connect holds for it too."""
     server = config.server
     if inherited.public and inherited.public[0].family != socket.AF_UNIX:
         host, port = inherited.public[0].getsockname()[:2]
@@ -139,7 +139,7 @@ def _with_inherited(config: Config, inherited: Inherited) -> Config:
 
 
 def _revocations(state_dir: Path) -> Revocations:
-    """Whose tokens are not taken any more; without them nobody can be let in."""
+    """Whose tokens are revoked; without knowing that, nobody can be let in."""
     try:
         return read_revocations(state_dir)
     except RevocationsUnreadable as error:
@@ -154,7 +154,7 @@ def _revocations(state_dir: Path) -> Revocations:
 def open_store_of(
     config: Config, environment: Mapping[str, str], event_log: EventLog, clock: Clock
 ) -> OpenedStore:
-    """The store; the operator learns of all that is missing of it before anything is served.
+    """The store; the operator learns what is missing from it before anything is served.
 
     Raises StartFailedError, ConfigError or StoreError.
     """
@@ -174,7 +174,7 @@ def open_store_of(
         detail = f"{loss.sentence} chatd goes on under a new epoch: clients start over."
         event_log.record(LogLost(loss.kind, loss.records, loss.messages, loss.proof, detail))
     for one in store.passed_over:
-        # Snapshots of another log are no damage: a loss leaves them behind, and was reported.
+        # Snapshots of another log are not damage: a loss leaves them behind, and was reported.
         if one.reason is PassedOverFor.EARLIER:
             event_log.record(SnapshotOutdated(one.name))
         elif one.reason is not PassedOverFor.EPOCH:
@@ -183,10 +183,11 @@ def open_store_of(
 
 
 def connections_granted(wanted: int) -> int:
-    """How many connections, of those wanted, the system grants descriptors for, and spare ones.
+    """How many of the connections that are wanted the system grants descriptors for, besides spare
+    ones.
 
-    The limit of this process is raised as far as that takes. A connection beyond the number gets an
-    answer that says when to come back, for which it needs a descriptor.
+    The limit of this process is raised as far as needed. A connection beyond the number gets an
+    answer that says when to come back, which takes a descriptor.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + DESCRIPTORS_SPARE

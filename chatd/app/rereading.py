@@ -10,8 +10,8 @@ from chatd.observe import StreamLog
 
 @attrs.frozen
 class Rereading:
-    """`read` reads the file, the environment and the flags once more, as at the start: it raises
-    ConfigError, and may block. `log` goes to a terminal or not."""
+    """`read` reads the file, the environment and the flags once more, as at the start; it may raise
+    ConfigError, and may block. `is_terminal`: `log` goes to a terminal."""
 
     loaded: Loaded
     read: Callable[[], Loaded]

@@ -1,6 +1,6 @@
 """What the process does about signals, from its first moment to its last.
 
-Every signal that would kill it undrained is caught, faults aside:
+Every signal that would kill it undrained is caught, except for faults:
 
     SIGTERM, SIGINT, SIGQUIT     drain; another one ends at once
     SIGXCPU, SIGPWR              drain: the kernel, or what holds the machine, is about to end it
@@ -9,16 +9,17 @@ Every signal that would kill it undrained is caught, faults aside:
     SIGUSR1                      writes the tasks into the log
     the other ones that kill     are noted in the log, and change nothing
 
-They are caught by handlers, never ignored or blocked, as a program that the daemon starts would
-inherit that. Left alone are faults, job control, what does nothing by itself, and what Python
-ignores for every program and gives back to those that it starts (SIGPIPE, SIGXFSZ).
+They are caught by handlers, never ignored or blocked, since programs that the daemon starts would
+inherit that. Faults, job control, signals that do nothing by themselves, and those that Python
+ignores in every program and restores in the programs that it starts (SIGPIPE, SIGXFSZ) are left
+alone.
 
-Before the daemon serves, no client was promised anything: a signal that drains ends the process,
-cleanly and at once, from a thread of its own, whatever the main thread waits for (a log that is
-large, a disk that is slow, a FIFO). From then on handlers start the clock of the end, in the main
-thread, and the main task is woken.
+Until the daemon serves, no client has been promised anything: a signal that drains ends the
+process, cleanly and at once, from a separate thread, whatever the main thread waits for (a large
+log, a slow disk, a FIFO). Once it serves, handlers start the clock of the end, in the main thread,
+and wake the main task.
 
-This is imported before everything else, and imports next to nothing itself.
+This module is imported before everything else, and imports next to nothing itself.
 """
 
 import contextlib
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 NOTED_MAX: Final = 16
 """Signals that change nothing and wait to be logged; beyond: the oldest are forgotten."""
 STANDARD_STREAMS: Final = 3
-"""A descriptor below is not ours to use, also where a launcher has closed it."""
+"""Lower descriptors are not ours to use, even if a launcher has closed them."""
 EXIT_STOPPED: Final = 0
 
 # Signals of a person or a service manager: a second one does not wait for the drain.
@@ -61,11 +62,11 @@ class ProcessEnd(Protocol):
     """The end of the process, in time."""
 
     def begin(self) -> None:
-        """It has to end within its time from now on."""
+        """Start its time: it has to end within that."""
         ...
 
     def now(self) -> None:
-        """It is to end at once, unless it has just begun to."""
+        """End it at once, unless it has just begun to end."""
         ...
 
 
@@ -73,7 +74,7 @@ class Signals:
     """The signals of this process; made once, in its main thread."""
 
     def __init__(self) -> None:
-        """From now on they are caught."""
+        """Catch them from now on."""
         self._on_early_stop: Callable[[str], None] = _complain
         self._end: ProcessEnd | None = None
         self._stopped_by: int | None = None
@@ -85,7 +86,8 @@ class Signals:
         self._is_starting = True
         self._draining = frozenset(filter(_drains, DRAINS))
         self._has_terminal = _drains(signal.SIGHUP) and _has_terminal()
-        # What the launcher has blocked would never come, and would be blocked for our programs too.
+        # Signals that the launcher has blocked would never come, and would be blocked in our
+        # programs too.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         reading, self._writing = _pipe()
         for number in signal.valid_signals() - LEFT_ALONE:
@@ -97,11 +99,12 @@ class Signals:
 
     def on_early_stop(self, notify: Callable[[str], None]) -> None:
         """Have `notify` called in a thread, with the name of the signal, before a signal ends the
-        process while it starts. Until this is called, a line is written."""
+        process while it starts. Until this is called, only a line is written."""
         self._on_early_stop = notify
 
     def begin_serving(self, end: ProcessEnd) -> None:
-        """From now on the main task carries a stop out; `end` sees that it does so in time."""
+        """From now on the main task carries out a stop; `end` makes sure that it does so in
+        time."""
         with self._passing:
             self._is_starting = False
         signal.set_wakeup_fd(-1)
@@ -112,8 +115,8 @@ class Signals:
 
     @contextlib.contextmanager
     def waking(self, wake: Callable[[], None]) -> Iterator[None]:
-        """While the block runs, a handler calls `wake` when `noted`, `wishes` or `stopped_by` has
-        news."""
+        """Have handlers call `wake`, while the block runs, when `noted`, `wishes` or `stopped_by`
+        has news."""
         self._wake = wake
         try:
             yield
@@ -125,7 +128,7 @@ class Signals:
         return [_name(self._noted.popleft()) for _ in range(len(self._noted))]
 
     def wishes(self, number: signal.Signals) -> bool:
-        """Whether one of `WISHES` came since this was asked last; several of one are one."""
+        """Whether this one of `WISHES` came since the last call; several count as one."""
         if number not in self._wished:
             return False
         self._wished.remove(number)
@@ -146,7 +149,8 @@ class Signals:
         self._wake()
 
     def _ends(self, number: int) -> bool:
-        """Whether a signal drains the daemon. A hang-up does where there was a terminal once."""
+        """Whether a signal drains the daemon. A hang-up does if a terminal is gone that was there
+        at first."""
         if number == signal.SIGHUP:
             return self._has_terminal and not _has_terminal()
         return number in self._draining
@@ -180,14 +184,14 @@ class Signals:
 
 
 def _drains(number: int) -> bool:
-    """What a launcher has ignored (`nohup`, or a shell for what runs in its background) ends
-    nothing, unless it is a plain order to stop."""
+    """Whether a signal drains. One that a launcher has ignored (`nohup`, or a shell for its
+    background jobs) does not, unless it is a plain order to stop."""
     is_ignored = signal.getsignal(number) is signal.SIG_IGN
     return not is_ignored or number in (signal.SIGTERM, signal.SIGINT)
 
 
 def _has_terminal() -> bool:
-    """Whether a terminal controls this process. One that was closed does not any more."""
+    """Whether a terminal controls this process; a terminal that was closed no longer does."""
     try:
         os.close(os.open(TERMINAL, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK))
     except OSError:
@@ -206,7 +210,7 @@ def _pipe() -> tuple[int, int]:
 
 
 def _wake_nothing() -> None:
-    """The wake-up where no task waits."""
+    """The wake-up while no task waits."""
 
 
 def _complain(name: str) -> None:

@@ -1,4 +1,4 @@
-"""From a configuration to a running daemon, and how it ends as an exit code."""
+"""Turns a configuration into a running daemon, and its end into an exit code."""
 
 import os
 from collections.abc import Callable, MutableMapping, Sequence
@@ -32,16 +32,16 @@ from chatd.observe.clock import Clock
 
 LINK_TTL_S: Final = 3600  # how long the token of the printed link is good
 LAST_LINES_S: Final = 0.5
-"""Seconds that the last lines may take, and the removal of sockets: a pipe without a
-reader takes none, and a disk may hang."""
+"""Seconds that the last lines may take, and the removal of sockets: a pipe without a reader takes
+nothing, and a disk may hang."""
 
 
 @attrs.frozen
 class Invitation:
-    """Where the daemon is, and what gets a person in where nothing was configured.
+    """Where the daemon is, and what lets a person in if nothing was configured.
 
-    `place` is a URL, or where a socket is; `page` is the state of what is at the URL: `built`,
-    `missing` or `off`.
+    `place` is a URL, or where a unix socket is; `page` is the state of the page at the URL:
+    `built`, `missing` or `off`.
     """
 
     place: str
@@ -61,8 +61,9 @@ def run(
 ) -> NoReturn:
     """Run the daemon to its end, which is the end of the process.
 
-    What a service manager says in the environment is taken out of it: what the daemon starts does
-    not inherit it. Raises StartFailedError, ConfigError or StoreError where it cannot start.
+    The service manager's variables are taken out of the environment: programs that the daemon
+    starts do not inherit them. Raises StartFailedError, ConfigError or StoreError if it cannot
+    start.
     """
     loaded, event_log = configuration.loaded, configuration.log
     signals.on_early_stop(partial(_record_early_stop, event_log, ()))
@@ -80,7 +81,7 @@ def run(
     clean = clean and not opened.store.is_cut
     event_log.record(DaemonStopped(clean))
     event_log.settle(LAST_LINES_S)
-    # Python's own end would take up to a second, in which a signal kills; and where the log was cut
+    # Python's own end would take up to a second, in which a signal kills; and if the log was cut
     # off, SQLite would close what is left of it, and write into it.
     os._exit(0 if clean else EXIT_FAILURE)
 
@@ -135,7 +136,8 @@ def _on_ready(
 
 
 def _record_early_stop(event_log: EventLog, socket_files: Sequence[Path], signal_name: str) -> None:
-    """The last lines of a daemon that was stopped before it served, whose sockets are removed."""
+    """Write the last lines of a daemon that was stopped before it served, and remove its
+    sockets."""
     remove_sockets(socket_files, LAST_LINES_S)
     event_log.record(DaemonStopping(signal_name))
     event_log.record(DaemonStopped(clean=True))

@@ -1,8 +1,9 @@
-"""What is done from time to time: the index of the search, retention, looking at a failing disk.
+"""What is done from time to time: indexing for the search, retention, looking at a failing disk.
 
-A log whose files were removed or replaced under the daemon is noticed here within a second, without
-a commit too. The daemon then stays and refuses messages: it holds the only copy of what was
-removed, which a start would not find. It goes on by itself where the same files come back.
+If the files of the log are removed or replaced while the daemon runs, that is noticed here within a
+second, even without a commit. The daemon then stays up and refuses messages: it holds the only copy
+of what was removed, which a new start would not find. It goes on by itself once the same files come
+back.
 """
 
 import math
@@ -37,8 +38,8 @@ RETENTION_S = 60.0  # between two searches for messages that are too old or too 
 class Upkeep:
     """A task that never ends, with `round_s` between two rounds.
 
-    Each of `removals` is run now and then. `renew` makes files again that are gone, and names them;
-    it may block. Reading `ages` now and then reports a jump of the clock.
+    Each of `removals` is run now and then. `renew` makes again the files that are gone, and returns
+    their names; it may block. Reading `ages` now and then reports a jump of the clock.
     """
 
     _log: LogKeeper
@@ -61,7 +62,7 @@ class Upkeep:
             self._ages.now_ms()
             try:
                 if self._log.is_failing:
-                    await self._log.commit(())  # no commit of a client may come and notice
+                    await self._log.commit(())  # no client may commit, and so notice
                 await self._log.index_until(now_s + INDEX_S)
                 if self._may_lack_older:
                     await self._index_older()

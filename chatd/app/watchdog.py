@@ -1,7 +1,7 @@
-"""Telling the service manager that the daemon is alive, while every actor answers.
+"""Tells the service manager that the daemon is alive, while every actor answers.
 
 While one does not, the watchdog is not fed: the service manager then ends the process and starts it
-again. A drain is exempt: its actors end one after the other, and its time has a bound of its own.
+again. A drain is exempt: its actors end one after the other, and it has a time limit of its own.
 """
 
 from collections.abc import Callable
@@ -13,15 +13,15 @@ import trio
 from chatd.app.notify import Notifier
 
 ROUNDS: Final = 4
-"""In the time of the watchdog: one that is fed late by a busy loop is fed in time still."""
+"""Rounds within the watchdog's time: if a busy loop feeds it late, that is still in time."""
 UNWATCHED_S: Final = 10.0
-"""Between two rounds where no watchdog waits: the status is renewed."""
+"""Seconds between two rounds if no watchdog waits: the status is renewed."""
 
 
 @attrs.define(eq=False)
 class Watchdog:
-    """A task that never ends. `is_stuck` says whether an actor does not answer, `status` how the
-    daemon is, in a line, and `is_ending` whether it drains."""
+    """A task that never ends. `is_stuck` says whether an actor does not answer, `status` is the
+    state of the daemon in a line, and `is_ending` says whether it drains."""
 
     _notifier: Notifier
     _is_stuck: Callable[[], bool]

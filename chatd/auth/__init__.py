@@ -1,8 +1,8 @@
 """Who a user is, and which rooms the user may use: tokens, keys, directories.
 
-Judging a token takes the time as an argument. Only what keeps the key set of an issuer fresh waits
-and reads (`key_source`, `key_fetch`). No configuration, transport or log is known here, and nothing
-writes or repeats a token or a secret.
+The code that judges a token takes the time as an argument. Only the code that keeps an issuer's key
+set fresh waits and reads (`key_source`, `key_fetch`). The package knows no configuration, transport
+or log, and never writes or repeats a token or a secret.
 """
 
 from chatd.auth.authenticator import (

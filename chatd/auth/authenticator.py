@@ -1,4 +1,4 @@
-"""The port behind which a client's credentials become an identity with its rooms, or a refusal."""
+"""The port that turns a client's credentials into an identity with its rooms, or a refusal."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ class Credentials:
 
     A token may stand in `auth` (the payload of CONNECT), in `authorization` (that header), or in
     `query` (the decoded parameters of the handshake's URL). `address` is the client's, `log_id` how
-    logs name what it uses. `is_renewal`: a client that is in shows its next token.
+    logs name what it uses. `is_renewal`: a client that was let in shows its next token.
     """
 
     address: str
@@ -36,16 +36,16 @@ class Admitted:
 
 
 class Authenticator(Protocol):
-    """Judges credentials. A failure counts against the address, one of a renewal does not."""
+    """Judges credentials. A failure counts against the address, unless it is a renewal's."""
 
     def authenticate_now(self, credentials: Credentials) -> Admitted | Refusal | None:
-        """As `authenticate`; None, and nothing is counted, where it would have to wait."""
+        """As `authenticate`; if it would have to wait, None, and nothing is counted."""
         ...
 
     async def authenticate(self, credentials: Credentials) -> Admitted | Refusal:
         """Who the client is and which rooms it may use, or why it may not come in.
 
-        It answers in bounded time: the connection of the client waits for it, whether the client
-        has gone meanwhile or not.
+        It answers in bounded time: the connection of the client waits for it, even if the client
+        has gone meanwhile.
         """
         ...

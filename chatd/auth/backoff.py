@@ -1,8 +1,8 @@
 """How long an address waits after authentications that failed: a pure machine.
 
-For each address: `free_failures` cost nothing; then each failure doubles the wait, from `base_s`
-up to `cap_s`; a success, or `forget_after_s` without a failure, and the address is unknown again.
-It spares the daemon work and does not guard the secret, which nobody guesses: so one good token
+For each address, `free_failures` cost nothing; then each failure doubles the wait, from `base_s` up
+to `cap_s`; after a success, or `forget_after_s` without a failure, the address is unknown again.
+This spares the daemon work; it does not guard the secret, which nobody can guess: so one good token
 clears its address, and a broken client does little harm to others behind the same NAT.
 """
 
@@ -24,12 +24,11 @@ class _Failures:
 class FailureBackoff:
     """Failures by address. All times are seconds of one monotonic clock, given by the caller.
 
-    free_failures: failures before the first wait.
-    base_s, cap_s: the first wait, and the longest.
+    free_failures: failures before the first wait. base_s, cap_s: the first wait, and the longest.
     forget_after_s: quiet time after which failures no longer count; at least `cap_s`, or an
         address would be forgotten while it waits (ValueError).
-    max_addresses: addresses that are remembered; beyond it the one that failed longest ago is
-        forgotten, so that memory is bounded.
+    max_addresses: addresses that are remembered; beyond that, the one that failed longest ago is
+    forgotten, so that memory is bounded.
     """
 
     free_failures: int = 10
@@ -75,7 +74,7 @@ class FailureBackoff:
         return max(0.0, failures.last_at_s + failures.wait_s - now_s)
 
     def _forget_quiet(self, now_s: float) -> None:
-        """Forget from the front those that were quiet; each was put in once, so this is cheap."""
+        """Forget, from the front, those that were quiet; each was put in once, so this is cheap."""
         while self._by_address:
             address, failures = next(iter(self._by_address.items()))
             if now_s - failures.last_at_s < self.forget_after_s:

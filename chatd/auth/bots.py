@@ -1,8 +1,8 @@
 """Tokens that the configuration lists, for bots and back ends (docs/http, "Tokens").
 
-Such a token is a long random text behind a prefix, by which it is told from a JWT. The
-configuration holds its SHA-256 alone: who reads it learns no token. A slow hash adds nothing, as
-nobody guesses 256 random bits.
+Such a token is a long random text after a prefix that tells it from a JWT. The configuration holds
+only its SHA-256: whoever reads that learns no token. A slow hash would add nothing, since nobody
+guesses 256 random bits.
 """
 
 import secrets
@@ -24,15 +24,15 @@ BOT_TOKEN_PREFIX: Final = "chatd_"
 BOT_TOKEN_BYTES: Final = 32
 """Random bytes of a token."""
 BOT_TOKEN_CHARS_MAX: Final = 128
-"""Of what is taken for such a token; a longer text is refused unread."""
+"""Characters of a text that is taken for such a token; a longer one is refused unread."""
 
 
 @attrs.frozen
 class Bot:
     """What a token of the configuration gives.
 
-    `sha256` is that of the token, in lower-case hexadecimal digits. `name` is shown to people.
-    The rates are a minute's.
+    `sha256` is the token's, in lower-case hexadecimal digits. `name` is shown to people. The rates
+    are per minute.
     """
 
     sha256: str
@@ -53,20 +53,20 @@ class Bots:
         self.replace(bots)
 
     def replace(self, bots: Mapping[str, Bot]) -> None:
-        """These are the tokens from now on."""
+        """Take these as the tokens from now on."""
         self.by_user: Mapping[str, Bot] = MappingProxyType(
             {f"{BOT_USER_PREFIX}{name}": bot for name, bot in bots.items()}
         )
-        # What an attacker varies is a digest's source, so that the time of a look-up tells nothing.
+        # An attacker can vary only the source of a digest, so the time of a look-up tells nothing.
         self._by_digest = {bot.sha256: user_id for user_id, bot in self.by_user.items()}
 
     @property
     def message_rates(self) -> Mapping[str, float]:
-        """The messages a minute that each may send, by user id."""
+        """The messages per minute that each bot may send, by user id."""
         return {user_id: bot.messages_per_minute for user_id, bot in self.by_user.items()}
 
     def identify(self, token: str) -> Identity:
-        """Who shows this token, which has the prefix. Raises TokenRefused."""
+        """The bot that shows this token, which has the prefix. Raises TokenRefused."""
         user_id = None
         if len(token) <= BOT_TOKEN_CHARS_MAX:
             user_id = self._by_digest.get(bot_digest(token))

@@ -1,4 +1,5 @@
-"""What a directory has said, kept for a short time; nobody is asked about twice at once."""
+"""What a directory has said, kept for a short time; it is never asked twice at once about a
+user."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -12,8 +13,8 @@ from chatd.auth.refusals import TokenRefused
 from chatd.auth.tokens import Identity
 
 USERS_MAX: Final = 20_000
-"""Users whose rooms are kept, as many as there may be connections; beyond it the oldest answer is
-forgotten, and its user asked about again."""
+"""Users whose rooms are kept, as many as there may be connections; beyond that, the oldest answer
+is forgotten, and its user is asked about again."""
 
 
 @attrs.frozen
@@ -24,7 +25,7 @@ class _Answer:
 
 @attrs.define(eq=False)
 class _Question:
-    """One that is under way. Without an outcome, who asked it has given up."""
+    """A question that is under way. If it ends without an outcome, its asker has given up."""
 
     done: trio.Event = attrs.field(factory=trio.Event)
     outcome: Mapping[str, Grant] | DirectoryFailed | TokenRefused | None = None
@@ -34,7 +35,7 @@ class _Question:
 class CachedDirectory:
     """A directory behind a cache: an answer counts for `ttl_s` seconds, a failure not at all.
 
-    The source is one whose answer depends on nothing but the user id. All times are Trio's.
+    The source's answers must depend on nothing but the user id. All times are Trio's.
     """
 
     _source: Directory
@@ -53,7 +54,8 @@ class CachedDirectory:
         return self._source.status
 
     def answered_s(self, user_id: str) -> float | None:
-        """When a user was asked about whose rooms are known; None where they are not."""
+        """When the directory was asked about a user whose rooms are known; None if they are not
+        known."""
         answer = self._answers.get(user_id)
         return None if answer is None else answer.at_s
 
@@ -68,7 +70,7 @@ class CachedDirectory:
         return await self.renewed(identity) if known is None else known
 
     async def renewed(self, identity: Identity) -> Mapping[str, Grant]:
-        """As `grants`, whatever is known: an answer that begins no earlier than one under way."""
+        """As `grants`, but asks whatever is known; joins a question that is under way."""
         while True:
             question = self._questions.get(identity.user_id)
             if question is None:
@@ -101,8 +103,8 @@ class CachedDirectory:
         return grants
 
     def _keep(self, user_id: str, answer: _Answer) -> None:
-        """Keep an answer, and forget from the front what nobody has renewed; each answer was put in
-        once, so this is cheap."""
+        """Keep an answer, and forget, from the front, those that nobody has renewed; each answer
+        was put in once, so this is cheap."""
         answers = self._answers
         answers[user_id] = answer
         answers.move_to_end(user_id)

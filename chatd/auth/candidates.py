@@ -12,14 +12,14 @@ def pick_token(
     query: Mapping[str, str],
     query_allowed: bool,
 ) -> object | None:
-    """The token to verify, or None where there is none.
+    """The token to verify, or None if there is none.
 
     `auth_payload` is what the client sent with CONNECT, `authorization` the value of that header,
     `query` the decoded parameters of the handshake's URL, which count only if `query_allowed`
     (they end up in the logs of proxies).
 
-    The first place that holds something wins, and only its token is verified: a bad one is not
-    made good by another further on. null and "" are nothing. `auth.token` of a wrong type is
+    The first place that holds something wins, and only its token is verified: a good one further on
+    does not make up for a bad one. null and "" are nothing. `auth.token` of a wrong type is
     returned as it is, for `Verifier.verify` to refuse.
     """
     if auth_payload is not None:

@@ -1,5 +1,5 @@
-"""What the claims of a token say, once its signature holds (RFC 7519, 4.1): for whom it is, who it
-speaks for, from when and until when."""
+"""What the claims of a token say, once its signature holds (RFC 7519, 4.1): whom it is for, whom it
+speaks for, and from when until when."""
 
 from typing import Any, Final
 
@@ -9,12 +9,12 @@ from chatd.wire.codes import Code
 from chatd.wire.identifiers import USER_ID_RULE, is_user_id
 
 LATEST_DATE_S: Final = 253_402_300_799
-"""Seconds since the epoch, the end of the year 9999: a date beyond it is refused as garbage, and
-every accepted one is exact in milliseconds in a client's double."""
+"""Seconds since the epoch, the end of the year 9999: a later date is refused as garbage, and every
+accepted one is exact in milliseconds in a client's double."""
 
 
 def user_id_of(claims: dict[str, Any], audience: str, issuer: str) -> str:
-    """The user (`sub`) of a token that is for `audience` and of `issuer`, "" for any. Raises
+    """The user (`sub`) of a token that is for `audience` and from `issuer` ("" for any). Raises
     TokenRefused."""
     named_audience = claims.get("aud")
     if isinstance(named_audience, list):
@@ -65,7 +65,7 @@ def expiry_of(claims: dict[str, Any], now_s: float, leeway_s: float) -> float:
 
 
 def display_name(claims: dict[str, Any]) -> str | None:
-    """The name that others are shown; None where the token has none."""
+    """The name that others are shown; None if the token has none."""
     profile = claims.get("user_metadata")
     if isinstance(profile, dict):
         for key in ("full_name", "name"):

@@ -32,7 +32,7 @@ def read_compact(token: str, max_bytes: int) -> CompactToken:
         payload = _base64url(payload_segment)
         signature = _base64url(signature_segment)
         header_text = _base64url(header_segment)
-    except ValueError:  # of every step above; its text may hold the token
+    except ValueError:  # from any step above; its text may hold the token
         raise invalid("The token is not a JWT.") from None
     try:
         header = strict_object(header_text)
@@ -44,8 +44,8 @@ def read_compact(token: str, max_bytes: int) -> CompactToken:
 def _base64url(segment: bytes) -> bytes:
     """The bytes of one segment, in the only form that RFC 7515 gives them, else ValueError.
 
-    The decoder passes over foreign characters, padding and stray last bits. Encoding again and
-    comparing refuses all of them at once, so that no two tokens are the same token.
+    The decoder ignores foreign characters, padding and stray last bits. Encoding again and
+    comparing refuses all of them at once, so that no two texts are the same token.
     """
     decoded = a2b_base64(segment.translate(_FROM_URL_SAFE) + b"==")
     if b2a_base64(decoded, newline=False).rstrip(b"=").translate(_TO_URL_SAFE) != segment:

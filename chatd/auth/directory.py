@@ -1,7 +1,7 @@
-"""The port behind which a user becomes the rooms that the user may use.
+"""The port that tells which rooms a user may use.
 
-A directory answers for an identity that was verified before. It gives grants or fails, and the
-caller treats a failure as a refusal. How long an answer is kept is the caller's business.
+A directory answers for an identity that has been verified. It gives grants or fails, and the caller
+treats a failure as a refusal. The caller decides how long to keep an answer.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ import attrs
 from chatd.auth.tokens import Identity
 from chatd.wire.names import Role
 
-_VIEWER: Final = Role.VIEWER  # each message asks, and to look a member up costs 0.1 us
+_VIEWER: Final = Role.VIEWER  # each message asks, and looking a member up costs 0.1 us
 NO_ANSWER: Final = "The directory of rooms does not answer; try again later."
 
 
@@ -31,8 +31,8 @@ class Grant:
 
 
 def role_of(value: object) -> Role | None:
-    """The role that a directory writes down: member where there is none, and None where it is no
-    role. A room with a role that nobody knows is given to nobody."""
+    """The role that a directory names: member if it names none, None if it is not a role. Nobody
+    gets a room with an unknown role."""
     if value is None:
         return Role.MEMBER
     return _ROLES.get(value) if isinstance(value, str) else None
@@ -54,8 +54,8 @@ class DirectoryFailed(Exception):
 
 @attrs.frozen
 class DirectoryStatus:
-    """How a directory is: `why_unavailable` is a sentence for the operator, None where it is well
-    or was not asked yet."""
+    """The state of a directory: `why_unavailable` is a sentence for the operator, None if the
+    directory is well or was not asked yet."""
 
     why_unavailable: str | None = None
 
@@ -65,17 +65,17 @@ class Directory(Protocol):
 
     @property
     def status(self) -> DirectoryStatus:
-        """How it was when it was asked last."""
+        """Its state when it was last asked."""
         ...
 
     def grants_now(self, identity: Identity) -> Mapping[str, Grant] | None:
-        """As `grants`; None where the directory would have to wait."""
+        """As `grants`; None if the directory would have to wait."""
         ...
 
     async def grants(self, identity: Identity) -> Mapping[str, Grant]:
         """The rooms of `identity` by connectionId, in the order in which to show them.
 
-        The mapping may be shared between users and is not to be changed. Raises DirectoryFailed,
-        and TokenRefused where it is the token that is at fault: no retry helps then.
+        The mapping may be shared between users and must not be changed. Raises DirectoryFailed, and
+        TokenRefused if the token is at fault: no retry helps then.
         """
         ...

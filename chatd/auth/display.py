@@ -1,8 +1,8 @@
 """Text that is shown to others: names of users, titles of rooms.
 
 It comes from profiles that users edit themselves, so it is made harmless to show, and proves
-nothing about a user. The markup rule is applied to it where it is delivered (`chatd.chat.markup`):
-what is kept follows a change of that rule.
+nothing about a user. The markup rule is applied to it on delivery (`chatd.chat.markup`), so that
+stored text follows a change of that rule.
 """
 
 import re
@@ -14,7 +14,7 @@ DISPLAY_TEXT_CHARS: Final = 100
 """Code points of a name or title (our choice; a longer one is cut, not refused)."""
 
 # Controls other than the ones that count as white space; lone surrogates, which no encoder takes;
-# everything that turns the direction of the text around it; and what takes no place at all. The
+# everything that turns the direction of the text around it; and what takes up no space at all. The
 # joiners U+200C and U+200D stay: Persian, the scripts of India and composed emoji need them.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad"
@@ -27,7 +27,7 @@ _UNSEEN = re.compile(
 def display_text(value: object) -> str | None:
     """`value` as one harmless line of at most `DISPLAY_TEXT_CHARS`, or None if nothing is left.
 
-    What is no string gives None. Runs of white space, line ends included, become one space.
+    Anything but a string gives None. Runs of white space, line ends included, become one space.
 
     >>> display_text("  Ada\\n\\u202eLovelace ")
     'Ada Lovelace'
@@ -36,5 +36,5 @@ def display_text(value: object) -> str | None:
         return None
     line = " ".join(_UNSEEN.sub("", value).split())[:DISPLAY_TEXT_CHARS].rstrip()
     if all(is_blank(character) or not character.isprintable() for character in line):
-        return None  # joiners or fillers alone, say: a name that does not show
+        return None  # only joiners or fillers, say: a name that cannot be seen
     return line

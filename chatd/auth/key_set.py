@@ -1,7 +1,7 @@
 """A JSON Web Key Set (RFC 7517, 5): the keys that an issuer signs with at present.
 
-A key that cannot be used is passed over, as RFC 7517 has it: the issuer may sign other things with
-it. A document that is no key set is refused as a whole, so that the last good set stays.
+A key that cannot be used is ignored, as RFC 7517 says: the issuer may sign other things with it. A
+document that is not a key set is refused as a whole, so that the last good set stays.
 """
 
 from typing import Final
@@ -17,24 +17,25 @@ KEYS_MAX: Final = 100
 """Keys of a set (our choice); issuers have two or three. A longer set is refused."""
 
 CANDIDATES_MAX: Final = 4
-"""Keys that one token is tried with: of several without a kid, or with the same one."""
+"""Keys that one token is tried with, if several have no kid, or the same one."""
 
 
 class KeySetInvalid(Exception):
-    """A document is no key set; `str()` ends a sentence that begins with it."""
+    """A document is not a key set; `str()` ends a sentence that begins with the document."""
 
 
 @attrs.frozen
 class KeySet:
-    """The usable keys of a set; `passed_over` says of each other one what is wrong with it."""
+    """The usable keys of a set; `passed_over` says what is wrong with each of the others."""
 
     keys: tuple[BoundKey, ...] = ()
     passed_over: tuple[str, ...] = ()
 
     def find(self, algorithm_name: str, key_id: str | None) -> tuple[BoundKey, ...]:
-        """The keys that a token with this header may be signed with, `CANDIDATES_MAX` at most.
+        """The keys that a token with this header may be signed with, at most `CANDIDATES_MAX`.
 
-        Where the token names a key, those of that name; if the set has none, those without a name.
+        If the token names a key, these are the keys of that name or, if the set has none, the keys
+        without a name.
         """
         able = [key for key in self.keys if key.algorithm_name == algorithm_name]
         if key_id is not None:
@@ -48,7 +49,7 @@ class KeySet:
 
 
 def read_key_set(document: bytes) -> KeySet:
-    """The key set that a document is. Raises KeySetInvalid, and nothing else."""
+    """The key set in a document. Raises KeySetInvalid, and nothing else."""
     try:
         value = orjson.loads(document)
     except ValueError:

@@ -1,8 +1,9 @@
 """Keeps the key set of an issuer fresh: read at the start, from time to time, and when asked.
 
-A token may name a key that the set does not have, as an issuer begins to sign with a new one. Who
-meets such a token asks for the set to be read again; anybody can make up such tokens, so the set is
-read at most once in `REFETCH_S`, whoever asks. While the set cannot be read the last one serves.
+A token may name a key that the set does not have, because its issuer has begun to sign with a new
+one. Code that meets such a token asks for the set to be read again; anybody can make up such
+tokens, so the set is read at most once in `REFETCH_S`, whoever asks. While the set cannot be read,
+the last one serves.
 
 One task reads (`run`, supervised). Others only wait for it, as long as they like; a reading that
 hangs is cut off after `FETCH_TIMEOUT_S`.
@@ -21,12 +22,12 @@ from chatd.auth.keyring import KeyRing
 FETCH_TIMEOUT_S: Final = 10.0
 """Seconds that one reading may take, redirects and all; beyond: it has failed."""
 REFRESH_S: Final = 600.0
-"""Seconds between two readings that nobody asks for: so long a withdrawn key is still taken.
-Supabase's own caches keep a set as long."""
+"""Seconds between two readings that nobody asks for: a withdrawn key is still accepted for so long.
+Supabase's own caches keep a set equally long."""
 REFETCH_S: Final = 10.0
-"""Seconds between the beginnings of two readings, at least, however many ask."""
+"""Seconds, at least, between the beginnings of two readings, however many ask."""
 RETRY_S: Final = 30.0
-"""Seconds after a reading that failed until the next one that nobody asks for."""
+"""Seconds from a reading that failed to the next one that nobody asks for."""
 
 
 Fetch: TypeAlias = Callable[[], Awaitable[bytes]]
@@ -38,11 +39,12 @@ class FetchFailed(Exception):
 
 @attrs.frozen
 class KeySetStatus:
-    """How the key set is: for readiness, and for who looks for a fault.
+    """The state of the key set: for readiness, and for people who look for a fault.
 
-    `place` is where it comes from. `keys` is how many can be used; None before one was ever read:
-    no token of the issuer is taken then. `failure` says why the last reading failed, None where it
-    did not. `age_s` is how old the set is, in seconds. `is_alone`: no secret is taken beside it.
+    `place` is where it comes from. `keys` is how many keys can be used; None until a set was read:
+    no token of the issuer is accepted until then. `failure` says why the last reading failed, None
+    if it did not. `age_s` is how old the set is, in seconds. `is_alone`: no secret is accepted
+    besides it.
     """
 
     place: str
@@ -53,7 +55,7 @@ class KeySetStatus:
 
     @property
     def sentence(self) -> str | None:
-        """What is amiss, for people; None where nothing is."""
+        """What is amiss, for people; None if nothing is."""
         if self.failure is not None:
             serving = (
                 "no token that its keys sign is taken"
@@ -73,7 +75,7 @@ class KeySetStatus:
 
 class KeysUnavailable(Exception):
     """Nobody can say yet whether a token is signed with a key of the issuer. The caller refuses; a
-    retry helps when the set was read. `str()` is a sentence for people, `reason` one for the
+    retry helps once the set was read. `str()` is a sentence for people, `reason` one for the
     operator."""
 
     def __init__(self, sentence: str, reason: str) -> None:
@@ -86,7 +88,7 @@ class KeySource:
     """Reads a key set into a key ring; without a `place` it waits until it is given one.
 
     `fetch` gives the document, or raises FetchFailed. `on_change` is told each set that differs
-    from the one before, and `on_failure` why a reading failed.
+    from the one before, `on_failure` why a reading failed.
     """
 
     place: str | None
@@ -97,7 +99,8 @@ class KeySource:
     begun: int = attrs.field(init=False, default=0)
     """Readings that have begun so far."""
     ended: int = attrs.field(init=False, default=0)
-    """The last reading that has ended, well or not, counted as they begin."""
+    """The number of the last reading that has ended, well or not; readings are numbered as they
+    begin."""
     failure: str | None = attrs.field(init=False, default=None)
     _has_set: bool = attrs.field(init=False, default=False)
     _began_s: float = attrs.field(init=False, default=-math.inf)
@@ -107,7 +110,7 @@ class KeySource:
 
     @property
     def status(self) -> KeySetStatus | None:
-        """How the key set is at this moment; None where there is to be none."""
+        """The state of the key set at this moment; None if none is configured."""
         if self.place is None:
             return None
         key_set = self._ring.key_set
@@ -117,13 +120,14 @@ class KeySource:
 
     @property
     def trouble(self) -> str | None:
-        """What is amiss with the key set, for readiness; None where nothing is."""
+        """What is amiss with the key set, for readiness; None if nothing is."""
         status = self.status
         return None if status is None else status.sentence
 
     @property
     def is_decisive(self) -> bool:
-        """Whether the last reading succeeded, so that a key which is not in the set is none."""
+        """Whether the last reading succeeded, so that a key that is not in the set is not the
+        issuer's."""
         return self._has_set and self.failure is None
 
     def ask(self) -> None:
@@ -137,8 +141,8 @@ class KeySource:
 
     def replace(self, place: str | None, ring: KeyRing, fetch: Fetch) -> None:
         """Read from another place into another ring from now on, and as soon as the rate allows.
-        From the same place: the set that is known goes over into the ring, and serves until it was
-        read again."""
+        If the place is the same, the known set moves into the new ring, and serves until it is read
+        again."""
         if place == self.place and self._has_set:
             ring.key_set = self._ring.key_set
         else:
@@ -164,7 +168,7 @@ class KeySource:
                 await self._asked.wait()
 
     async def read(self) -> None:
-        """Read once; the ring has the set then, or `failure` says why not."""
+        """Read once; afterwards the ring has the set, or `failure` says why not."""
         place, ring = self.place, self._ring
         assert place is not None
         key_set, failure = None, None

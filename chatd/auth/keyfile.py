@@ -1,8 +1,7 @@
-"""The secret that chatd generates for itself where none is configured.
+"""The secret that chatd generates for itself if none is configured.
 
-It lies in a file of its own in the state directory, readable by its owner only, and is the same at
-the next start, so that tokens outlive a restart. Synchronous: it is read once, before anything
-serves.
+It is in a separate file in the state directory, readable only by its owner, and is the same at the
+next start, so that tokens outlive a restart. Synchronous: it is read once, before anything serves.
 """
 
 import os
@@ -23,12 +22,12 @@ _FILE_BYTES: Final = 4096
 
 
 def load_or_create_secret(path: Path) -> str:
-    """The secret in the file `path`, which is made, with its directory, if it is not there.
+    """The secret in the file `path`; the file and its directory are made if they are not there.
 
-    The file is whole or not there, whatever is killed when; of several processes that start at once
-    one makes it, and all return what it wrote. Raises ValueError, with a sentence that says what
-    to do, for a file that others may read or write, or that holds no good secret, and OSError
-    where the disk refuses. Made by root it belongs to the owner of its directory, as
+    The file is whole or not there, whatever is killed when; if several processes start at once, one
+    makes it, and all return what that one wrote. Raises ValueError, with a sentence that says what
+    to do, for a file that others may read or write, or that does not hold a good secret, and
+    OSError if the disk refuses. A file that root makes belongs to the owner of its directory, as
     whom the daemon runs.
     """
     try:
@@ -39,9 +38,9 @@ def load_or_create_secret(path: Path) -> str:
 
 
 def load_secret(path: Path) -> str:
-    """The same of a file that is there already; nothing is written.
+    """The secret in a file that is there already; nothing is written.
 
-    Raises FileNotFoundError where there is none, and otherwise as `load_or_create_secret`.
+    Raises FileNotFoundError if there is none, and otherwise as `load_or_create_secret`.
     """
     try:
         descriptor = open_file(path, os.O_RDONLY)
@@ -68,7 +67,7 @@ def load_secret(path: Path) -> str:
 
 
 def _create(path: Path) -> None:
-    """Leave a whole secret at `path`, ours or that of a process that was quicker."""
+    """Leave a whole secret at `path`, ours or one from a process that was quicker."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # mkstemp: O_EXCL and mode 0600 from the first instant, whatever the umask
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

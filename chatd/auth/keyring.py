@@ -15,11 +15,10 @@ SECRETS_MAX: Final = 8
 
 @attrs.define(eq=False)
 class KeyRing:
-    """`secrets` verify HS256 until they end. `key_set` is None where no issuer has one; it is
-    replaced as a whole when the issuer's set was read again.
+    """`secrets` verify HS256 until they end. `key_set` is None if no issuer has one; it is replaced
+    as a whole when the issuer's set was read again.
 
-    Raises ValueError for more than `SECRETS_MAX` secrets, and where there is nothing to verify
-    with.
+    Raises ValueError for more than `SECRETS_MAX` secrets, and if there is nothing to verify with.
     """
 
     secrets: Sequence[BoundKey] = ()

@@ -1,9 +1,9 @@
 """Keys that verify tokens, each bound to the one algorithm that it is for.
 
-The algorithm is a property of the key, never a wish of the token: a token whose header names
-another one is refused before any mathematics (RFC 8725, 3.1). So `none` matches no key, and a
-public key can never be used as an HMAC secret. PyJWT owns the algorithms; a key is prepared once,
-here and in `jwk`, and not with every token.
+The algorithm is a property of the key, never the token's choice: a token whose header names another
+one is refused before any mathematics (RFC 8725, 3.1). So `none` matches no key, and a public key
+can never be used as an HMAC secret. PyJWT owns the algorithms; a key is prepared once, here and in
+`jwk`, not for every token.
 """
 
 import math
@@ -21,10 +21,10 @@ HS256: Final = "HS256"
 
 @attrs.frozen
 class BoundKey:
-    """A prepared key and its algorithm, by the name that a token's header gives it.
+    """A prepared key and its algorithm, under the name that a token's header gives the algorithm.
 
-    `key_id` is the `kid` of a key of a set. After `until_s` (seconds since the epoch) the key is
-    not taken any more, and neither is what it has signed.
+    `key_id` is the `kid` of a key in a set. After `until_s` (seconds since the epoch) the key is
+    not accepted any more, and neither is what it has signed.
     """
 
     algorithm_name: str
@@ -40,7 +40,7 @@ class BoundKey:
 
 @attrs.frozen
 class FormerSecret:
-    """A secret that is on its way out: what it signed is taken until `until_s`, in seconds since
+    """A secret that is on its way out: what it signed is accepted until `until_s`, in seconds since
     the epoch."""
 
     secret: str = attrs.field(repr=False)

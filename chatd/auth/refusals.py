@@ -6,16 +6,16 @@ from chatd.observe.shown import shown
 from chatd.wire.codes import Code
 
 NAMED_MAX: Final = 3
-"""Entries of a list that a reason names; a list of audiences has one or two."""
+"""How many entries of a list a reason names; a list of audiences has one or two."""
 
 
 class TokenRefused(Exception):
     """A token gives no identity. `code` is for programs, `str()` is a sentence for people.
 
-    `unauthorized`: there was no token; `token_expired`: it was good once, a new one helps;
-    `token_invalid`: anything else. The sentence holds nothing of the token. `reason` is a sentence
-    for the operator: it says more where more is known, with at most a few printable characters of
-    what the token names.
+    `unauthorized`: there was no token; `token_expired`: it was good once, and a new one helps;
+    `token_invalid`: anything else. The sentence repeats nothing of the token. `reason` is a
+    sentence for the operator: it says more if more is known, with at most a few printable
+    characters of what the token names.
     """
 
     def __init__(self, code: Code, sentence: str, reason: str | None = None) -> None:
@@ -34,7 +34,7 @@ def invalid(sentence: str, reason: str | None = None) -> TokenRefused:
 
 
 def named(value: object) -> str:
-    """What a token or the configuration names, fit for the log."""
+    """What a token or the configuration names, in a form fit for the log."""
     if value is None:
         return "missing"
     entries = value[:NAMED_MAX] if isinstance(value, list) else [value]

@@ -1,12 +1,12 @@
-"""Users whose tokens of before a moment are not taken any more; kept in a file of the state.
+"""Users whose tokens from before a moment are refused; kept in a file of the state directory.
 
 A token is good until it expires, whatever happens to its user. A revocation ends that: it names a
-user and a moment, and what was issued to the user up to then is refused. It is kept for ever, as
+user and a moment, and tokens issued to the user up to then are refused. It is kept for ever, since
 nobody knows how long the issuer's tokens live. The file is whole or as it was before, and is on the
-disk before `record` returns.
+disk before `write` returns.
 
 Tokens are dated to the second. One that was issued in the very second of the revocation is refused
-too: a failure refuses.
+too: in doubt, refuse.
 """
 
 import json
@@ -26,8 +26,8 @@ from chatd.wire.codes import EXPLANATIONS, Code
 
 REVOCATIONS_NAME: Final = "revocations.json"  # in the state directory
 REVOCATIONS_MAX: Final = 100_000
-"""Users that are remembered (some 10 MB). Beyond, the oldest revocation counts for everybody: what
-was issued before it, to whomever, is refused, rather than that one is taken again."""
+"""Users that are remembered (some 10 MB). Beyond that, the oldest revocation counts for everybody:
+what was issued before it, to anybody, is refused, so that no revoked token is accepted again."""
 _FILE_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
@@ -37,7 +37,7 @@ class RevocationsUnreadable(Exception):
 
 @attrs.define(eq=False)
 class Revocations:
-    """When the tokens of a user were revoked last, in seconds since the epoch, by user id.
+    """When the tokens of a user were last revoked, in seconds since the epoch, by user id.
 
     `everybody_s` is the moment that counts for everybody: see `REVOCATIONS_MAX`.
     """
@@ -50,15 +50,16 @@ class Revocations:
         return len(self._moments)
 
     def moment_s(self, user_id: str) -> float:
-        """Up to when what was issued to a user is refused; minus infinity where nothing is."""
+        """The moment up to which tokens issued to a user are refused; minus infinity if none
+        are."""
         return self._moments.get(user_id, self._everybody_s)
 
     def is_revoked(self, identity: Identity) -> bool:
-        """Whether the token of `identity` is taken no more."""
+        """Whether the token of `identity` is revoked."""
         return identity.issued_at_s <= self.moment_s(identity.user_id)
 
     def check(self, identity: Identity) -> None:
-        """Raise TokenRefused where the token of `identity` is revoked."""
+        """Raise TokenRefused if the token of `identity` is revoked."""
         if self.is_revoked(identity):
             raise TokenRefused(Code.TOKEN_REVOKED, EXPLANATIONS[Code.TOKEN_REVOKED].sentence)
 
@@ -75,17 +76,17 @@ class Revocations:
         self._everybody_s = max(self._everybody_s, moment_s)
 
     def known(self) -> tuple[float, Mapping[str, float]]:
-        """The moment that counts for everybody, and those of users."""
+        """The moment that counts for everybody, and the moments of users."""
         return self._everybody_s, self._moments
 
     def content(self) -> bytes:
-        """All of them, as the file has them."""
+        """All revocations, as the file holds them."""
         everybody = None if self._everybody_s == -math.inf else self._everybody_s
         document = {"version": 1, "everybody": everybody, "users": self._moments}
         return json.dumps(document, indent=0).encode()
 
     def write(self, content: bytes) -> None:
-        """Make `content` durable; blocks. Raises OSError, and the file is as it was before."""
+        """Make `content` durable; blocks. If it raises OSError, the file is as it was before."""
         descriptor, temporary = tempfile.mkstemp(
             prefix=f".{self._path.name}.", dir=self._path.parent
         )
@@ -102,10 +103,9 @@ class Revocations:
 
 
 def read_revocations(state_dir: Path) -> Revocations:
-    """Those of a state directory; none where there is no file.
+    """The revocations of a state directory; none if there is no file.
 
-    Raises RevocationsUnreadable where there is one that cannot be understood, and OSError where it
-    cannot be read.
+    Raises RevocationsUnreadable if the file cannot be understood, and OSError if it cannot be read.
     """
     path = state_dir / REVOCATIONS_NAME
     try:

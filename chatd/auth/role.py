@@ -1,7 +1,7 @@
-"""Who is an administrator: a claim of the token that only its issuer writes says so.
+"""Who is an administrator: a claim of the token says so that only the issuer can write.
 
-With Supabase that is one in `app_metadata`. What users can write of themselves, `user_metadata`, is
-never looked at (docs/administration, "The page").
+With Supabase that is one in `app_metadata`. What users can write about themselves, `user_metadata`,
+is never looked at (docs/administration, "The page").
 """
 
 from collections.abc import Mapping
@@ -16,21 +16,22 @@ WRITTEN_BY_USERS: Final = frozenset({"user_metadata", "raw_user_meta_data"})
 
 
 def is_own_claim(path: str) -> bool:
-    """Whether a dotted path leads to nothing that users write; empty for no claim at all."""
+    """Whether a dotted path avoids everything that users write; an empty one, for no claim,
+    does."""
     keys = path.split(".")
     return not path or (all(keys) and WRITTEN_BY_USERS.isdisjoint(keys))
 
 
 @attrs.frozen
 class AdministratorRule:
-    """Tokens whose claim at the dotted path is `role`, or a list that holds it, are those of
-    administrators; with an empty path none is."""
+    """A token is an administrator's if its claim at the dotted path is `role`, or a list that holds
+    it; with an empty path no token is."""
 
     path: str
     role: str
 
     def admits(self, identity: Identity) -> bool:
-        """Whether a verified token is that of an administrator."""
+        """Whether a verified token is an administrator's."""
         if not self.path or not self.role or not is_own_claim(self.path):
             return False
         found: Any = identity.claims

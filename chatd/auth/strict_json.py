@@ -1,7 +1,7 @@
-"""JSON of which no two readers understand different things.
+"""JSON that no two readers understand differently.
 
 RFC 7519, 4, lets a parser refuse repeated names or take the last one. Others take the first, so a
-token whose claims repeat a name says different things to different readers: it is refused.
+token whose claims repeat a name says different things to different readers, and is refused.
 """
 
 import json
@@ -21,7 +21,7 @@ _REPEATED = json.JSONDecoder(object_pairs_hook=_refuse_repeated)  # made once: t
 def strict_object(text: bytes) -> dict[str, Any]:
     """The JSON object that `text` is, as orjson reads it.
 
-    Raises ValueError where it is none, is not UTF-8, or repeats a name in any of its objects.
+    Raises ValueError if it is not an object or not UTF-8, or repeats a name in any of its objects.
     """
     value = orjson.loads(text)
     if not isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""The load tests as a command: what a server bears, measured from outside by a generator that says
-when it is itself what was measured.
+"""The load tests as a command: how much load a server bears, measured from outside by a generator
+that says when it has measured itself instead.
 
 Owns the client's side of Socket.IO, the processes that play users, the scenarios, and what a run
-measured. It must not know the inside of the daemon: what it learns of a server comes over its
-sockets, its metrics, and what the system tells of its process.
+measured. It must not know the inside of the daemon: what it learns about a server comes over its
+sockets, from its metrics, and from what the system tells about its process.
 """

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import attrs
 
 PATH: Final = "/socket.io/"
-"""Where Socket.IO is, unless the URL names a path of its own."""
+"""Where Socket.IO is, unless the URL names another path."""
 
 _PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 

@@ -1,7 +1,7 @@
 """A user of chatd who asks a database, one question after the other. Pure.
 
-Owns what is seen of an answer: its first rows, its end, and whether it is whole. In the tally of
-the step an ack is an answer's first row, and a delivery its end.
+Owns what a user sees of an answer: its first rows, its end, and whether it is whole. In the tally
+of the step the first row of an answer counts as an ack, and its end as a delivery.
 """
 
 from typing import Final
@@ -15,7 +15,7 @@ from chatd.wire.names import AnswerOutcome, ClientEvent, ServerEvent
 ROWS: Final = f'42["{ServerEvent.CHAT_ANSWER_ROWS}"'.encode()
 END: Final = f'42["{ServerEvent.CHAT_ANSWER_END}"'.encode()
 HEAD_BYTES: Final = 600
-"""In so many bytes of a packet stands which question it answers."""
+"""The first bytes of a packet, which say what question it answers."""
 
 
 class Asker(Player):
@@ -36,7 +36,7 @@ class Asker(Player):
         super().come(client, now_us)
 
     def ask(self, now_us: int) -> None:
-        """Ask, unless the last answer has not ended."""
+        """Ask, if the last answer has ended."""
         if self._question is not None:
             return
         self._question, self._asked_us, self._rows = self.crew.next_id(), now_us, 0
@@ -51,7 +51,7 @@ class Asker(Player):
     def event(self, packet: bytes) -> None:
         question, crew = self._question, self.crew
         if question is None or packet.find(question, 0, HEAD_BYTES) < 0:
-            return  # nothing is asked, or it is another one's
+            return  # nothing is asked, or it is somebody else's
         if packet.startswith(ROWS):
             rows = len(orjson.loads(packet[2:])[1]["rows"])
             if not self._rows and rows:
@@ -79,5 +79,5 @@ class Asker(Player):
             self.ask(now_us)
 
     def refused(self) -> None:
-        """The question was not taken: it is not asked again in this step."""
+        """The question was not accepted: it is not asked again in this step."""
         self._question = None

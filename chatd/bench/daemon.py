@@ -1,7 +1,7 @@
-"""A chatd of the load tests' own: on a free port, in a directory of its own, without its limits.
+"""A chatd that belongs to the load tests: on a free port, in its own directory, without limits.
 
-Owns that process, which it ends by its id, and the directory. Everything else of it is as `chatd
-serve` has it.
+Owns that process, which it ends by its id, and the directory. Everything else is as in `chatd
+serve`.
 """
 
 import os
@@ -31,7 +31,7 @@ LIMITS: Final = (
     "connections_per_address",
     "handshakes_per_second",
 )
-"""Every limit of a rate or a count that load from one machine would meet."""
+"""Every limit on a rate or a count that load from one machine would hit."""
 
 NO_LIMIT: Final = 1_000_000_000
 """A limit may be any positive number."""
@@ -51,7 +51,7 @@ sample = true
 
 START_S: Final = 60.0
 IMPORTS_S: Final = 20.0
-"""Seconds that it has to be through with what it does after its start."""
+"""How many seconds the daemon has to finish what it does after its start."""
 LOOK_EVERY_S: Final = 0.05
 END_S: Final = 30.0
 
@@ -80,7 +80,7 @@ class OwnDaemon:
 
     @property
     def state_dir(self) -> Path:
-        """Where it keeps its log, also while it does not run."""
+        """Where it keeps its log, even while it does not run."""
         return self.directory / "state"
 
     @property
@@ -91,7 +91,7 @@ class OwnDaemon:
     async def start(self) -> None:
         """Start it, on the port that it had before if it had one. Raises DaemonError."""
         configured = str(self.directory / "chatd.toml")
-        # It ends with this process, also where that is killed.
+        # It ends with this process, even if that is killed.
         command = [sys.executable, "-m", "chatd.bench.daemon_process", str(self.directory)]
         command += ["serve", "--config", configured]
         command += ["--log-format", "json", "--log-level", "info"]
@@ -103,7 +103,7 @@ class OwnDaemon:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 env={**os.environ, "CHATD_AUTH__JWT_SECRET": self.secret},
-                start_new_session=True,  # Ctrl-C is for the one who measures
+                start_new_session=True,  # Ctrl-C is for the process that measures
             )
         with trio.move_on_after(START_S):
             while self.process.returncode is None:
@@ -116,8 +116,8 @@ class OwnDaemon:
         raise DaemonError(f"chatd did not start: {last or 'it says nothing'}")
 
     async def quiet(self) -> None:
-        """Return when it is through with what it does after its start: it imports what asks
-        databases beside its first users, and nobody wants to measure that."""
+        """Return when it has finished what it does after its start: while its first users come, it
+        imports what asks databases, and nobody wants to measure that."""
         watch = ServerWatch(self.pid)
         before = await watch.look()
         quiet = 0
@@ -137,7 +137,7 @@ class OwnDaemon:
         await self._release()
 
     async def stop(self) -> None:
-        """End it as SIGTERM does, or by force where it takes too long."""
+        """End it by SIGTERM, or by force if that takes too long."""
         if self.process is None:
             return
         if self.process.returncode is None:
@@ -149,7 +149,7 @@ class OwnDaemon:
         await self._release()
 
     async def _release(self) -> None:
-        """Close the pipe that it lived by."""
+        """Close the pipe whose end would stop it."""
         assert self.process is not None
         assert self.process.stdin is not None
         await self.process.stdin.aclose()
@@ -164,7 +164,7 @@ def _events(log: bytes) -> Iterator[dict[str, Any]]:
 
 @asynccontextmanager
 async def own_daemon(secret: str) -> AsyncIterator[OwnDaemon]:
-    """A daemon that has started, and has ended afterwards, with all that it kept. Raises
+    """A daemon that has started; afterwards it has ended, and all that it kept is gone. Raises
     DaemonError."""
     with tempfile.TemporaryDirectory(prefix="chatd-bench-") as name:
         directory = Path(name)

@@ -1,8 +1,8 @@
-"""A daemon of a run's own, in its process: `python -m chatd.bench.daemon_process DIRECTORY ARGS`.
+"""The daemon of a run, in its process: `python -m chatd.bench.daemon_process DIRECTORY ARGS`.
 
-Is `chatd ARGS`, and ends with the run that started it, in whatever way that ends: its standard
-input is a pipe that the run holds and never writes to, and the kernel closes it with the run. Then
-nobody else removes DIRECTORY, and there is nothing to drain for. It must not know what is measured.
+It is `chatd ARGS`, and ends with the run that started it, however that ends: its standard input is
+a pipe that the run holds and never writes to, and the kernel closes it with the run. Then nobody
+else removes DIRECTORY, and a drain would serve nobody. It must not know what is measured.
 
 The kernel's signal at the death of a parent (PR_SET_PDEATHSIG) would not do: it comes at the death
 of the thread that forked, and Trio forks in one that ends as soon as it has nothing to do.
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 TRIES: Final = 5
-"""At removing the directory: the daemon may make a file meanwhile."""
+"""How often it tries to remove the directory: the daemon may make a file meanwhile."""
 
 
 def main() -> None:

@@ -1,19 +1,19 @@
-"""Whether what was sent came, once and in order. Pure.
+"""Checks whether what was sent came, once and in order. Pure.
 
 Each message carries a mark: the step it belongs to, its sender, its number among those of that
-sender in the step (0, 1, 2, ...), and when it was due. So whoever receives it knows what came twice
-or too late without being told what was sent; what did not come is known from the counts.
+sender in the step (0, 1, 2, ...), and when it was due. So a receiver knows what came twice or too
+late without being told what was sent; the counts tell what did not come.
 """
 
 import re
 from typing import Final
 
 MARK: Final = re.compile(rb"~(\d+)\.(\d+)\.(\d+)\.(\d+)~")
-"""The step, the sender, the number, the microsecond in which it was due."""
+"""The step, the sender, the number, the microsecond at which it was due."""
 
 HELD_MAX: Final = 100_000
-"""Numbers that one receiver remembers as missing; of what is missing beyond, a late one counts as
-twice. Either makes the run fail."""
+"""How many missing numbers one receiver remembers; a late message beyond these counts as having
+come twice. Either makes the run fail."""
 
 
 def mark(step: int, sender: int, number: int, due_us: int) -> bytes:
@@ -34,7 +34,7 @@ class Deliveries:
         self.out_of_order = 0
 
     def came(self, sender: int, number: int) -> bool:
-        """Take a message; whether it is a new one."""
+        """Take a message; returns whether it is new."""
         due = self._next.get(sender, 0)
         if number == due:
             self._next[sender] = due + 1

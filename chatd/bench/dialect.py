@@ -1,10 +1,10 @@
-"""What clients say to a server: templates of events, and how a delivery is known. Pure.
+"""What clients say to a server: templates of events, and how to recognise a delivery. Pure.
 
 Owns the difference between chatd and any other Socket.IO server. It must not know transports.
 
-A template is the JSON of an event, `["name", argument, ...]`, in which stand for something else:
-`%m` the mark of the message (`deliveries`), `%r` the room, `%i` a new UUID, `%p` padding. A message
-has to carry its mark to whoever is to receive it.
+A template is the JSON of an event, `["name", argument, ...]`, with placeholders: `%m` for the mark
+of the message (`deliveries`), `%r` for the room, `%i` for a new UUID, `%p` for padding. A message
+has to carry its mark to those who receive it.
 """
 
 import re
@@ -20,18 +20,17 @@ _SAMPLE_ID: Final = b"00000000-0000-4000-8000-000000000000"
 
 
 class TemplateError(Exception):
-    """A template is no event; the message is one sentence for a person."""
+    """A template is not an event; the message is one sentence for a person."""
 
 
 @attrs.frozen
 class Dialect:
-    """What is said to a server, and what it says.
+    """What clients say to a server, and what it answers.
 
-    join: what a client sends when it has come, None for nothing; it is ready when that is acked.
-    message: what a sender sends, acked by the server.
-    delivery: how a packet begins that brings a message to a receiver.
-    acks_say_ok: an ack without `"ok":true` is a refusal.
-    sends_receipts: what came is acknowledged, as clients of chatd do.
+    join: what a client sends once it is connected, None for nothing; it is ready when that is
+    acked. message: what a sender sends, acked by the server. delivery: the beginning of a packet
+    that brings a message to a receiver. acks_say_ok: an ack without `"ok":true` is a refusal.
+    sends_receipts: clients acknowledge what has come, as clients of chatd do.
     """
 
     join: str | None
@@ -58,7 +57,8 @@ def chat(*, sends_receipts: bool = True) -> Dialect:
 
 
 def chat_echo() -> Dialect:
-    """A client of chatd that sends what the server only answers: that the user types no more."""
+    """A client of chatd that sends something to which the server only answers: that the user has
+    stopped typing."""
     nothing = _text([ClientEvent.TYPING_STOP, {"connectionId": "%r"}])
     return attrs.evolve(chat(sends_receipts=False), message=nothing)
 
@@ -68,7 +68,7 @@ def _text(event: list[object]) -> str:
 
 
 def check_template(text: str, *, carries_a_mark: bool) -> None:
-    """Refuse what is no event. Raises TemplateError."""
+    """Refuse a template that is not an event. Raises TemplateError."""
     try:
         event = orjson.loads(Template(text, "room", b"").render(b"~0.0.0.0~", _SAMPLE_ID))
     except orjson.JSONDecodeError:
@@ -80,7 +80,7 @@ def check_template(text: str, *, carries_a_mark: bool) -> None:
 
 
 class Template:
-    """A template for one room: what is the same in all of its messages is put in once."""
+    """A template for one room: the parts that all of its messages share are filled in once."""
 
     __slots__ = ("_format", "_order")
 

@@ -1,8 +1,8 @@
 """A long history, written into a state directory before its daemon starts.
 
 Owns what such messages look like. It writes through the store's own writer, as a daemon does, but
-without waiting for the disk: 65,000 messages a second, so that a million take 15 s. Sent through a
-daemon they would take minutes, and the machine would be warm in another way for each size.
+without waiting for the disk: 65,000 messages a second, so a million take 15 s. Sent through a
+daemon they would take minutes, and leave the machine in a different state for each size.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ def fill(
     """Have the room hold `up_to` messages, the last of them sent at `now_ms`, and searchable.
 
     `filled` is told how many there are, after each batch. Blocks. No daemon may run there; raises
-    `StoreLocked` where one does, and the other errors of `open_store`.
+    `StoreLocked` if one does, and the other errors of `open_store`.
     """
     store = open_store(directory, "write")
     try:
@@ -41,7 +41,7 @@ def fill(
                 seqs = range(first, last + 1)
                 log.commit([[_message(room, seq, now_ms - up_to + seq) for seq in seqs]])
                 filled(last)
-            # Else the daemon does it beside what is measured.
+            # Otherwise the daemon would do this during the measurement.
             while log.maintain(lambda connection: index_some(connection, INDEXED_AT_ONCE)):
                 pass
     finally:

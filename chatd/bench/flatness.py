@@ -1,12 +1,12 @@
-"""Whether what was sampled over time stays as it is, or grows.
+"""Whether values sampled over time stay flat, or grow.
 
-Pure: samples in, a verdict out. It must not know what is sampled, nor how.
+Pure: samples in, a verdict out. It must not know what is sampled, or how.
 
 Samples of a process come every second and are alike from one to the next (a collector's rhythm, a
 disk that was busy for a while). A straight line through all of them would be far too sure of its
-slope. So what is left after the warm-up is cut into `SPANS` spans, and the line goes through their
-medians: a peak moves no median, and neighbours of a second fall into one span. Student's t with
-`SPANS - 2` degrees of freedom bounds the slope with 99 % certainty.
+slope. So the samples after the warm-up are cut into `SPANS` spans, and the line goes through their
+medians: a peak moves no median, and samples of neighbouring seconds fall into one span. Student's t
+with `SPANS - 2` degrees of freedom bounds the slope with 99 % certainty.
 
 | the growth in the time that was watched, by the slope | verdict |
 |---|---|
@@ -32,7 +32,7 @@ Sample: TypeAlias = tuple[float, float]
 
 
 class Verdict(Enum):
-    """What can be said of samples; the value is a word for people."""
+    """What can be said about samples; the value is a word for people."""
 
     FLAT = "flat"
     GROWS = "grows"
@@ -59,7 +59,7 @@ class Trend:
 def trend(samples: Sequence[Sample], warm_up_s: float) -> Trend | None:
     """The trend of the samples, in the order of their times, from `warm_up_s` on.
 
-    None where fewer than two samples a span are left: nothing can be said of these.
+    None if fewer than two samples a span are left: nothing can be said about these.
     """
     watched = [sample for sample in samples if sample[0] >= warm_up_s]
     if len(watched) < 2 * SPANS:

@@ -9,14 +9,14 @@ from typing import Final
 import attrs
 
 HEAD_BYTES_MAX: Final = 65_536
-"""Bytes of a head, and of the line of a chunk; more is no answer of Engine.IO."""
+"""Bytes of a head, and of the line of a chunk; anything longer is not an answer of Engine.IO."""
 
 _HEAD_END: Final = b"\r\n\r\n"
 _LINE_END: Final = b"\r\n"
 
 
 class NoHttpError(Exception):
-    """What came is no answer of HTTP/1.1; the message is one sentence."""
+    """What came is not an answer of HTTP/1.1; the message is one sentence."""
 
 
 @attrs.frozen
@@ -33,16 +33,16 @@ class Answer:
         return self.field(b"connection") != b"close"
 
     def field(self, name: bytes) -> bytes | None:
-        """The value of a header, in lower case; None where there is none."""
+        """The value of a header, in lower case; None if there is none."""
         return _field(self.head, name)
 
 
 @attrs.define(eq=False, repr=False)
 class Answers:
-    """The answers of one connection: feed it what was read."""
+    """The answers of one connection: feed it the bytes that were read."""
 
     rest: bytearray = attrs.field(factory=bytearray, init=False)
-    """What came behind the last whole answer; behind a 101 it is another protocol."""
+    """What came after the last whole answer; after a 101 it is another protocol."""
 
     def receive(self, data: bytes) -> list[Answer]:
         """The answers that `data` completes; a 101 is the last one. Raises NoHttpError."""
@@ -79,7 +79,7 @@ class Answers:
         return Answer(status, head, body)
 
     def _chunks(self, at: int) -> tuple[bytes, int] | None:
-        """The body in the chunks from `at` on, and where it ends; None where that has not come."""
+        """The body in the chunks from `at` on, and where it ends; None if the end has not come."""
         body = bytearray()
         while (end := self.rest.find(_LINE_END, at)) >= 0:
             size = _number(bytes(self.rest[at:end]).partition(b";")[0], 16)

@@ -27,7 +27,7 @@ class Latencies:
         return sum(self._counts.values())
 
     def add(self, took_us: int) -> None:
-        """Take one; what is below zero, as clocks of two machines give, counts as nothing."""
+        """Take one; a value below zero, as two machines' clocks can give, counts as zero."""
         if took_us > self.max_us:
             self.max_us = took_us
         elif took_us < 0:
@@ -53,7 +53,7 @@ class Latencies:
         return None
 
     def summary(self) -> LatencyMs | None:
-        """The percentiles; None of no sample."""
+        """The percentiles; None without samples."""
         p50, p90, p99, p999 = map(self.percentile_ms, (0.5, 0.9, 0.99, 0.999))
         if p50 is None or p90 is None or p99 is None or p999 is None:
             return None
@@ -61,7 +61,7 @@ class Latencies:
 
 
 def together(samples: Iterable[dict[str, object]]) -> Latencies:
-    """One sample of several, each as `to_json` gives it."""
+    """Several samples as one, each as `to_json` gives it."""
     counts: Counter[int] = Counter()
     whole = Latencies()
     for sample in samples:

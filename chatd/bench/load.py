@@ -1,4 +1,5 @@
-"""Messages at a rate that does not wait for the server (open loop), and what became of them.
+"""Sends messages at a rate that does not wait for the server (open loop), and sees what becomes of
+them.
 
 Owns one step: when it begins, when it is over, what was lost in it, and its points. A latency
 counts from when the message was due, so a server that stalls hides no message that others would
@@ -24,7 +25,8 @@ LOOK_EVERY_S: Final = 0.1
 SETTLE_MAX_S: Final = 60.0
 """Seconds after its end in which a step may still bring what was sent; beyond it is lost."""
 KEPT_SHARE: Final = 0.7
-"""Of a load; a server that keeps up with less is at its end, and is not loaded more."""
+"""If a server keeps up with less than this share of a load, it is at its limit, and gets no higher
+load."""
 _US: Final = 1_000_000
 
 
@@ -62,8 +64,8 @@ class Held:
 
 
 async def hold(stage: Stage, fleet: Fleet, load: Load, step: int, what: str = "") -> Held:
-    """Put this load on the server. `what` is said beside `ack` and `delivery`, where one run has
-    several kinds of load."""
+    """Put this load on the server. `what` is added to `ack` and `delivery` if one run has several
+    kinds of load."""
     before = await fleet.all(Look())
     watched = await stage.watch.look()
     begin_us = Clock().monotonic_us() + LEAD_US
@@ -152,7 +154,7 @@ class _Totals:
         )
 
     def is_whole(self, receivers: int) -> bool:
-        """Whether all has come that was sent."""
+        """Whether everything that was sent has come."""
         taken = self.sent - self.failed
         return self.acked >= taken and self.received >= taken * receivers
 
@@ -166,7 +168,7 @@ def _part(load: Load, step: int, begin_us: int, place: int, processes: int) -> S
     mine = [sender // processes for sender in load.senders if sender % processes == place]
     rate = load.rate * len(mine) / len(load.senders)
     period_us = _US / rate if rate else 0.0
-    # The processes take turns as well: else all would send at the same moment.
+    # The processes take turns as well: otherwise all would send at the same moment.
     offset_us = int(period_us * place / processes)
     return Send(step, begin_us + offset_us, period_us, load.seconds, mine)
 

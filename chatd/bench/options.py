@@ -1,4 +1,4 @@
-"""What a run was asked for, as one value; each default that a scenario does not have of its own."""
+"""What a run was asked for, as one value; and the defaults, unless a scenario has its own."""
 
 import attrs
 
@@ -9,14 +9,12 @@ from chatd.bench.client import Transport
 class Options:
     """One run. None, or no load, is the scenario's default.
 
-    url: the server; None for a chatd of its own.
-    secret, tokens: what a token of chatd is signed with, or tokens that are there.
-    active: how many of the connections send, in a soak.
-    rooms: those to use; none for as many as there have to be.
-    event, payload, join, auth: templates for servers that are no chatd (`dialect`), JSON.
-    others_only: whether the server sends a message to all of a room but its sender.
-    receipts: whether messages are acknowledged as clients of chatd do.
-    pid, metrics: where to look what the server spends, beside what is known without.
+    url: the server; None for a chatd of its own. secret, tokens: what a token of chatd is signed
+    with, or tokens that are there. active: how many of the connections send, in a soak. rooms:
+    those to use; none for as many as there have to be. event, payload, join, auth: templates for
+    servers that are not chatd (`dialect`), JSON. others_only: whether the server sends a message to
+    all in a room except its sender. receipts: whether messages are acknowledged as clients of chatd
+    do. pid, metrics: where to find out what the server spends, beside what is known anyway.
     """
 
     url: str | None = None
@@ -44,7 +42,8 @@ class Options:
     metrics: str | None = None
 
     def shown(self) -> dict[str, object]:
-        """What of it stands in the document of the run: what was given, without secrets."""
+        """The options that the document of the run shows: those that were given, without
+        secrets."""
         given = attrs.asdict(self, filter=attrs.filters.exclude("secret", "tokens", "auth"))
         usual = attrs.asdict(Options())
         return {

@@ -1,4 +1,4 @@
-"""What the process that measures tells those that play users, and what they answer. Pure.
+"""What the measuring process tells the processes that play users, and what they answer. Pure.
 
 Owns the form of both on the pipe between them: an object of JSON on a line. A worker gets its
 `Cast` first; each order after that has one answer, a `Report`.
@@ -45,8 +45,8 @@ class Open:
 @attrs.frozen
 class Send:
     """Send messages of a step: the n-th is due `n * period_us` after `begin_us`, as long as that is
-    within `seconds`. `senders` are places among the users of this worker, who take turns. A step
-    without senders is one in which the others send."""
+    within `seconds`. `senders` are places among the users of this worker, who take turns. In a step
+    without senders, other workers send."""
 
     step: int
     begin_us: int
@@ -71,7 +71,8 @@ class Look:
 
 @attrs.frozen
 class ComeBack:
-    """From now on whoever is lost comes back, as stock clients do; those times are told."""
+    """From now on a lost client comes back, as stock clients do; the report has the times that this
+    takes."""
 
 
 @attrs.frozen
@@ -84,8 +85,9 @@ Order: TypeAlias = Open | Send | Ask | Look | ComeBack | Close
 
 @attrs.frozen
 class Report:
-    """What a worker has seen. Counts of messages are of the step, `busy_s` (of the processor) and
-    `at_us` are of the process: two reports have a difference. Samples as `Latencies.to_json`."""
+    """What a worker has seen. Counts of messages are for the step; `busy_s` (of the processor) and
+    `at_us` are for the process: take the difference of two reports. Samples as in
+    `Latencies.to_json`."""
 
     at_us: int
     busy_s: float

@@ -1,8 +1,8 @@
 """The users that one process plays, and what they saw. Pure: the time is an argument.
 
 Owns what a user does with what comes: it counts acks and deliveries, acknowledges what it has
-received as clients of chatd do, and comes back where it was told to. It must not know transports,
-nor other processes; what all of them saw is put together elsewhere.
+received as clients of chatd do, and comes back if it was told to. It must not know transports or
+other processes; what all of them saw is put together elsewhere.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from chatd.bench.latencies import Latencies
 from chatd.wire.names import ClientEvent
 
 RECEIPT_EVERY_US: Final = 500_000
-"""Between two acknowledgements of one client: what the page of chatd leaves between them."""
+"""The time between two acknowledgements of one client, as on chatd's page."""
 
 _ACK: Final = b'"ok":true'
 
@@ -64,8 +64,8 @@ class User:
 class Crew:
     """All players of a process.
 
-    ids: what the UUIDs of this process begin with, 24 characters.
-    now_us: when the bytes were read that a player is told of.
+    ids: what the UUIDs of this process begin with, 24 characters. now_us: when the bytes were read
+    that a player is being told about.
     """
 
     dialect: Dialect
@@ -78,13 +78,13 @@ class Crew:
     opening: Latencies = attrs.field(factory=Latencies)
     returned_us: list[int] = attrs.field(factory=list)
     reasons: Counter[str] = attrs.field(factory=Counter)
-    """Why players are not there, or what was refused to them, and how often."""
+    """Why players are missing, or what was refused to them, and how often."""
     owing: "list[Player]" = attrs.field(factory=list)
-    """Those that have a message to acknowledge."""
+    """The players that have a message to acknowledge."""
     settled: "Callable[[Player], None]" = attrs.field(default=lambda _player: None)
-    """Told of a player that has come, or could not."""
+    """Called with a player that has come, or could not."""
     ended: "Callable[[Player], None]" = attrs.field(default=lambda _player: None)
-    """Told of a player that was ready, and is not any more."""
+    """Called with a player that was ready, and no longer is."""
     delivery: bytes = attrs.field(init=False)
     _made: int = attrs.field(default=0, init=False)
     _templates: dict[str, Template] = attrs.field(factory=dict, init=False)
@@ -93,7 +93,8 @@ class Crew:
         self.delivery = self.dialect.delivery.encode()
 
     def begin(self, step: int, at_us: int) -> None:
-        """From then on what comes counts for this step; what is late for the last one is lost."""
+        """From now on what comes counts for this step; what comes late for the last step is
+        lost."""
         self.tally = Tally(step, at_us)
 
     def template(self, room: str) -> Template:
@@ -109,7 +110,7 @@ class Crew:
         return b"%b%012x" % (self.ids, self._made)
 
     def send_receipts(self, now_us: int) -> None:
-        """Have those acknowledge that have not done so for a while."""
+        """Have the players acknowledge that have not done so for a while."""
         if self.owing:
             owing, self.owing = self.owing, []
             for player in owing:
@@ -145,7 +146,8 @@ class Player:
         self.crew = crew
         self._template = crew.template(user.room)
         self._pending: dict[int, int | None] = {}
-        """When that was due which waits for an ack; None of a join or a receipt."""
+        """By ack id, when the message was due that waits for the ack; None for a join or a
+        receipt."""
         self._next_ack = 0
         self._step = -1
         self._number = 0
@@ -186,7 +188,7 @@ class Player:
         self.emit(self._template.render(said, self.crew.next_id()), due_us)
 
     def emit(self, event: bytes, due_us: int | None) -> None:
-        """Send an event and have it acked; `due_us` None where its time is nobody's."""
+        """Send an event and have it acked; `due_us` is None if its time does not count."""
         self._next_ack += 1
         self._pending[self._next_ack] = due_us
         self.client.send(b"42%d%b" % (self._next_ack, event))
@@ -256,7 +258,7 @@ class Player:
             tally.acks.add(now_us - due_us)
 
     def refused(self) -> None:
-        """An event was not taken; the tally knows."""
+        """An event was not accepted; the tally knows."""
 
     def ended(self, why: str) -> None:
         """The client is gone, or never came."""
@@ -273,7 +275,7 @@ class Player:
             crew.settled(self)
 
     def send_receipt(self, now_us: int) -> bool:
-        """Acknowledge the newest message, and with it all before; False where it is too early."""
+        """Acknowledge the newest message, and so all earlier ones; False if it is too early."""
         if self._newest is None or self.state is not State.READY:
             return True
         if now_us - self._receipt_us < RECEIPT_EVERY_US:

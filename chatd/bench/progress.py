@@ -1,6 +1,6 @@
 """A bar on a terminal while a run goes on.
 
-Owns that line. Where standard error is no terminal it writes nothing.
+Owns that line. If standard error is not a terminal, it writes nothing.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _PARTS: Final = " ▏▎▍▌▋▊▉█"
 
 
 def bar(share: float, width: int = WIDTH) -> str:
-    """A bar that is so full, from 0 to 1.
+    """A bar that is filled to a share from 0 to 1.
 
     >>> bar(0.5, 3)
     '█▌ '
@@ -27,7 +27,7 @@ def bar(share: float, width: int = WIDTH) -> str:
 
 
 class Progress:
-    """What is done, and how far it is; `draw` has to run where it is to be seen."""
+    """What is being done, and how far it is; the bar shows only while `draw` runs."""
 
     def __init__(self, stream: TextIO, *, is_terminal: bool) -> None:
         self._stream = stream
@@ -37,12 +37,12 @@ class Progress:
         self._began_s = 0.0
 
     def tell(self, sentence: str) -> None:
-        """A sentence that stays, on a terminal or not."""
+        """Write a sentence that stays, on a terminal or not."""
         self._write(f"{_CLEAR if self._is_terminal else ''}{sentence}\n")
 
     @contextmanager
     def step(self, what: str, seconds: float) -> Iterator[None]:
-        """Show for as long as the body runs that `what` is done, which takes about so long."""
+        """While the body runs, show that `what` is being done, which takes about so long."""
         self._what, self._seconds, self._began_s = what, seconds, trio.current_time()
         try:
             yield

@@ -1,8 +1,8 @@
 """The connections of one generator: sockets, TLS, and one epoll that reads for all of them.
 
 Owns descriptors. It must not know what bytes mean: a `Client` does. A task for each connection
-would be the clearer shape, and the daemon has it; here a connection waits for nothing but bytes,
-and a generator has to be faster than what it measures.
+would be clearer, and the daemon has that; here a connection waits for nothing but bytes, and a
+generator has to be faster than what it measures.
 """
 
 import errno
@@ -27,7 +27,7 @@ _ENDED = select.EPOLLHUP | select.EPOLLERR
 
 @attrs.frozen
 class Route:
-    """How a server is reached: what the resolver said of it, and the context of TLS, if any."""
+    """How a server is reached: what the resolver said about it, and the context of TLS, if any."""
 
     family: int
     sockaddr: tuple[str | int, ...]
@@ -38,15 +38,15 @@ class Route:
 class Reactor:
     """Reads and writes for all connections of this process; `run` has to run.
 
-    A pass of Trio's loop costs as much as three messages. So who sends at a high rate calls `turn`
-    itself: it waits in the kernel for what comes and for the moment of `timer`.
+    A pass of Trio's loop costs as much as three messages. So a sender at a high rate calls `turn`
+    itself, which waits in the kernel for input and for the moment of `timer`.
     """
 
     def __init__(self, route: Route, now_us: Callable[[], int]) -> None:
         self.route = route
         self._now_us = now_us
         self.now_us = now_us()
-        """When the bytes were read that a client is just told of."""
+        """When the bytes were read that a client is being told about."""
         self.epoll = select.epoll()
         self.timer = Timer()
         self.epoll.register(self.timer.descriptor, select.EPOLLIN)
@@ -68,7 +68,8 @@ class Reactor:
             self.timer.close()
 
     def turn(self, wait_s: float) -> None:
-        """Do what is to be done now; wait so long at most, blocking, until there is something."""
+        """Do what is due now; wait, blocking, until there is something to do, but at most so
+        long."""
         streams, now_us = self.streams, self._now_us
         for descriptor, flags in self.epoll.poll(wait_s, EVENTS_MAX):
             stream = streams.get(descriptor)
@@ -84,20 +85,20 @@ class Reactor:
         self._close()
 
     def tell_soon(self, tell: Callable[[], None]) -> None:
-        """Tell at the next turn of a connection that was not to be had: who dials must not be
-        called back at once, as the next client dials in its place."""
+        """Report at the next turn that a connection could not be made: a client that dials must not
+        be called back at once, as the next client dials in its place."""
         self._stillborn.append(tell)
         self.timer.set(self._now_us())
 
     def _close(self) -> None:
-        """Close what was hung up. Not before the batch is through: its number might be another
-        connection's by then."""
+        """Close what was hung up. Not before the batch is done: its number might belong to another
+        connection by then."""
         for sock in self._closing:
             sock.close()
         self._closing.clear()
 
     def forget(self, sock: socket.socket) -> None:
-        """Look at this socket no more."""
+        """Stop watching this socket."""
         if self.streams.pop(sock.fileno(), None) is not None:
             self.epoll.unregister(sock.fileno())
         self._closing.append(sock)
@@ -159,7 +160,8 @@ class _Stream:
         sock, reactor = self._sock, self._reactor
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # Most errors show when it is ready; those of this machine show now, and never again.
+        # Most errors show when the socket is ready; errors of this machine show now, and never
+        # again.
         error = sock.connect_ex(reactor.route.sockaddr)
         if error not in (0, errno.EINPROGRESS):
             reactor.tell_soon(partial(self._lose, os.strerror(error)))
@@ -289,7 +291,7 @@ class _Tls:
         return self._outgoing.read()
 
     def shake_hands(self) -> bool:
-        """Go on with the handshake; whether it is done. Raises ssl.SSLError."""
+        """Go on with the handshake; returns whether it is done. Raises ssl.SSLError."""
         try:
             self._object.do_handshake()
         except ssl.SSLWantReadError:

@@ -1,7 +1,7 @@
 """What a run measured, as values, and as the JSON document that others read (version 1).
 
 Owns the names of that document and the rule of what makes a run fail. It must not know how anything
-was measured, nor how it is shown. A number that is not known is None, in the values and in JSON.
+was measured, or how it is shown. A number that is not known is None, in the values and in JSON.
 """
 
 from typing import Any, Final
@@ -11,13 +11,13 @@ import cattrs
 import orjson
 
 VERSION: Final = 1
-"""The document's form, in its key `chatd_bench`. A new optional key is no new version."""
+"""The document's form, in its key `chatd_bench`. A new optional key does not make a new version."""
 
 KINDS: Final = ("chatd", "socket.io")
 
 
 class ResultsError(Exception):
-    """The document is none of a run; the message is one sentence for a person."""
+    """The document does not hold a run; the message is one sentence for a person."""
 
 
 @attrs.frozen
@@ -41,7 +41,7 @@ class Target:
 
 @attrs.frozen
 class Machine:
-    """Where the generator ran, and the server too if its address is of this machine."""
+    """Where the generator ran, and the server too if its address is this machine's."""
 
     cores: int
     python: str
@@ -64,8 +64,8 @@ class Server:
 class Generator:
     """What the generator itself did: the busiest of its processes counts.
 
-    `busy_share` is the processor time of that process by the time that went by; `lag_ms` is how
-    late it sent what was due (its 99th percentile).
+    `busy_share` is the processor time of that process divided by the time that passed; `lag_ms` is
+    how late it sent what was due (the 99th percentile).
     """
 
     busy_share: float
@@ -77,12 +77,11 @@ class Generator:
 class Point:
     """One load that was held for a while, or one step of a growth.
 
-    load: what was asked for, for instance 100 `messages/s`; rate: what came back.
-    what: what `latency_ms` is of, for instance `delivery`; points of one `what` make one line.
-    failed: operations that ended in an error.
-    lost, twice, out_of_order: messages that did not come, came again, or came behind a later one.
-    strays: deliveries beyond those that were due: messages came to clients they were not for, and
-    may hide as many that are lost.
+    load: what was asked for, for instance 100 `messages/s`; rate: what came back. what: what
+    `latency_ms` measures, for instance `delivery`; points of one `what` make one line. failed:
+    operations that ended in an error. lost, twice, out_of_order: messages that did not come, came
+    again, or came after a later one. strays: deliveries beyond those that were due: messages came
+    to clients they were not for, and may hide as many lost ones.
     """
 
     load: float
@@ -122,7 +121,7 @@ class Moment:
 class Results:
     """One run of one scenario. `points` is over load, `series` over time; either may be empty.
 
-    `grew` names what was found to grow in the series, though the load did not.
+    `grew` names what grew in the series, though the load did not.
     """
 
     scenario: str
@@ -147,7 +146,7 @@ def to_json(results: Results) -> bytes:
 
 
 def from_json(text: bytes) -> Results:
-    """The run of a document; keys that are not known are passed over. Raises ResultsError."""
+    """The run of a document; unknown keys are ignored. Raises ResultsError."""
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError:

@@ -1,6 +1,6 @@
 """A run from its options to its results: finds or starts the server, and plays a scenario.
 
-Owns the order of things, and Ctrl-C: a run that is stopped has what it has measured so far.
+Owns the order of steps, and Ctrl-C: a run that is stopped keeps what it has measured so far.
 """
 
 import http.client
@@ -37,16 +37,16 @@ HEALTH_S: Final = 5.0
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, whoever ends the run, and a terminal that is gone."""
 START_S: Final = 3.0
-"""About how long a daemon of the run's own takes to start, for the bar."""
+"""About how long the run's own daemon takes to start, for the bar."""
 
 
 FAILURES: Final = (SetupError, AddressError, DaemonError, GeneratorError)
-"""What a run may end with; the message of each is a sentence for a person."""
+"""The errors that may end a run; the message of each is a sentence for a person."""
 
 
 @attrs.frozen
 class Ran:
-    """What a run has to say. `reasons` is why something failed, and how often; `findings` are what
+    """The outcome of a run. `reasons` says why something failed, and how often; `findings` say what
     became of a load that was held for long."""
 
     results: Results
@@ -69,7 +69,7 @@ async def run(scenario: str, options: Options, progress: Progress) -> Ran:
                 try:
                     async with _stage(options, progress) as stage:
                         await scenario_of(scenario)(stage)
-                except FAILURES as error:  # alone, and not in a group of the nursery's
+                except FAILURES as error:  # alone, and not in a group of the nursery
                     failure = error
             nursery.cancel_scope.cancel()
     if failure is not None:
@@ -97,7 +97,7 @@ async def _stop(signals: AsyncIterator[int], playing: trio.CancelScope) -> None:
 
 @asynccontextmanager
 async def _stage(options: Options, progress: Progress) -> AsyncIterator[Stage]:
-    """The server that is asked for, or one of the run's own."""
+    """The server that was asked for, or the run's own."""
     if options.url is not None:
         yield await _at(options.url, options, progress, None)
         return
@@ -123,7 +123,7 @@ async def _at(url: str, options: Options, progress: Progress, daemon: OwnDaemon 
             f"{options.metrics} has no figures of a server: give the URL of its metrics, or unix: "
             "and the path of its internal socket."
         )
-    # Who says what is sent, and gives no token, means a server that speaks something else.
+    # A user who gives an event but no token means a server that is not chatd.
     is_other = options.event is not None and options.secret is None and not options.tokens
     is_chatd = daemon is not None or (
         not is_other and await trio.to_thread.run_sync(_is_chatd, address.origin)
@@ -141,8 +141,8 @@ async def _at(url: str, options: Options, progress: Progress, daemon: OwnDaemon 
 
 
 def _is_chatd(origin: str) -> bool:
-    """Whether a chatd answers there; a server that says nothing is none. Raises SetupError where
-    nobody can be reached."""
+    """Whether a chatd answers there; a server that says nothing is not one. Raises SetupError if
+    nothing can be reached."""
     scheme, _, authority = origin.partition("://")
     secure = scheme == "https"
     kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection

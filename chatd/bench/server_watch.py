@@ -1,6 +1,7 @@
-"""What a server spends, from outside: what the system tells of its process, and its metrics.
+"""What a server spends, seen from outside: what the system tells about its process, and its
+metrics.
 
-Owns reading both. A server of which neither is known has no figures, and none is guessed.
+Owns reading both. If neither is known for a server, it has no figures, and none are guessed.
 Source: proc(5); `chatd docs operations`, "Metrics".
 """
 
@@ -28,7 +29,7 @@ LAG: Final = "chatd_loop_lag_seconds_bucket"
 
 @attrs.frozen
 class Look:
-    """What is known of a server at one moment; None where it is not."""
+    """What is known about a server at one moment; None for what is not."""
 
     at_s: float
     cpu_s: float | None = None
@@ -55,7 +56,7 @@ class ServerWatch:
     metrics: str | None = None
 
     async def look(self) -> Look:
-        """What is known now; nothing of a server that does not answer."""
+        """What is known now; nothing if the server does not answer."""
         return await trio.to_thread.run_sync(self._look, trio.current_time())
 
     def _look(self, at_s: float) -> Look:
@@ -68,7 +69,7 @@ class ServerWatch:
 
 
 def of_metrics(at_s: float, text: str) -> Look:
-    """What the metrics of chatd say, or those of any server in Prometheus's form."""
+    """What the metrics say, of chatd or any other server with Prometheus's format."""
     values: dict[str, float] = {}
     lags: dict[float, float] = {}
     try:
@@ -91,8 +92,8 @@ def of_metrics(at_s: float, text: str) -> Look:
 
 
 def spent(before: Look, after: Look, connections: int | None = None) -> Server | None:
-    """What a server spent between two looks; None where nothing is known. With `connections`, what
-    came to its memory is divided among so many that came meanwhile."""
+    """What a server spent between two looks; None if nothing is known. With `connections`, the
+    growth of its memory is divided among so many that came meanwhile."""
     if not after.says:
         return None
     span_s = after.at_s - before.at_s
@@ -112,7 +113,7 @@ def spent(before: Look, after: Look, connections: int | None = None) -> Server |
 
 
 def _lag_ms(before: Look, after: Look) -> float | None:
-    """The bound that 99 % of the loop's lags between two looks kept, in milliseconds."""
+    """The bound, in milliseconds, within which 99 % of the loop's lags between two looks were."""
     between = {bound: count - before.lags.get(bound, 0.0) for bound, count in after.lags.items()}
     total = max(between.values(), default=0.0)
     kept = [bound for bound, count in between.items() if count >= 0.99 * total]
@@ -122,7 +123,7 @@ def _lag_ms(before: Look, after: Look) -> float | None:
 
 
 def _of_process(look: Look, pid: int) -> Look:
-    """The same look, with what the system says of the process."""
+    """The same look, with what the system says about the process."""
     place = Path("/proc") / str(pid)
     try:
         fields = (place / "stat").read_text().rsplit(")", 1)[1].split()
@@ -142,7 +143,7 @@ def _of_process(look: Look, pid: int) -> Look:
 
 
 def _read(place: str) -> str:
-    """The metrics at a place; empty where it does not answer."""
+    """The metrics at a place; empty if it does not answer."""
     connection: http.client.HTTPConnection
     try:
         if place.startswith(UNIX_PREFIX):

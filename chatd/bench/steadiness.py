@@ -1,6 +1,6 @@
-"""What a soak must not let grow, how much of it is tolerated, and what people are told.
+"""What must not grow during a soak, how much growth is tolerated, and what people are told.
 
-Pure. Owns the tolerances. It must not know how a verdict is reached (`flatness`), nor who sampled.
+Pure. Owns the tolerances. It must not know how a verdict is reached (`flatness`), or who sampled.
 
 | what | may grow in the time that is watched, after the warm-up | why so much |
 |---|---|---|
@@ -24,8 +24,8 @@ MIB: Final = 1024.0 * 1024.0
 class Measure:
     """One thing that is watched, in `unit`; `value_of` gives None at a moment that lacks it.
 
-    It may grow by `share` of its level, and by `least` in any case. `digits` behind the point are
-    told.
+    It may grow by `share` of its level, and by `least` in any case. `digits` is how many digits
+    after the point are shown.
     """
 
     name: str
@@ -59,7 +59,7 @@ MEASURES: Final = (
 
 @attrs.frozen
 class Finding:
-    """What became of one measure; `trend` is None where there were too few samples."""
+    """What became of one measure; `trend` is None if there were too few samples."""
 
     measure: Measure
     verdict: Verdict
@@ -90,7 +90,7 @@ def judge(series: Sequence[Moment], warm_up_s: float) -> list[Finding]:
 
 
 def grows(findings: Sequence[Finding]) -> bool:
-    """Whether anything was found to grow. What is unclear is no proof of either."""
+    """Whether anything was found to grow. An unclear measure proves neither."""
     return any(finding.verdict is Verdict.GROWS for finding in findings)
 
 

@@ -1,7 +1,7 @@
 """A run as a table for a person. Pure.
 
-Owns which columns there are, and what is said below: why something failed, and where the generator
-was what was measured. A column of which nothing is known is left out.
+Owns which columns there are, and what stands below: why something failed, and where the run has
+measured the generator itself. A column without values is left out.
 """
 
 from collections import Counter
@@ -52,7 +52,7 @@ def _columns(points: Sequence[Point]) -> list[tuple[str, Cell]]:
 
 
 def _marks(point: Point) -> list[str]:
-    """What is to be said of a point beside its figures."""
+    """What there is to say about a point beside its figures."""
     counts = {
         "failed": point.failed,
         "lost": point.lost,

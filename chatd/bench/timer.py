@@ -34,13 +34,13 @@ class Timer:
             raise OSError(ctypes.get_errno(), "the system has no timer to give")
 
     def set(self, at_us: int) -> None:
-        """Its moment is this microsecond of the monotonic clock; no other one is any more."""
+        """Set its moment to this microsecond of the monotonic clock, in place of any other."""
         value = _Timespec(at_us // _US_PER_S, at_us % _US_PER_S * 1000)
         when = _Itimerspec(_Timespec(0, 0), value)
         self._libc.timerfd_settime(self.descriptor, _ABSOLUTE, ctypes.byref(when), None)
 
     def clear(self) -> None:
-        """Its moment has come, and is over."""
+        """Take note that its moment has come and is over."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.descriptor, 8)
 

@@ -1,8 +1,8 @@
 """One process of the generator: `python -m chatd.bench.worker`, orders in, reports out.
 
 Owns the clock, the pace and the connections of the users that it plays. The rules are in `players`
-and `client`, what is said on the pipes in `orders`. It ends with its standard input, also in the
-middle of what it was told to do; Ctrl-C is for whoever started it.
+and `client`, what is said on the pipes in `orders`. It ends with its standard input, even in the
+middle of an order; Ctrl-C is for whoever started it.
 """
 
 import heapq
@@ -42,16 +42,17 @@ from chatd.observe.clock import Clock
 from chatd.observe.ids import jitter_ms, new_uuid
 
 BURST: Final = 32
-"""Messages that are late and are sent in one go; then what has come is read."""
+"""So many late messages are sent in one go; then input is read."""
 TURN_S: Final = 0.005
 """Seconds that sending waits in the kernel at most before Trio has its turn."""
 TURN_US: Final = 5000
 PROBE_US: Final = 10_000
-"""Between two looks how late a process is that has nothing to send while others do."""
+"""The time between two checks how late a process is that has nothing to send while others do."""
 TICK_S: Final = 0.05
-"""Between two looks at who has something to acknowledge, and whether this process is late."""
+"""The time between two checks who has something to acknowledge, and whether this process is
+late."""
 BACKOFF_MS: Final = (1000, 2000, 4000, 5000)
-"""Before each attempt of the stock client to come back; the last one again and again."""
+"""The waits of the stock client before its attempts to come back; the last one repeats."""
 LINE_BYTES_MAX: Final = 1 << 28
 _US_PER_S: Final = 1_000_000
 
@@ -79,7 +80,7 @@ class Worker:
             self._players = [Player(user, crew) for user in cast.users]
         else:
             self._players = [Asker(user, crew, cast.sql) for user in cast.users]
-        self._coming: list[Player] = []  # that have not been told to come yet
+        self._coming: list[Player] = []  # players that have not been told to come yet
         self._under_way = 0
         self._all_settled = trio.Event()
         self._comes_back = False
@@ -87,7 +88,7 @@ class Worker:
         self._attempts: dict[int, int] = {}
         self._places = {id(player): place for place, player in enumerate(self._players)}
         self._lag = Latencies()
-        self._is_pacing = False  # the lag is that of what is due, and Trio has to wait
+        self._is_pacing = False  # lag is measured by what is due, and Trio has to wait
 
     async def obey(self, order: Order) -> Report:
         """Do what is ordered, and report."""
@@ -112,12 +113,12 @@ class Worker:
         return self._report()
 
     async def watch(self) -> None:
-        """What is to be done again and again: receipts, returns, and the lag of this process."""
+        """Do what recurs: receipts, returns, and measuring the lag of this process."""
         while True:
             due_s = trio.current_time() + TICK_S
             await trio.sleep_until(due_s)
             now_us = self._clock.monotonic_us()
-            # Trio wakes in whole milliseconds, up to one too late: that is nobody's lag.
+            # Trio wakes in whole milliseconds, up to one too late: that is not lag.
             if not self._is_pacing:
                 self._lag.add(int((trio.current_time() - due_s) * _US_PER_S) - 1000)
             self._crew.send_receipts(now_us)
@@ -170,7 +171,7 @@ class Worker:
             self._all_settled.set()
 
     def _ended(self, player: Player) -> None:
-        """A player was lost; it comes back later, where it was told to."""
+        """A player was lost; it comes back later, if it was told to."""
         if not self._comes_back:
             return
         place = self._places[id(player)]
@@ -187,7 +188,7 @@ class Worker:
         players = [self._players[place] for place in order.senders]
         period_us = order.period_us if players else PROBE_US
         end_us = order.begin_us + int(order.seconds * _US_PER_S)
-        # Beyond twice its time a generator that cannot keep up does not go on.
+        # A generator that cannot keep up stops after twice its time.
         give_up_us = end_us + int(order.seconds * _US_PER_S)
         now_us, reactor = self._clock.monotonic_us, self.reactor
         number = burst = 0
@@ -300,7 +301,7 @@ class _Lines:
 
 
 def allow_descriptors() -> None:
-    """As many connections as the system lets this process have."""
+    """Allow as many connections as the system lets this process have."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

@@ -1,4 +1,4 @@
-"""The bus of a node that has none: what others commit, it finds by looking."""
+"""The bus of a node that has none: such a node finds what others commit by looking."""
 
 from typing import Final
 

@@ -4,12 +4,12 @@ from typing import Protocol
 
 
 class Listener(Protocol):
-    """Who hears what a bus carries, one payload after another: what it publishes meanwhile comes
-    back to it once it is done. Neither method waits."""
+    """Hears what a bus carries, one payload after another: what the listener publishes meanwhile
+    comes back to it once it is done. Neither method waits."""
 
     def heard(self, topic: str, payload: bytes) -> None:
-        """A payload on a topic that is subscribed to; those of this node come back to it too. The
-        bytes are whatever somebody sent who may use the bus."""
+        """A payload came on a subscribed topic; this node's own payloads come back too. The bytes
+        may be anything: anybody who may use the bus can send them."""
         ...
 
     def came_up(self) -> None:
@@ -32,8 +32,8 @@ class Bus(Protocol):
 
     @property
     def carries_messages(self) -> bool:
-        """Whether messages should travel whole. Where not, a head says that there are some, and
-        each node reads them from the log."""
+        """Whether messages should travel whole. If not, a head says that there are some, and each
+        node reads them from the log."""
         ...
 
     @property
@@ -43,12 +43,13 @@ class Bus(Protocol):
 
     @property
     def why_down(self) -> str | None:
-        """A sentence for the operator, without a secret; None where the bus is up, or was never
+        """A sentence for the operator, without a secret; None if the bus is up, or was never
         tried."""
         ...
 
     def publish(self, topic: str, payload: bytes, latest_of: str | None = None) -> bool:
-        """Offer a payload; False where it is dropped, as nobody is reached now or too much waits.
+        """Offer a payload; False if it is dropped, because nobody can be reached now or too much
+        waits.
 
         While it waits, another one of the same topic and `latest_of` replaces it.
         """
@@ -56,12 +57,12 @@ class Bus(Protocol):
 
     async def subscribe(self, topic: str) -> bool:
         """Hear a topic from now on. True: all that is published after this returns is heard, unless
-        it gets lost. False: the bus is down; the topic is heard once `came_up` was called. Whoever
-        is cancelled while this waits has subscribed."""
+        it gets lost. False: the bus is down; the topic is heard once `came_up` was called. A caller
+        that is cancelled while this waits has subscribed all the same."""
         ...
 
     def unsubscribe(self, topic: str) -> None:
-        """Hear a topic no more."""
+        """Stop hearing a topic."""
         ...
 
     async def run(self, listener: Listener) -> None:
@@ -70,4 +71,4 @@ class Bus(Protocol):
 
 
 TOPIC_BYTES_MAX = 160
-"""Of a topic: a room's id has 128 characters at most, and a word stands before it."""
+"""Bytes of a topic: a room's id has at most 128 characters, and a word comes before it."""

@@ -1,10 +1,10 @@
-"""What nodes tell each other of a room: a message, a change of one, or only how far the room is.
+"""What nodes tell each other about a room: a message, a change of one, or only how far the room is.
 
 A frame is JSON: `[version, needs, kind, fields]`. `version` is that of the node that wrote it, and
-`needs` the lowest version that understands it. A version adds fields behind those of the one
-before, and gives a default to what a frame of that one lacks. So nodes of two neighbouring versions
-understand each other while one after the other is restarted. What a node does not understand, it
-reads from the log.
+`needs` the lowest version that understands it. A version adds fields after those of the version
+before, and gives a default to each field that an older frame lacks. So nodes of two neighbouring
+versions understand each other while they are restarted one by one. What a node does not understand,
+it reads from the log.
 
     [1, 1, "m", [messageId, seq, userId, ...]]      a message, as it is kept
     [1, 1, "c", ["edited", rev, by, atMs, ...]]     a change, with its message
@@ -34,7 +34,7 @@ VERSION: Final = 1
 OLDEST: Final = max(1, VERSION - 1)
 """The lowest version that is understood."""
 MOST: Final = 2**53 - 1
-"""Of a seq, a rev and a time: what JSON carries exactly."""
+"""The largest seq, rev and time: what JSON carries exactly."""
 
 Frame: TypeAlias = Message | Change | Place
 
@@ -42,7 +42,7 @@ Value = TypeVar("Value")
 
 
 class UnreadableFrame(Exception):
-    """No frame, or one of a version that this node does not know."""
+    """Not a frame, or one of a version that this node does not know."""
 
 
 def encode(frame: Frame) -> bytes:
@@ -58,8 +58,8 @@ def encode(frame: Frame) -> bytes:
 
 
 def decode(payload: bytes, room: str) -> Frame | None:
-    """The frame that was heard of a room; None for a kind that this version does not know. Raises
-    UnreadableFrame, whatever the bytes are."""
+    """The frame that was heard about a room; None for a kind that this version does not know.
+    Raises UnreadableFrame, and nothing else, whatever the bytes are."""
     try:
         version, needs, kind, fields, *_ = orjson.loads(payload)
         if not _whole(needs) <= VERSION or _whole(version) < OLDEST:

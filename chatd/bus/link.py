@@ -1,4 +1,4 @@
-"""What the buses have in common: connecting again and again, and what is known of it."""
+"""What the buses have in common: they connect again and again, and know whether they are up."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, NoReturn
@@ -9,13 +9,13 @@ import trio
 from chatd.chat.backoff import Backoff
 
 FIRST_WAIT_S: Final = 0.2
-"""After a connection is lost; doubled with each failure to get another one."""
+"""Seconds to wait after a connection is lost; doubled with each failure to get another one."""
 LONGEST_WAIT_S: Final = 5.0
-"""So late a server that came back is noticed at most."""
+"""The most seconds until a server that came back is noticed."""
 PING_S: Final = 0.5
-"""Between two pings: a server that is stopped, not closed, says nothing else."""
+"""Seconds between two pings: a server that is stopped, not closed, gives no other sign."""
 CONNECT_S: Final = 4.0
-"""Within which a connection is open and heard to work; beyond: it is tried again."""
+"""Seconds within which a connection must be open and known to work; beyond: it is tried again."""
 
 
 class BusLost(Exception):
@@ -25,7 +25,7 @@ class BusLost(Exception):
 @attrs.define(eq=False)
 class Link:
     """Whether a bus is up, and why it is not. `on_change` is told the reason when it goes down, or
-    gives another one, and None when it is up again."""
+    when the reason changes, and None when it is up again."""
 
     _on_change: Callable[[str | None], None] = lambda _why: None
     is_up: bool = attrs.field(init=False, default=False)
@@ -36,13 +36,13 @@ class Link:
     _told: str | None = attrs.field(init=False, default="")  # "" before anything was told
 
     def up(self) -> None:
-        """What is published reaches the others from now on."""
+        """Note that from now on what is published reaches the others."""
         self.is_up, self.why_down = True, None
         self._backoff.succeeded()
         self._tell()
 
     async def keep(self, connect: Callable[[], Awaitable[NoReturn]]) -> None:
-        """Have `connect` do its work, which ends by BusLost alone, again and again."""
+        """Run `connect` again and again; it ends only by BusLost."""
         while True:
             try:
                 await connect()

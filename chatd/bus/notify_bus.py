@@ -1,12 +1,13 @@
 """The bus over PostgreSQL: LISTEN and NOTIFY, for a cluster that has no Redis.
 
-Two connections of its own: one listens, one notifies. A NOTIFY is a statement of its own, and so a
-transaction: within the transaction of a commit it would make all commits of the server wait for
-each other. Where a node dies between its commit and the NOTIFY, the hint is lost, as hints may be.
+It has two connections: one listens, one notifies. A NOTIFY is a separate statement, and so a
+transaction of its own: within the transaction of a commit it would make all commits of the server
+wait for each other. If a node dies between its commit and the NOTIFY, the hint is lost, as hints
+may be.
 
 All payloads go to one channel, and each node picks its topics. Messages do not travel: a payload
-has 8,000 bytes at most, and every node would get those of every room. The bus is up when a payload
-that this node sent has come back to it: behind a pooler in transaction mode none does.
+has at most 8,000 bytes, and every node would get the messages of every room. The bus is up when a
+payload that this node sent has come back to it: through a pooler in transaction mode none does.
 
 Source: PostgreSQL, "LISTEN", "NOTIFY".
 """
@@ -25,24 +26,25 @@ from chatd.bus.server_bus import ServerBus
 from chatd.postgres_client import TrioConnection, why_unreached
 
 NOTIFICATION_BYTES_MAX: Final = 7_999
-"""Of PostgreSQL's, unless it is built otherwise."""
+"""PostgreSQL's limit, unless it is built otherwise."""
 PAYLOAD_BYTES_MAX: Final = NOTIFICATION_BYTES_MAX - TOPIC_BYTES_MAX - 1
 SILENCE_S: Final = 3.0
-"""For an answer of the server, which a busy one gives late; beyond: the connection is lost."""
+"""Seconds for an answer of the server, which a busy server gives late; beyond: the connection is
+lost."""
 WAITING_MAX: Final = 10_000
-"""Payloads that wait to be sent; beyond: new ones are dropped. A statement takes all that came
-while the one before was under way."""
+"""Payloads that wait to be sent; beyond: new ones are dropped. A statement takes everything that
+came while the one before was under way."""
 _SEND: Final = b"SELECT count(pg_notify(%s, payload)) FROM unnest(%s::text[]) AS sent(payload)"
 _NOT_HEARD: Final = (
     "The database does not give back a NOTIFY: a pooler in transaction mode has no LISTEN; write "
     "the address of the server itself, or of a pooler in session mode (Supabase: port 5432)."
 )
-_TO_ALL: Final = "\n"  # between topic and payload; no topic has it
+_TO_ALL: Final = "\n"  # between topic and payload; no topic contains it
 
 
 class NotifyBus(ServerBus):
     """A `Bus`. `scope` names the cluster, in at most 57 bytes: nodes of one scope hear each other.
-    `address` is one of libpq, and leads to the server itself or a pooler in session mode."""
+    `address` is one for libpq, and leads to the server itself or to a pooler in session mode."""
 
     payload_bytes_max = PAYLOAD_BYTES_MAX
     carries_messages = False
@@ -108,7 +110,8 @@ class NotifyBus(ServerBus):
         await self._probe_came.wait()
 
     async def _listen(self, connection: TrioConnection) -> None:
-        """Hear notifications. A server that is silent for `PING_S` is asked whether it is there."""
+        """Hear notifications. If the server is silent for `PING_S`, it is asked whether it is
+        there."""
         while True:
             with trio.move_on_after(PING_S) as until_ping:
                 try:
@@ -119,7 +122,7 @@ class NotifyBus(ServerBus):
                 await self._ask(connection, b"SELECT 1")
 
     async def _notify(self, connection: TrioConnection) -> None:
-        """Send what waits, all of it by one statement."""
+        """Send everything that waits in one statement."""
         while True:
             await self._has_waiting.wait()
             self._has_waiting = trio.Event()

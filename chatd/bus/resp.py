@@ -1,4 +1,4 @@
-"""RESP, the protocol of Redis, over hiredis: from bytes to replies, and from words to bytes.
+"""RESP, the protocol of Redis, by hiredis: from bytes to replies, and from words to bytes.
 
 What comes is bounded, whoever sends it. Source: redis.io, "Redis serialization protocol
 specification", version 2.
@@ -12,23 +12,24 @@ import hiredis
 
 REPLY_BYTES_MAX: Final = 2_097_152
 """Bytes of a reply that is not complete yet; beyond: the connection is given up. Nothing that chatd
-asks for, or publishes, is half as long."""
+asks for, or publishes, is even half as long."""
 
 _TOO_MANY_PARTS: Final = re.compile(rb"\n(?:\*\d\d|[%~>|])")
 """The head of a reply with ten parts or more, or of a kind that only version 3 has. hiredis makes
-room for all that a head announces, which may be thousands of millions. Nothing that chatd asks for
-has more than three; no payload of chatd begins so, or has a line break."""
-_HEAD_BYTES: Final = 3  # of what is searched for, those that may stand in the piece before
+room for as many parts as a head announces, which may be billions. Nothing that chatd asks for has
+more than three; no payload of chatd begins so, or has a line break."""
+_HEAD_BYTES: Final = 3  # of what is searched for, those that may be in the piece before
 
 Reply: TypeAlias = "bytes | int | float | bool | list[Reply] | hiredis.ReplyError | None"
 
 
 class BadReply(Exception):
-    """These bytes are no reply of a Redis."""
+    """These bytes are not a reply of a Redis."""
 
 
 class RespReader:
-    """Replies out of the bytes of one connection. After BadReply it is of no use any more."""
+    """Takes replies out of the bytes of one connection. After BadReply it cannot be used any
+    more."""
 
     def __init__(self) -> None:
         self._not_enough = object()

@@ -1,4 +1,5 @@
-"""What buses over a server have in common: topics, and to be up once they hear themselves."""
+"""What buses over a server have in common: they have topics, and are up once they hear
+themselves."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,7 @@ from chatd.observe.ids import unguessable_id
 
 
 class ServerBus(ABC):
-    """A `Bus` but for what its server is told. `on_change` is that of its `Link`."""
+    """A `Bus`, except for what it tells its server. `on_change` is passed to its `Link`."""
 
     def __init__(self, on_change: Callable[[str | None], None]) -> None:
         self._link = Link(on_change)
@@ -35,10 +36,10 @@ class ServerBus(ABC):
 
     @abstractmethod
     async def _connect(self) -> NoReturn:
-        """Connect, and carry what there is until BusLost."""
+        """Connect, and carry payloads until BusLost."""
 
     async def _begin(self, hear_oneself: Callable[[], Awaitable[None]], why_not: str) -> None:
-        """Be up once a payload has made its way back. Raises BusLost with `why_not`."""
+        """Be up once a payload has come back. Raises BusLost with `why_not` if none does."""
         assert self._listener is not None
         self._probe, self._probe_came = f"probe:{unguessable_id()}", trio.Event()
         with trio.move_on_after(CONNECT_S) as connecting:

@@ -1,4 +1,4 @@
-"""Who hears which topics of a bus: each listener has those that begin with its letter."""
+"""Which listener hears which topics of a bus: each has those that begin with its letter."""
 
 import attrs
 
@@ -7,7 +7,7 @@ from chatd.bus.bus import Listener
 
 @attrs.define(eq=False)
 class Topics:
-    """The `Listener` of a node's bus, which hands on what is heard: topics are written
+    """The `Listener` of a node's bus, which passes on what is heard: topics are written
     `letter:name`."""
 
     _listeners: dict[str, Listener] = attrs.field(init=False, factory=dict)

@@ -1,9 +1,9 @@
 """Copies of answers with fewer rows, for clients that ask for no more (`answerRows`); pure.
 
-An answer can have thousands of rows, and a page a dozen answers. To parse them all for each page
+An answer can have thousands of rows, and a page a dozen answers. Parsing them all for each page
 would cost many times what the page costs. So the JSON is cut as bytes, at the end of the last row
-that is wanted: what is behind is not looked at. That works as `AnswerTable` has its rows last, and
-because no quote within a JSON string is without its backslash. JSON of another form is parsed.
+that is wanted: nothing after it is looked at. That works because `AnswerTable` has its rows last,
+and because every quote within a JSON string has its backslash. JSON of another form is parsed.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 WALKED_ROWS: Final = 100
-"""Rows that are looked for one by one; for more of them, to parse all is the cheaper way."""
+"""Rows that are looked for one by one; for more of them, parsing everything is cheaper."""
 _HEAD: Final = re.compile(rb'\{"state":"\w+","rowCount":(\d{1,9}),')
 _ROWS: Final = b',"rows":['
 _ROW: Final = re.compile(rb'\[(?:[^"\[\]]++|"(?:[^"\\]++|\\.)*+")*+\]', re.DOTALL)
@@ -20,9 +20,9 @@ _ANSWER: Final = b',"answer":'  # in a message, whose fields before it hold no s
 
 
 def with_rows(answer: bytes, most: int) -> bytes:
-    """The JSON of an answer with its first `most` rows, and `rowsOmitted` where there are more.
+    """The JSON of an answer with its first `most` rows, and `rowsOmitted` if there are more.
 
-    What is no JSON, or no table, comes back as it is.
+    What is not JSON, or not a table, comes back as it is.
     """
     head = _HEAD.match(answer)
     if head is None:
@@ -47,7 +47,7 @@ def with_rows(answer: bytes, most: int) -> bytes:
 
 
 def message_with_rows(body: bytes, answer: bytes | None, most: int | None) -> bytes:
-    """The JSON of a message, whose answer is `answer`, with so many rows; all where it is None."""
+    """The JSON of a message, whose answer is `answer`, with so many rows; None: with all."""
     if answer is None or most is None:
         return body
     begin = body.find(_ANSWER) + len(_ANSWER)
@@ -71,7 +71,7 @@ def _parsed_message_with_rows(body: bytes, most: int) -> bytes:
 
 
 def _cut(answer: Any, most: int) -> bool:
-    """Cut a parsed answer; False where nothing is to be cut."""
+    """Cut a parsed answer; False if nothing is to be cut."""
     rows = answer.get("rows") if isinstance(answer, dict) else None
     if not isinstance(rows, list) or len(rows) <= most:
         return False

@@ -20,7 +20,7 @@ class Backoff:
         self.wait_s = 0.0
 
     def failed(self) -> float:
-        """Count one more failure; the seconds to wait before the next attempt."""
+        """Count one more failure; returns the seconds to wait before the next attempt."""
         self.wait_s = next_wait_s(self.wait_s, self._first_s, self._longest_s)
         return self.wait_s
 

@@ -1,7 +1,7 @@
 """What a change makes of a message (docs/protocol, "Changes").
 
-Each change takes the next number of its room, its rev. What changes nothing takes none, so that a
-change which is asked for again, after its ack was lost, is no other one.
+Each change takes the next number of its room, its rev. A command that changes nothing takes none,
+so that a change that is asked for again, after its ack was lost, is not a second change.
 """
 
 from typing import assert_never
@@ -24,8 +24,8 @@ _NEVER = Changes(rev=0, at_ms=0)
 
 
 def change(command: ChangeCommand, message: Message, rev: int, now_ms: int) -> Change | Code | None:
-    """The change that a command makes of a message, as number `rev` of its room; why it makes none;
-    or None where the message is so already."""
+    """The change that a command makes to a message, as number `rev` of its room; why it makes no
+    change; or None if the message already is that way."""
     if message.is_deleted:
         return None if isinstance(command, DeleteMessage) else Code.MESSAGE_DELETED
     by = command.user_id
@@ -53,13 +53,13 @@ def change(command: ChangeCommand, message: Message, rev: int, now_ms: int) -> C
 def edited(
     message: Message, content: str, rev: int, at_ms: int, mentions: tuple[str, ...] = ()
 ) -> Message:
-    """The message with another text, and with those whom it mentions."""
+    """The message with another text, and with the users whom that mentions."""
     changes = attrs.evolve(_changes(message), rev=rev, at_ms=at_ms, edited_rev=rev, edited_ms=at_ms)
     return attrs.evolve(message, content=content, mentions=mentions, changes=changes)
 
 
 def deleted(message: Message, rev: int, at_ms: int) -> Message:
-    """The message that was taken back: its place, and nothing in it."""
+    """The message after it was taken back: its place, and nothing in it."""
     changes = attrs.evolve(_changes(message), rev=rev, at_ms=at_ms, deleted_ms=at_ms, reactions=())
     return attrs.evolve(message, content="", context=None, mentions=(), changes=changes)
 
@@ -67,7 +67,7 @@ def deleted(message: Message, rev: int, at_ms: int) -> Message:
 def reacted(
     message: Message, emoji: str, user_id: str, rev: int, at_ms: int, *, is_on: bool
 ) -> Message | None:
-    """The message with a reaction, or without it; None where it would have too many."""
+    """The message with a reaction, or without it; None if it would have too many."""
     before = _changes(message)
     put = with_reaction if is_on else without_reaction
     reactions = put(before.reactions, emoji, user_id)

@@ -1,4 +1,4 @@
-"""What becomes of records that are to be kept, and how keeping or reading them fails.
+"""What becomes of records that have to be kept, and how keeping or reading them fails.
 
 Pure values and errors, shared by everything that keeps the log. Each error is a sentence for
 people; those that go to a client carry a stable `code`.
@@ -18,10 +18,10 @@ from chatd.wire.codes import Code
 class Committed:
     """All records of the request are durable; `position` is that of the last one.
 
-    Where several nodes share the log: `moved` says by how much the messages of a room have higher
-    seqs than the records say, as other nodes have stored messages there that were not known;
-    `version` is that of all members that were written; `repeated` are receipts that others have
-    written before, as (connectionId, seq).
+    Where several nodes share the log: `moved` says, by room, how much higher than in the records
+    the seqs of its messages are, since other nodes had stored messages there; `version` is that of
+    all members that were written; `repeated` are receipts that other nodes wrote first, as
+    (connectionId, seq).
     """
 
     position: int
@@ -32,8 +32,8 @@ class Committed:
 
 @attrs.frozen
 class Conflict:
-    """Nothing of the request was written: these messageIds were in the log already, as these,
-    whatever room they are in."""
+    """Nothing of the request was written: the log already has these messageIds, for these messages,
+    in whatever room."""
 
     existing: Mapping[str, Message]
 
@@ -43,7 +43,8 @@ class Behind:
     """Nothing of the request was written: it rests on what other nodes have changed meanwhile.
 
     What it rests on, as it is now: how far its rooms are, as (seq, rev); the messages that it
-    changes, by connectionId and seq; its members, by connectionId and userId, None for who is none.
+    changes, by connectionId and seq; its members, by connectionId and userId, None for a user who
+    is not a member.
     """
 
     heads: Mapping[str, tuple[int, int]]
@@ -53,8 +54,8 @@ class Behind:
 
 @attrs.frozen
 class EndedBefore:
-    """Nothing of the request was written: it ends answers that have ended already, by another node,
-    or that were erased. These are their questions."""
+    """Nothing of the request was written: it ends answers that another node has already ended, or
+    that were erased. These are their questions."""
 
     question_ids: frozenset[str]
 
@@ -77,10 +78,11 @@ class CommitFailed(Exception):
 
 
 class RecordRefused(Exception):
-    """The records do not fit the log (a gap in the seq, an id that is no UUID): the caller erred.
+    """The records do not fit the log (a gap in the seq, an id that is not a UUID): the caller
+    erred.
 
-    Nothing of the request was written, other requests are not touched. The caller that decided them
-    has a state that is not the log's, and should recover from the log.
+    Nothing of the request was written; other requests are not affected. The caller that decided
+    them has a state that is not the log's, and should recover from the log.
     """
 
 
@@ -89,8 +91,8 @@ class StoreClosed(Exception):
 
 
 class StoreReadFailed(Exception):
-    """A read of the log failed. `is_damage`: its pages are broken, and trying again reads the same;
-    else the disk or the system did not give them this time."""
+    """A read of the log failed. `is_damage`: its pages are broken, and another attempt reads the
+    same; else the disk or the system failed to give them this time."""
 
     code = Code.STORAGE_READ_ERROR
 

@@ -5,14 +5,14 @@ import re
 from chatd.chat.invisible import is_blank
 from chatd.wire.codes import Code, Refusal
 
-CONTEXT_BYTES_MAX = 16_384  # JSON of a context: 100 tables with long names have room in it
-PADDING_CHARS_MAX = 100_000  # white space around a message, which is kept and counts as no length
+CONTEXT_BYTES_MAX = 16_384  # JSON of a context: 100 tables with long names fit into it
+PADDING_CHARS_MAX = 100_000  # white space around a message, kept but not counted as length
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 def canonical_message_id(text: str) -> str | Refusal:
-    """The messageId in the form that ids are compared in, lower case; or why it is none."""
+    """The messageId in the form that ids are compared in, lower case; or why this is not one."""
     lower = text.lower()
     if _UUID.fullmatch(lower) is None or not text.isascii():
         return Refusal(Code.INVALID_MESSAGE_ID, path="messageId")
@@ -22,9 +22,9 @@ def canonical_message_id(text: str) -> str | Refusal:
 def check_content(content: str, max_chars: int) -> Refusal | None:
     """Why `content` cannot be a message: empty, longer than `max_chars` code points, with a NUL.
 
-    What shows nothing (`chatd.chat.invisible`) is empty, however mixed and however much. Length is
-    counted after trimming; the text is kept as written, so that what is trimmed has a bound of its
-    own, `PADDING_CHARS_MAX`: beyond it the message is too long.
+    Text that shows nothing (`chatd.chat.invisible`) is empty, however mixed and however long.
+    Length is counted after trimming; the text is kept as written, so what is trimmed has a bound of
+    its own, `PADDING_CHARS_MAX`: beyond it the message is too long.
     """
     trimmed = content.strip()
     if not trimmed or _shows_nothing(trimmed):
@@ -45,7 +45,7 @@ def check_content(content: str, max_chars: int) -> Refusal | None:
 
 
 def check_context(context: bytes) -> Refusal | None:
-    """Why a context, as canonical JSON, is more than a message may carry along."""
+    """Why a context, as canonical JSON, is more than a message may carry."""
     if len(context) > CONTEXT_BYTES_MAX:
         return Refusal(
             Code.INVALID_PAYLOAD,
@@ -56,8 +56,8 @@ def check_context(context: bytes) -> Refusal | None:
 
 
 def _shows_nothing(trimmed: str) -> bool:
-    """Whether nothing is to be seen in a text that begins with no white space. The first character
-    decides for most texts, one of ASCII for all; else each distinct character is looked at."""
+    """Whether a text, which does not begin with white space, shows nothing. For most texts the
+    first character decides, always if it is ASCII; else each distinct character is looked at."""
     first = trimmed[0]
     return not first.isascii() and is_blank(first) and is_blank(set(trimmed))
 

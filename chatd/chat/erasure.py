@@ -1,8 +1,8 @@
 """What is left of a message whose author was erased: its place, and who replied to it.
 
-An erased user has a name that says nothing, another one each time, as the author of those places
-and of what was done to messages of others. It is of the daemon's own (`chatd.wire.identifiers`), so
-nobody can sign in by it.
+As the author of those places, and of what was done to messages of others, an erased user has a name
+that says nothing, another one each time. The name is one of the daemon's own
+(`chatd.wire.identifiers`), so nobody can sign in by it.
 """
 
 import attrs
@@ -12,7 +12,7 @@ from chatd.wire.identifiers import ERASED_USER_PREFIX, RESERVED_USER_PREFIX
 
 
 def erased_name(digits: str) -> str:
-    """What a user is called who was erased; `digits` are of chance."""
+    """What an erased user is called; `digits` are random."""
     return f"{ERASED_USER_PREFIX}{digits}"
 
 
@@ -34,6 +34,6 @@ def erased(message: Message, author: str, rev: int, at_ms: int) -> Message:
 
 
 def without_mention(message: Message, user_id: str) -> Message:
-    """The message, which mentions this user no more."""
+    """The message without its mention of this user."""
     mentions = tuple(one for one in message.mentions if one != user_id)
     return attrs.evolve(message, mentions=mentions)

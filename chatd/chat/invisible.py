@@ -1,8 +1,9 @@
-"""Text of which nothing is to be seen: what a message or a name cannot consist of.
+"""Text that shows nothing: a message or a name cannot consist of it.
 
 Unicode has many characters that take no place, or an empty one. Those that have a category or a
-property of their own are found by it; the others stand here by name. White space counts too, and
-marks that combine with the character before them, as they show nothing where all is such marks.
+property of their own are found by it; the others stand here by name. White space counts too, and so
+do marks that combine with the character before them, since a text of nothing but such marks shows
+nothing.
 """
 
 import re
@@ -28,7 +29,7 @@ _UNSEEN = re.compile(
 
 
 def is_blank(text: Iterable[str]) -> bool:
-    """Whether none of the characters is to be seen."""
+    """Whether none of the characters can be seen."""
     return all(
         char.isspace()
         or (unicodedata.category(char) in _UNSEEN_CATEGORIES and char not in _SIGNS)

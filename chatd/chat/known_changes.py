@@ -1,9 +1,9 @@
 """The changes that memory knows: the newest rev of each room, and messages as of their last change.
 
 Messages are looked up before a command about them is decided, in the log or in the heads of rooms,
-and others may be changed in between. So what was changed lately is kept here, a bounded number of
-messages, and what was looked up counts where it is not among them. It is known as well from which
-rev on the changes of a room are all here: a look-up from before that may be out of date.
+and others may be changed in between. So a bounded number of messages that were changed lately is
+kept here, and what was looked up counts only if it is not among them. This also knows from which
+rev on all changes of a room are here: a look-up from before that may be out of date.
 """
 
 from collections import OrderedDict
@@ -33,7 +33,7 @@ class KnownChanges:
         self._chars = 0
 
     def last_rev(self, connection_id: str) -> int:
-        """The newest rev of a room; 0 where nothing was ever changed."""
+        """The newest rev of a room; 0 if nothing was ever changed."""
         return self._last_revs.get(connection_id, 0)
 
     def last_revs(self) -> dict[str, int]:
@@ -41,7 +41,7 @@ class KnownChanges:
         return dict(self._last_revs)
 
     def newest(self, connection_id: str, seq: int) -> Message | None:
-        """A message as of its last change, where that is known here."""
+        """A message as of its last change, if that is known here."""
         return self._changed.get((connection_id, seq))
 
     def has_all_since(self, connection_id: str, rev: int) -> bool:
@@ -58,7 +58,8 @@ class KnownChanges:
             self._all_since[oldest.connection_id] = oldest.rev
 
     def learn(self, message: Message) -> None:
-        """This is what a message is now, by no newer change than is known of its room."""
+        """This is what a message is now, by a change no newer than the newest known one of its
+        room."""
         place = message.connection_id, message.seq
         before = self._changed.pop(place, None)
         if before is not None:
@@ -78,7 +79,7 @@ class KnownChanges:
         self._all_since[connection_id] = self.last_rev(connection_id)
 
     def forget_mentions(self, user_id: str) -> None:
-        """No message mentions this user any more."""
+        """Remove this user from the mentions of all messages."""
         for place, one in self._changed.items():
             if user_id in one.mentions:
                 self._changed[place] = without_mention(one, user_id)

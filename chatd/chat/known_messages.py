@@ -1,7 +1,7 @@
 """The messages that memory knows, a bounded number: for retries, and for receipts.
 
-Their ids recognise what a client sends again. Of those that were stored since the start it is known
-as well which ones nobody has acknowledged, in each room from its first such message on.
+By their ids a message that a client sends again is recognised. For messages stored since the start,
+this also knows which ones nobody has acknowledged, in each room from its first such message on.
 """
 
 from collections import OrderedDict
@@ -21,19 +21,19 @@ class KnownMessages:
     def __init__(self, recent_max: int, chars_max: int) -> None:
         self._recent_max = recent_max
         self._chars_max = chars_max
-        # A dict whose first entries went is slow to say which is first.
+        # A dict whose first entries were removed is slow to find the first.
         self.by_id: OrderedDict[str, Message] = OrderedDict()
         self.has_scoped = False  # whether an id with a scope was ever among them: mostly not
         self._chars = 0
         self._unconfirmed: dict[str, dict[int, Message]] = {}  # by room and seq
         self._stored_from: dict[str, int] = {}  # all of the room from this seq on are known
-        # What was delivered lately: a user who looked just before that may name it still.
+        # What was delivered lately: a user who looked just before may still name it.
         self._delivered: OrderedDict[tuple[str, int], None] = OrderedDict()
 
     def find(
         self, message_id: str, rooms: Collection[str] | None, fresh: Mapping[str, Message]
     ) -> Message | None:
-        """The message that has this id for a user who may read these rooms; None are all rooms.
+        """The message that has this id for a user who may read these rooms; None means all rooms.
         `fresh` are newer messages, by id."""
         known = fresh.get(message_id) or self.by_id.get(message_id)
         if rooms is None or (known is not None and known.connection_id in rooms):
@@ -46,7 +46,7 @@ class KnownMessages:
         return None
 
     def stored_from(self, connection_id: str) -> int | None:
-        """The seq of a room from which on receipts are known; None where no message is."""
+        """The seq of a room from which on receipts are known; None if no message is."""
         return self._stored_from.get(connection_id)
 
     def is_delivered(self, connection_id: str, seq: int) -> bool:
@@ -56,8 +56,8 @@ class KnownMessages:
     def undelivered(
         self, connection_id: str, user_id: str, first_seq: int, last_seq: int, limit: int
     ) -> tuple[MessagePlace, ...]:
-        """Of the recent messages `first_seq` to `last_seq` the newest `limit`, oldest first, that
-        others than `user_id` wrote and that nobody has acknowledged."""
+        """Those of the recent messages `first_seq` to `last_seq` that somebody other than `user_id`
+        wrote and nobody has acknowledged: the newest `limit`, oldest first."""
         unconfirmed = self._unconfirmed.get(connection_id, {})
         first_seq = max(first_seq, self._stored_from.get(connection_id, last_seq + 1))
         found: list[MessagePlace] = []
@@ -108,7 +108,7 @@ class KnownMessages:
         self._stored_from.pop(connection_id, None)
 
     def erase(self, message_id: str) -> None:
-        """A message was erased: the log knows its id."""
+        """A message was erased; the log still knows its id."""
         known = self.by_id.pop(message_id, None)
         if known is not None:
             self._chars -= _weight(known)
@@ -120,7 +120,7 @@ class KnownMessages:
             self.erase(one.message_id)
 
     def forget_mentions(self, user_id: str) -> None:
-        """No message mentions this user any more."""
+        """Remove this user from the mentions of all messages."""
         for message_id, one in self.by_id.items():
             if user_id in one.mentions:
                 self.by_id[message_id] = without_mention(one, user_id)

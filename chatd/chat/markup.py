@@ -1,21 +1,21 @@
 """Text of people is plain text: how it is delivered so that nothing obeys it.
 
 Two kinds of readers obey text. An HTML tokenizer leaves the data state at `<` only before an ASCII
-letter, `/`, `!` or `?` (WHATWG HTML, "Tag open state"). Writing `< ` there, and at the end, behind
-which a page may put such a character, leaves text only, and leaves the tokens of SQL as they were:
-white space between `<` and what follows is insignificant outside of literals. Inside of them, and
-of quoted names and comments, it is one more character: no text can both be left alone there and
-hold no markup.
+letter, `/`, `!` or `?` (WHATWG HTML, "Tag open state"). Writing `< ` there, and at the end, where a
+page may add such a character, leaves only text, and leaves the tokens of SQL as they were: white
+space between `<` and what follows is insignificant outside of literals. Inside of them, and of
+quoted names and comments, it is one more character: no text can both be left alone there and hold
+no markup.
 
 Terminals and editors obey control characters. Whatever the rule for markup, ESC is delivered as
 `␛`, and so on; a lone CR, with which a terminal goes over its line again, as the line end that it
 was; and what turns the direction of the text around it (U+202A to U+202E, U+2066 to U+2069) is left
-out, as it can have code be read in another order than it runs in, balanced or not ("Trojan
-Source"). Arabic and Hebrew need none of these: letters have their direction, and the marks U+200E,
-U+200F and U+061C stay.
+out, as it can make code read in another order than it runs in, balanced or not ("Trojan Source").
+Arabic and Hebrew need none of these: letters have their direction, and the marks U+200E, U+200F and
+U+061C stay.
 
 The database gets the text as written, and the log keeps it so. How a part of a text is delivered
-depends on what is behind it, never on what is before it: `chatd.chat.snippets` relies on that.
+depends on what follows it, never on what precedes it: `chatd.chat.snippets` relies on that.
 """
 
 import re
@@ -35,7 +35,7 @@ _SHOWN = {
     "\x7f": "\u2421",
     **{chr(code): "\ufffd" for code in range(0x80, 0xA0)},
     "\r": "\n",
-    "\v": " ",  # white space to SQL, and to a terminal a line further down
+    "\v": " ",  # white space to SQL; moves a terminal one line down
     "\f": " ",
 }
 
@@ -44,7 +44,7 @@ _CONTROLS = bytes({*range(0x20), 0x7F} - {0x09, 0x0A})  # of ASCII, a CR before 
 
 def keep(content: str) -> str:
     """The content with its markup, for clients that render text and nothing else; what controls
-    terminals, and turns text around, is shown or left out all the same."""
+    terminals, or turns text around, is still replaced or left out."""
     if _is_plain(content):
         return content
     return _OBEYED.sub(lambda found: _SHOWN.get(found.group(), ""), content)
@@ -60,7 +60,7 @@ def neutralise(content: str) -> str:
 
 
 def _is_plain(content: str) -> bool:
-    """Whether nothing in it is obeyed, by the cheapest look: it is taken for each message."""
+    """Whether nothing in it would be obeyed, by the cheapest check: each message is checked."""
     if len(content) <= SHORT_CHARS and content.isprintable():
         return True
     if not content.isascii():

@@ -1,8 +1,8 @@
 """Where the words of a query stand in a text, as positions in the text as it was written.
 
-A text is folded as the index has it (`chatd.chat.words`), and looked through there. A place is
-brought back by the pieces of the text that are folded each by itself: a character and what joins
-it. So a match covers whole characters, their marks too.
+A text is folded as the index has it (`chatd.chat.words`), and searched in that form. Each piece of
+the text, a character and what joins it, is folded by itself, which maps a place back to the text.
+So a match covers whole characters with their marks.
 """
 
 import re
@@ -21,7 +21,7 @@ _STRETCH: Final = re.compile(f"(?s:.{{1,64}})[{JOINED}]*")  # as many of these, 
 
 
 def matches(text: str, terms: Sequence[SearchTerm]) -> tuple[tuple[int, int], ...]:
-    """From and to, in code points, of whatever matches one of the terms: in order, none twice."""
+    """Start and end, in code points, of whatever matches one of the terms: in order, none twice."""
     looked_in = folded(text)
     merged: list[tuple[int, int]] = []
     for low, high in sorted(span for term in terms for span in _found(looked_in, term)):
@@ -73,7 +73,8 @@ def _as_written(text: str, spans: Sequence[tuple[int, int]]) -> tuple[tuple[int,
 
 
 def _covers(text: str, wanted: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """From and to of what in the text became the characters at these places, which ascend."""
+    """Start and end of the parts of the text that became the characters at these ascending
+    places."""
     left = deque(wanted)
     covers: dict[int, tuple[int, int]] = {}
     at = 0

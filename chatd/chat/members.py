@@ -1,8 +1,8 @@
 """The members of rooms, as memory knows them: what each is owed, up to where it has read its room,
-what it is called, and on which nodes it is there.
+what it is called, and on which nodes it is present.
 
 Who becomes a member has read what is there. Everything here is as of the last batch that was
-applied; the machine decides what becomes of it (`chatd.chat.message_machine`).
+applied. What becomes of it is decided in `chatd.chat.membership`.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -18,7 +18,7 @@ NAMES_MAX = 100_000  # names in memory as mentions are looked up; beyond: rooms 
 
 
 class Members:
-    """The members of all rooms. `node` is the number of this node's life where several share the
+    """The members of all rooms. `node` is the number of this node's life if several nodes share the
     log, else 0: then no member has a share."""
 
     def __init__(
@@ -30,8 +30,8 @@ class Members:
         shares: Mapping[tuple[str, str], Share] = MappingProxyType({}),
         node: int = 0,
     ) -> None:
-        """Each by connectionId, then by userId, but for the shares. `last_seqs` are those of rooms:
-        who has no marker has read all of its room."""
+        """Each by connectionId, then by userId, except the shares. `last_seqs` are those of rooms:
+        a member without a marker has read all of its room."""
         self.node = node
         self._shares = dict(shares)
         self._queues = {room: dict(known) for room, known in queues.items()}
@@ -72,17 +72,17 @@ class Members:
                 yield room, user_id, queue
 
     def queue(self, connection_id: str, user_id: str) -> Queue | None:
-        """What a user is owed in a room; None where it is no member."""
+        """What a user is owed in a room; None if the user is not a member."""
         queues = self._queues.get(connection_id)
         return None if queues is None else queues.get(user_id)
 
     def read_seq(self, connection_id: str, user_id: str) -> int | None:
-        """Up to where a member has read the room; None where it is none."""
+        """Up to where a member has read the room; None for a user who is not a member."""
         read_seqs = self._read_seqs.get(connection_id)
         return None if read_seqs is None else read_seqs.get(user_id)
 
     def name(self, connection_id: str, user_id: str) -> str | None:
-        """What a member is called, where that is known."""
+        """What a member is called, if that is known."""
         names = self._names.get(connection_id)
         return None if names is None else names.get(user_id)
 
@@ -120,7 +120,7 @@ class Members:
     # What becomes of them
 
     def keep(self, connection_id: str, user_id: str, member: SharedMember) -> None:
-        """A user is a member of a room. A name that is not known leaves the one that is."""
+        """A user is a member of a room. If `name` is None, a known name stays."""
         self._queues.setdefault(connection_id, {})[user_id] = member.queue
         self._read_seqs.setdefault(connection_id, {})[user_id] = member.read_seq
         self._rooms_of.setdefault(user_id, set()).add(connection_id)
@@ -140,7 +140,7 @@ class Members:
             self._shares[connection_id, user_id] = share
 
     def remove(self, connection_id: str, user_id: str) -> None:
-        """A member is none any more."""
+        """A user is no longer a member."""
         del self._queues[connection_id][user_id]
         del self._read_seqs[connection_id][user_id]
         self._shares.pop((connection_id, user_id), None)
@@ -160,7 +160,7 @@ class Members:
             self.put(seen.connection_id, seen.user_id, seen.member)
 
     def put(self, connection_id: str, user_id: str, member: SharedMember | None) -> None:
-        """This is what the log has of a member now, None for who is none."""
+        """This is what the log has of a member now, None for a user who is not a member."""
         if member is not None:
             self.keep(connection_id, user_id, member)
             if member.name is None:

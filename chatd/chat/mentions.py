@@ -20,17 +20,17 @@ from typing import Final
 
 from chatd.chat.words import UNSPACED
 
-MENTIONS_MAX = 50  # users whom one message mentions; who comes behind them is not marked
-TRIED_MAX = 200  # places of a content where a name may begin; what comes behind them is not read
+MENTIONS_MAX = 50  # users whom one message mentions; further ones are not marked
+TRIED_MAX = 200  # places of a content where a name may begin; further ones are not read
 MARKS_MAX = 30  # on one character (UAX 15, "Stream-Safe Text"); to sort more takes too long
 
 _FENCE: Final = re.compile(r"```+|^ {0,3}~~~+", re.MULTILINE)
 _CODE_IN_A_LINE: Final = re.compile(r"`[^`\n]+`")
 _UNSPACED: Final = re.compile(f"[{UNSPACED}]")
 _BEFORE_NO_MENTION: Final = frozenset("@-+/\\%=&#$'\"`")  # in addresses, paths and code
-_INSIDE_OF_NAMES: Final = frozenset("-.@")  # behind a name, with a word behind it: another name
+_INSIDE_OF_NAMES: Final = frozenset("-.@")  # after a name, with a word after it: another name
 
-# Marks of direction, joiners and the like: they are not seen, and names hold none of them.
+# Marks of direction, joiners and the like: they are invisible, and names hold none of them.
 _UNSEEN: Final = re.compile(
     "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 )
@@ -59,7 +59,7 @@ def _without_heaps(text: str) -> str:
 
 
 class Names:
-    """What the users of a room are called: each by its id, and by its name where one is known.
+    """What the users of a room are called: each by its id, and by its name if one is known.
 
     Its owner keeps it up to date by `put` and `remove`.
     """
@@ -101,7 +101,7 @@ class Names:
 
     def longest(self, text: str, start: int) -> tuple[Iterable[str], int]:
         """The users whose name is at `start` of a folded text, and where it ends; the longest of
-        the names. No users, and `start`, where there is none."""
+        the names. No users, and `start`, if no name is there."""
         for length in self._longest_first.get(text[start : start + 1], ()):
             end = start + length
             users = self._called.get(text[start:end])
@@ -135,7 +135,7 @@ def mentioned(
         return ()
     talk = without_code(content)
     users = _called_in(folded(talk), names)
-    # Most texts call nobody, which is cheaper to find than whether one is a statement.
+    # Most texts mention nobody, which is cheaper to find out than whether a text is a statement.
     return () if not users or is_statement(talk) else users
 
 
@@ -147,7 +147,7 @@ def without_code(content: str) -> str:
 
 
 def _called_in(text: str, names: Names) -> tuple[str, ...]:
-    """The users whose names stand in a folded text behind an `@`, as `mentioned`."""
+    """The users whose names stand in a folded text after an `@`, as `mentioned`."""
     found: dict[str, None] = {}
     at, tried = text.find("@"), 0
     while at >= 0 and len(found) < MENTIONS_MAX and tried < TRIED_MAX:

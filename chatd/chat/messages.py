@@ -18,10 +18,10 @@ from chatd.wire.codes import Code
 class SendMessage:
     """Store a message. Shape, access, content and limits were checked by the sender.
 
-    `origin` is the party waiting for the outcome; the machine hands it back untouched. `rooms`
-    are those that the sender may read, all where it is None: what has the id elsewhere is no
-    conflict (`chatd.chat.ids`). Not frozen, like the other commands: built once for each message,
-    and this halves the cost.
+    `origin` is the party waiting for the outcome; the machine hands it back untouched. `rooms` are
+    those that the sender may read, None for all: a message with the id elsewhere is not a conflict
+    (`chatd.chat.ids`). Not frozen, like the other commands: built once for each message, and this
+    halves the cost.
     """
 
     origin: Any
@@ -41,13 +41,14 @@ class SendMessage:
 @attrs.frozen
 class Asked:
     """A message may be a question, and is read once it is stored: the id of the message that will
-    answer it then, and the address that it came from, where that is known."""
+    then answer it, and the address that it came from, if that is known."""
 
     answer_id: str
     address: str | None = None
 
     def opened_by(self, message: Message) -> OpenAnswer:
-        """The answer that is open, until it is read at least, once this message is stored."""
+        """The answer that is open once this message is stored, at least until the message is
+        read."""
         return OpenAnswer(
             message.message_id,
             self.answer_id,
@@ -74,8 +75,9 @@ class Reply:
 
 @attrs.define
 class JoinRooms:
-    """A socket of the user is in these rooms; the user becomes a member where it is none yet, and
-    has read what is there. `name` is its name, where the socket's token says one."""
+    """A socket of the user is in these rooms; the user becomes a member where it is not one yet,
+    and counts as having read everything so far. `name` is its name, if the socket's token says
+    one."""
 
     origin: Any
     user_id: str
@@ -112,8 +114,8 @@ class Acknowledge:
 
 @attrs.define
 class MarkRead:
-    """The user has read the room up to `seq`. Nothing comes of it where it has read further, or is
-    no member; beyond the newest message nothing can be read."""
+    """The user has read the room up to `seq`. Nothing happens if the user has read further, or is
+    not a member; nobody can read beyond the newest message."""
 
     origin: Any
     user_id: str
@@ -134,7 +136,7 @@ class ChangeMessage:
 
 @attrs.define
 class EditMessage(ChangeMessage):
-    """Give it another text, unless it was edited since `seen_rev`, where that is said."""
+    """Give it another text, unless `seen_rev` is given and it was edited since."""
 
     content: str
     seen_rev: int | None = None
@@ -178,7 +180,7 @@ class ClearOverflow:
 
 @attrs.define
 class RemoveMember:
-    """The directory gives the user these rooms no more."""
+    """The directory no longer gives the user these rooms."""
 
     user_id: str
     connection_ids: tuple[str, ...]
@@ -196,7 +198,8 @@ class NoteRead:
 
 @attrs.define
 class ForgetMessages:
-    """Retention removed what is below `first_seq` from a room: no member is owed it any more."""
+    """Retention removed what is below `first_seq` from a room: it is no longer owed to any
+    member."""
 
     connection_id: str
     first_seq: int
@@ -205,8 +208,8 @@ class ForgetMessages:
 
 @attrs.define
 class EraseMessages:
-    """Leave nothing of these messages but their places; `author` is who is said to have written
-    them from then on."""
+    """Leave nothing of these messages but their places; from then on `author` is named as their
+    author."""
 
     origin: Any
     messages: Sequence[Message]
@@ -223,7 +226,7 @@ class Audit:
 
 @attrs.define
 class Barrier:
-    """Nothing; its effect says that all before it is settled."""
+    """Do nothing; its effect says that everything before it is settled."""
 
     origin: Any
 
@@ -238,7 +241,7 @@ PlainCommand: TypeAlias = (
     | Audit
     | Barrier
 )
-"""Commands whose effect is `Settled`: that they are carried out, and nothing more."""
+"""Commands whose effect is `Settled`, which says only that they are carried out."""
 
 Command: TypeAlias = (
     SendMessage | JoinRooms | Acknowledge | MarkRead | ChangeCommand | EraseMessages | PlainCommand
@@ -270,10 +273,10 @@ class Conflicted:
 
 @attrs.define
 class Joined:
-    """The user is in all the rooms; what is said of each is in their order.
+    """The user is in all the rooms; the lists are in the order of the rooms.
 
-    `owed` is what the queue holds, `fallen` the range of seqs that fell out of it, of which
-    no socket was notified.
+    `owed` is what the queue holds, `fallen` the range of seqs that fell out of it without any
+    socket being notified.
     """
 
     command: JoinRooms
@@ -308,7 +311,7 @@ class ChangeKept:
 
 @attrs.define
 class ChangeRepeated:
-    """It was so before, and nothing was changed; `message` is what it is."""
+    """The message already was that way, and nothing was changed; `message` is what it is."""
 
     command: ChangeCommand
     message: Message
@@ -332,15 +335,15 @@ class Erased:
 
 @attrs.define
 class EndedAlready:
-    """The command was to end an answer that has its end, stored by another node, or by an earlier
-    command; nothing is stored."""
+    """The command was to end an answer whose end is already stored, by another node or by an
+    earlier command; nothing is stored."""
 
     command: SendMessage
 
 
 @attrs.define
 class Settled:
-    """The command is carried out, with nothing to say but that."""
+    """The command is carried out; there is no more to say of it."""
 
     command: PlainCommand
 

@@ -3,16 +3,16 @@
 Each room numbers its messages (`seq`) and their changes (`rev`), both from 1 and without a hole.
 What is committed reaches a node in any order: its own commits, what it hears of others, and what it
 reads from the log. Hints get lost, come twice and overtake each other. `Order` lets through what
-comes next, each number once, and a change only behind its message. What is early waits; what is
-missing for too long is a hole, and is to be read from the log.
+comes next, each number once, and a change only after its message. What is early waits; what is
+missing for too long is a hole, and has to be read from the log.
 
     begin(5)                      published: 5
     message(7)  ->  nothing       7 waits, 6 is a hole
     message(6)  ->  6, 7
     message(6)  ->  nothing       it was published
 
-Numbers are passed over in one case alone: the log was read up to there and does not have them,
-since retention has removed them (`healed`).
+Numbers are skipped in one case only: the log was read up to there and does not have them, since
+retention has removed them (`healed`).
 
 An `Item` is whatever the caller publishes. Rooms that were not begun hold nothing, and let nothing
 through. Nothing here knows a bus, a log or a clock.
@@ -27,17 +27,17 @@ import attrs
 Item = TypeVar("Item")
 
 EARLY_MAX: Final = 256
-"""Items of a room that wait, messages and changes each; beyond: the furthest ones are dropped, and
-read again. A node that is so far behind reads pages anyway."""
+"""Items of a room that wait, for messages and for changes; beyond: the furthest ones are dropped,
+and read again. A node that is so far behind reads pages anyway."""
 EARLY_BYTES_MAX: Final = 16_777_216
 """Bytes of all items that wait, in all rooms; beyond: what is early is dropped, and read again."""
 HOLE_DUE_S: Final = 0.02
-"""For so long a hole may fill by itself: two nodes that commit at once are heard in any order."""
+"""How long a hole may fill by itself: two nodes that commit at once are heard in any order."""
 
 
 @attrs.frozen
 class Place:
-    """How far a room is: the newest `seq`, and the newest `rev`; 0 where there is none."""
+    """How far a room is: the newest `seq`, and the newest `rev`; 0 if there is none."""
 
     seq: int = 0
     rev: int = 0
@@ -116,8 +116,8 @@ class Order(Generic[Item]):
 
     def begin(self, room: str, place: Place, now_s: float) -> list[Item]:
         """The room is published up to `place`: whoever enters it reads that much from the log. What
-        was heard beyond comes now. Where it has begun already, nothing is passed over: what `place`
-        is ahead is a hole."""
+        was heard beyond comes now. If the room has begun already, nothing is skipped: what is
+        missing up to `place` is a hole."""
         self.expect(room)
         held = self._rooms[room]
         if held.has_begun:
@@ -132,7 +132,7 @@ class Order(Generic[Item]):
         return self._drained(held, now_s)
 
     def message(self, room: str, one: Numbered[Item], now_s: float) -> list[Item]:
-        """A message is committed; what may be published now, in order."""
+        """A message is committed; returns what may be published now, in order."""
         held = self._rooms.get(room)
         return [] if held is None else self._offered(held, held.messages, one, now_s)
 
@@ -162,7 +162,7 @@ class Order(Generic[Item]):
 
     @property
     def next_due_s(self) -> float:
-        """When the next hole is due; infinite where there is none."""
+        """When the next hole is due; infinite if there is no hole."""
         return min(self._due_s.values(), default=math.inf)
 
     @property
@@ -172,12 +172,12 @@ class Order(Generic[Item]):
 
     @property
     def behind_seq(self) -> int:
-        """How many messages of a room are known, and not published; the most of any room."""
+        """How many messages of a room are known but not published; the most of any room."""
         tracks = (held.messages for held in self._rooms.values() if held.has_begun)
         return max((track.known - track.published for track in tracks), default=0)
 
     def known(self, room: str) -> Place:
-        """How far a room is known to be that was begun. A read that begins now reaches so far."""
+        """How far a begun room is known to be. A read that begins now reaches so far."""
         held = self._rooms[room]
         return Place(held.messages.known, held.changes.known)
 
@@ -205,8 +205,8 @@ class Order(Generic[Item]):
         return self._drained(held, now_s)
 
     def looked(self, room: str, known: Place, now_s: float) -> list[Item]:
-        """The log was read to its end, and `known` is what was known before: what it does not have
-        of that, nobody has committed. What was heard of it is forgotten."""
+        """The log was read to its end, and `known` is what was known before: what the log lacks of
+        that, nobody has committed. What was heard of it is forgotten."""
         held = self._rooms.get(room)
         if held is None or not held.has_begun:
             return []
@@ -217,7 +217,7 @@ class Order(Generic[Item]):
         return self._drained(held, now_s, is_new_wait=True)
 
     def take_back(self, room: str, place: Place, now_s: float) -> None:
-        """What was let through behind `place` could not be published: it is missing again."""
+        """What was let through after `place` could not be published: it is missing again."""
         held = self._rooms.get(room)
         if held is not None and held.has_begun:
             for track, number in zip(held.tracks, (place.seq, place.rev), strict=True):
@@ -226,7 +226,7 @@ class Order(Generic[Item]):
                 self._make_due(held, now_s)
 
     def place(self, room: str) -> Place | None:
-        """How far a room is published; None where it was not begun."""
+        """How far a room is published; None if it was not begun."""
         held = self._rooms.get(room)
         return held.place if held is not None and held.has_begun else None
 

@@ -1,7 +1,7 @@
 """Which users are seen in a room, and how that changes (docs/protocol, "Presence").
 
-A user has a status in a room, online at first. Any of the user's sockets there declares another
-one, for all of them; it stays until the next is declared, or the user is gone. Declared offline
+A user has a status in a room, online at first. Any of the user's sockets there can declare another
+one, for all of them; it stays until the next one is declared, or the user is gone. Declared offline
 means unseen: for others it is as if the user were gone. What happens:
 
     a socket arrives            the user is seen: a change, unless it was seen like that already;
@@ -17,7 +17,7 @@ claims the later one counts, in whatever order they come: so all machines show t
 
 Memory is bounded by sockets and by those whose grace runs. All graces are equally long, so that the
 order in which they began is the order in which they are due. Time is given: `now_s` never goes
-back and is what graces go by, `wall_ms` may, and is what people are shown.
+back, and graces go by it; `wall_ms` may go back, and is what people are shown.
 """
 
 import math
@@ -52,7 +52,7 @@ class Claim:
         return self.name, self.named_at, self.status, self.declared_at
 
     def merged(self, other: "Claim") -> "Claim":
-        """What was decided later of both; the same whichever is known first."""
+        """The later of the two decisions; the same whichever is known first."""
         mine, its = (self.declared_at, str(self.status)), (other.declared_at, str(other.status))
         by_status = self if mine >= its else other
         named, its_name = (self.named_at, self.name or ""), (other.named_at, other.name or "")
@@ -69,8 +69,8 @@ class Claim:
 @attrs.define
 class Arrive:
     """A socket is in a room. `declared` is what it declares as it arrives, None for nothing: then
-    the user's status stays, and a user who was not there has `initial`. Where there is a `claim`,
-    that counts alone."""
+    the user's status stays, and a user who was not there gets `initial`. If there is a `claim`,
+    only that counts."""
 
     socket: Hashable
     connection_id: str
@@ -83,7 +83,7 @@ class Arrive:
 
 @attrs.define
 class Depart:
-    """A socket is in a room no more. `seen_ms` is the user's last sign, None for now."""
+    """A socket is no longer in a room. `seen_ms` is the user's last sign, None for now."""
 
     socket: Hashable
     connection_id: str
@@ -92,7 +92,8 @@ class Depart:
 
 @attrs.define
 class Declare:
-    """A socket that has arrived in a room declares a status; of another one nothing changes."""
+    """A socket that has arrived in a room declares a status; from any other socket this changes
+    nothing."""
 
     origin: Any
     socket: Hashable
@@ -103,7 +104,7 @@ class Declare:
 
 @attrs.define
 class Restate:
-    """Another node knows something later of a user; nothing changes of one who is not there."""
+    """Another node knows something later of a user; for a user who is not there nothing changes."""
 
     connection_id: str
     user_id: str
@@ -134,7 +135,7 @@ class PresenceEntry:
 
 @attrs.define
 class PresenceChanged:
-    """All sockets in the room are notified, but the one that was the cause, if there was one."""
+    """All sockets in the room are notified, except the one that was the cause, if there was one."""
 
     connection_id: str
     entry: PresenceEntry
@@ -151,7 +152,7 @@ class Declared:
 
 @attrs.define
 class Forgotten:
-    """Nothing is known of them any more, unless they have come back."""
+    """These users are forgotten, unless they have come back."""
 
     command: Forget
 
@@ -171,14 +172,14 @@ class _User:
     claim: Claim | None = None
 
     def take(self, claim: Claim) -> None:
-        """Have what is later of this claim and those before."""
+        """Keep the later one of this claim and what was known."""
         claim = self.claim = claim if self.claim is None else self.claim.merged(claim)
         self.name, self.status = claim.name, claim.status
         self.last_seen_ms = max(self.last_seen_ms, claim.seen_ms)
 
     @property
     def shown(self) -> tuple[PresenceStatus, str | None]:
-        """What a change is a change of; the name of somebody who is unseen does not matter."""
+        """The state whose changes are told; the name of an unseen user does not matter."""
         return self.status, None if self.status is PresenceStatus.OFFLINE else self.name
 
     def entry(self) -> PresenceEntry:
@@ -186,8 +187,8 @@ class _User:
 
 
 class Presence:
-    """All rooms' users. Owned by one actor. `forgotten` is told of each user in a room of whom
-    nothing is known any more: the room and the user."""
+    """All rooms' users. Owned by one actor. `forgotten` is told the room and the user whenever a
+    user in a room has been forgotten."""
 
     def __init__(self) -> None:
         self.forgotten: Callable[[str, str], None] | None = None
@@ -196,7 +197,7 @@ class Presence:
         self._graces: dict[tuple[str, str], float] = {}  # (room, user) -> due; in the order of due
 
     def decide(self, batch: Sequence[Command], now_s: float, wall_ms: int) -> list[Effect]:
-        """Carry the commands out; their effects."""
+        """Carry the commands out; returns their effects."""
         effects: list[Effect] = []
         for command in batch:
             match command:
@@ -217,7 +218,7 @@ class Presence:
         return effects
 
     def tick(self, now_s: float, wall_ms: int) -> list[Effect]:
-        """Let the graces end that have; `wall_ms` is not needed, as the last sign was before."""
+        """End the graces that are over; `wall_ms` is not needed, as the last sign was earlier."""
         del wall_ms
         effects: list[Effect] = []
         while self._graces and next(iter(self._graces.values())) <= now_s:
@@ -235,23 +236,23 @@ class Presence:
             self._forget(room, user_id)
 
     def next_deadline_s(self) -> float:
-        """When the next grace ends, `math.inf` where none runs."""
+        """When the next grace ends, `math.inf` if none runs."""
         return next(iter(self._graces.values()), math.inf)
 
     def sign(self, connection_id: str, user_id: str, wall_ms: int) -> None:
         """A user gave a sign in a room, which changes nothing else: a message, typing. May be
-        called between two batches. Of a user who is not there nothing is kept."""
+        called between two batches. For a user who is not there nothing is kept."""
         user = self._rooms.get(connection_id, {}).get(user_id)
         if user is not None:
             user.last_seen_ms = wall_ms
 
     def last_seen_ms(self, connection_id: str, user_id: str) -> int | None:
-        """The time of the user's last sign in a room; None where it is not there."""
+        """The time of the user's last sign in a room; None if the user is not there."""
         user = self._rooms.get(connection_id, {}).get(user_id)
         return None if user is None else user.last_seen_ms
 
     def status(self, connection_id: str, user_id: str) -> PresenceStatus | None:
-        """The user's status in a room, unseen or not; None where the user is not there."""
+        """The user's status in a room, unseen or not; None if the user is not there."""
         user = self._rooms.get(connection_id, {}).get(user_id)
         return None if user is None else user.status
 
@@ -265,8 +266,7 @@ class Presence:
         return iter(list(self._rooms))
 
     def freeze(self) -> dict[str, list[list[Any]]]:
-        """Who is where, unseen users too, as plain JSON, which stays as it is whatever happens
-        here."""
+        """Who is where, unseen users too, as plain JSON, which later changes here do not affect."""
         return {
             room: [
                 [user.user_id, user.name, str(user.status), user.last_seen_ms]
@@ -277,9 +277,9 @@ class Presence:
 
     @classmethod
     def restore(cls, frozen: object, now_s: float) -> "Presence":
-        """Those of `freeze`, by no socket: they have `GRACE_S` from now to arrive.
+        """Take the users of `freeze`, without a socket: they have `GRACE_S` from now to arrive.
 
-        None is an empty one. Raises ValueError for what `freeze` did not make.
+        None stands for nobody. Raises ValueError for what `freeze` did not make.
         """
         presence = cls()
         if frozen is None:

@@ -5,11 +5,11 @@ A queue is a value, a cursor and gaps, whatever the number of messages in it:
 - `away_seq` is the last seq that the member's sockets saw, None while one of them is in the room.
   While it is away everything above it is owed, however much comes.
 - `gaps` are closed ranges of seqs that are owed from earlier absences, ascending, apart.
-- `fallen` is the range of what fell out of the queue, of which no socket was notified yet.
+- `fallen` is the range of what fell out of the queue before any socket was notified of it.
 
 What is acknowledged leaves the queue: a gap shrinks, or is split. The member's own messages are
-taken out in the same way, where it was gone before they were stored. How much a queue may hold, and
-for how long, counts for all rooms of a user together (`QUEUE_MAX`, `QUEUE_MAX_MS`); what is beyond
+taken out in the same way, if it was gone before they were stored. The bounds of what queues hold,
+and for how long, are for all rooms of a user together (`QUEUE_MAX`, `QUEUE_MAX_MS`); what is beyond
 that is trimmed when the user comes (`needs_trim`, `cut`).
 """
 
@@ -45,8 +45,8 @@ class QueueCut:
 
 @attrs.frozen
 class Queue:
-    """What one member is owed in one room. Each change gives a new value, or the same object where
-    nothing changes, which is how the caller sees that there is nothing to keep."""
+    """What one member is owed in one room. Each change gives a new value, or the same object if
+    nothing changes: so the caller sees that there is nothing to keep."""
 
     away_seq: int | None = None
     away_ms: int = 0
@@ -104,7 +104,7 @@ class Queue:
         return sum(gap.last - gap.first + 1 for gap in self.owed(last_seq))
 
     def oldest_ms(self, last_seq: int) -> int | None:
-        """A time that nothing which is owed is older than, None where nothing is."""
+        """A time such that no owed message is older, None if nothing is owed."""
         return min((gap.since_ms for gap in self.owed(last_seq)), default=None)
 
     def cut(self, keep_from: int, since_ms: int, last_seq: int) -> "Queue":
@@ -124,7 +124,7 @@ class Queue:
         return Queue(away_seq, max(self.away_ms, since_ms), gaps, fallen)
 
     def notified(self, fallen: tuple[int, int]) -> "Queue":
-        """The member was notified that this fell out; where more did since, all of it stays."""
+        """The member was notified that this fell out; if more did since, all of it stays."""
         return attrs.evolve(self, fallen=None) if self.fallen == fallen else self
 
     def _first(self) -> int | None:

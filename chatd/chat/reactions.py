@@ -17,7 +17,8 @@ _WORD: Final = re.compile(r"[A-Za-z0-9]*")
 _MARKUP: Final = frozenset("<>&\"'`")
 # Controls, format characters, private ones, surrogates; white space of all kinds.
 _REFUSED: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"})
-# Of the format characters: what joins emoji to one, and the tags that spell the flags of regions.
+# The allowed format characters: what joins several emoji into one, and the tags that spell the
+# flags of regions.
 _JOINS: Final = frozenset({"\u200d", *map(chr, range(0xE0020, 0xE0080))})
 _KEYCAP: Final = "\u20e3"
 
@@ -43,7 +44,7 @@ def check_emoji(emoji: str) -> Refusal | None:
 
 
 def _seen(emoji: str) -> str:
-    """What is to be seen of it: `1` with the enclosing keycap is no `1`, with a joiner it is."""
+    """What can be seen of it: `1` with the enclosing keycap is not `1`, with a joiner it is."""
     return "".join(char for char in emoji if char == _KEYCAP or not is_blank(char))
 
 
@@ -56,8 +57,8 @@ def _may_be_in_one(char: str) -> bool:
 def with_reaction(
     reactions: Sequence[Reaction], emoji: str, user_id: str
 ) -> tuple[Reaction, ...] | None:
-    """The reactions to a message once the user has put this one there too; None where there would
-    be too many."""
+    """The reactions to a message once the user has added this one; None if there would be too
+    many."""
     if sum(len(one.users) for one in reactions) >= REACTIONS_MAX:
         return None
     if all(one.emoji != emoji for one in reactions):

@@ -1,13 +1,13 @@
 """How much of a room a user has not read: messages of others behind its marker, and mentions.
 
-The marker is a seq, kept with the member. What lies behind it is counted here, without the history:
-of each room the newest messages are known by their authors alone, the **tail** of the room.
+The marker is a seq, kept with the member. What lies after it is counted here, without the history:
+of the newest messages of each room, the **tail** of the room, only the authors are known.
 
 - A tail grows at its end by what is stored. It grows towards its beginning by what is read from the
   log, only as far as somebody's count needs it (`Tails.lacking`, `Tails.learn`); so a user who has
   read all costs nothing, and what is read for one user serves all of the room.
-- `TAIL_MAX` messages of a room are enough to count `UNREAD_MAX` of others. Of a user who wrote more
-  than half of them, older ones count as messages of others.
+- `TAIL_MAX` messages of a room are enough to count `UNREAD_MAX` of others. For a user who wrote
+  more than half of them, older ones count as messages of others.
 - Mentions are rare, and are known further back: those of the newest `MENTIONING_MAX` messages that
   mention anybody.
 - All tails together hold `TAILS_MAX` entries; beyond, the room that was asked for the longest ago
@@ -32,7 +32,7 @@ Seqs: TypeAlias = "array[int]"
 
 @attrs.frozen
 class Reading:
-    """Where a user stands in a room: up to where it has read, and what lies behind."""
+    """Where a user stands in a room: up to where it has read, and what comes after that."""
 
     read_seq: int
     unread: int
@@ -141,7 +141,7 @@ class _Tail:
         return Reading(read_seq, unread, min(mentioned, unread))
 
     def lacks(self, user_id: str, read_seq: int) -> tuple[int, int] | None:
-        """The first and last seq of what has to be known for the user's count, and is not."""
+        """The first and last seq of what is not known, but needed for the user's count."""
         if read_seq >= self.last_seq:
             return None
         oldest = max(read_seq + 1, self.first_kept, self.last_seq - TAIL_MAX + 1, 1)
@@ -225,7 +225,7 @@ class Tails:
         self._resize(tail.size - before)
 
     def delete(self, connection_id: str, seq: int, author: str) -> None:
-        """A message was deleted: it counts no more."""
+        """A message was deleted: it no longer counts."""
         self._change(connection_id, lambda tail: tail.delete(seq, author))
 
     def mention_anew(
@@ -280,8 +280,8 @@ class Tails:
         return None if seqs is None else Lack(connection_id, *seqs, tail.stamp)
 
     def learn(self, lack: Lack, stretch: Stretch) -> None:
-        """What the log has of it. Of no use where something was changed since, or was learnt for
-        somebody else: then it is still lacking."""
+        """Learn what the log has of it. If something was changed since, or was learnt for somebody
+        else, this is of no use: then it is still lacking."""
         tail = self._tails.get(lack.connection_id)
         if tail is None or tail.stamp != lack.stamp or tail.from_seq != lack.last_seq + 1:
             return
@@ -307,7 +307,7 @@ def seqs_of(seqs: Iterable[int] = ()) -> Seqs:
 
 
 def _discard(seqs: "Seqs | None", seq: int) -> bool:
-    """Take a seq out; whether it was there."""
+    """Take a seq out; returns whether it was there."""
     if seqs is None:
         return False
     at = bisect_left(seqs, seq)
@@ -318,7 +318,7 @@ def _discard(seqs: "Seqs | None", seq: int) -> bool:
 
 
 def _cut(seqs: Seqs, first_seq: int) -> int:
-    """Take out what is below; how many these were."""
+    """Take out what is below; returns how many there were."""
     cut = bisect_left(seqs, first_seq)
     del seqs[:cut]
     return cut

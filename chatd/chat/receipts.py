@@ -1,9 +1,9 @@
 """Up to where a room has been acknowledged, so that no receipt is looked up twice.
 
-A user who has acknowledged all of a room up to a seq leaves unacknowledged, below it, at most its
-own messages. Where two users have, nothing is left. So the user that is furthest, and
-how far everybody is, say for any user from where on there may be something for it to acknowledge,
-whatever the length of the history and the number of members.
+Once a user has acknowledged all of a room up to a seq, only its own messages below it can be left
+unacknowledged. Once two users have, nothing is left. So it is enough to know the user that is
+furthest, and how far the others are: this tells, for any user, from where on there may be something
+for it to acknowledge, whatever the length of the history and the number of members.
 """
 
 import attrs
@@ -11,8 +11,8 @@ import attrs
 
 @attrs.frozen
 class Frontier:
-    """Up to `all_to` every message of the room was acknowledged by another than its author; up to
-    `others_to`, which is not lower, every one but some of `user`'s own."""
+    """Up to `all_to` somebody other than the author has acknowledged every message of the room; up
+    to `others_to`, which is not lower, every message except some of `user`'s own."""
 
     all_to: int = 0
     others_to: int = 0

@@ -29,7 +29,7 @@ class Changes:
     """What became of a message since it was stored.
 
     `rev` numbers its newest change among those of its room, from 1; `at_ms` is the time of that.
-    `edited_rev` and `edited_ms` are those of its last edit, 0 and None where it has none.
+    `edited_rev` and `edited_ms` are those of its last edit, 0 and None if it has none.
     """
 
     rev: int
@@ -44,18 +44,18 @@ class Changes:
 class Message:
     """One message of a room, as it is kept.
 
-    `message_id` and `thread_id` are UUIDs in lower-case text, the first with its room where another
-    room has one of the same (`chatd.chat.ids`). `seq` is dense in the room and starts
-    at 1. `content` is the text as written, before any markup rule. `context` is the canonical JSON
-    of the context, so that equal contexts are equal bytes. `timestamp_ms` is wall time. An answer
-    has the id of its question in `reply_to`, and its table as JSON in `answer`. `mentions` are the
-    ids of the users whom it mentions.
+    `message_id` and `thread_id` are UUIDs in lower-case text, the first with its room if another
+    room has the same id (`chatd.chat.ids`). `seq` is dense in the room and starts at 1. `content`
+    is the text as written, before any markup rule. `context` is the canonical JSON of the context,
+    so that equal contexts are equal bytes. `timestamp_ms` is wall time. An answer has the id of its
+    question in `reply_to`, and its table as JSON in `answer`. `mentions` are the ids of the users
+    whom it mentions.
 
-    `changes` is None as long as nothing was changed, as for most. `content` and `context` are those
-    of today; a message that was deleted has none.
+    `changes` is None, as for most, as long as nothing was changed. `content` and `context` are the
+    current ones; a message that was deleted has neither.
 
-    `is_damaged`: the log gave no more than this of it. It keeps its place, so that seqs stay dense;
-    what cannot be read is empty, but for the `content`, which then says so.
+    `is_damaged`: the log gave no more of it than this. It keeps its place, so that seqs stay dense;
+    what cannot be read is empty, except the `content`, which then says so.
     """
 
     message_id: str
@@ -80,7 +80,7 @@ class Message:
 
     @property
     def rev(self) -> int:
-        """The rev of its newest change; 0 where it has none."""
+        """The rev of its newest change; 0 if it has none."""
         return 0 if self.changes is None else self.changes.rev
 
 
@@ -98,9 +98,9 @@ class MessagePlace:
 class OpenAnswer:
     """A question that was stored and is to be answered: by which message, where, and who asked.
 
-    With `is_to_read` the message was not read yet for whether it asks anything. `address` is where
-    it was asked from, where that is known; it is kept as long as the answer is open, for the audit.
-    `question_seq` is the seq of the question, 0 where it is not known; it is not kept.
+    `is_to_read`: whether the message asks anything has not been read yet. `address` is where it was
+    asked from, if that is known; it is kept for the audit as long as the answer is open.
+    `question_seq` is the seq of the question, 0 if it is not known; it is not kept.
     """
 
     question_id: str
@@ -160,8 +160,8 @@ class ReactionChanged(MessageChange):
 @attrs.frozen
 class MemberKept:
     """A user is a member of a room, and this is what it is owed there from now on; up to where it
-    has read the room, and its name, None where none is known. `share`: on which nodes it has
-    sockets in the room from now on, and the version of the member that this rests on."""
+    has read the room, and its name, None if none is known. `share`: on which nodes it has sockets
+    in the room from now on, and the version of the member that this rests on."""
 
     connection_id: str
     user_id: str
@@ -185,7 +185,7 @@ class ReadMarked:
 
 @attrs.frozen
 class MemberRemoved:
-    """A user is no member of the room any more: the directory says so. `version`: as of
+    """A user is no longer a member of the room: the directory says so. `version`: as of
     `ReadMarked`."""
 
     connection_id: str
@@ -205,8 +205,8 @@ class Delivered:
 
 @attrs.frozen
 class AnswerOpened:
-    """A message will be read, and answered where it is a question, whatever happens: recorded
-    together with it."""
+    """A message will be read, and answered if it is a question, whatever happens: recorded together
+    with it."""
 
     answer: OpenAnswer
 
@@ -233,7 +233,7 @@ class AnswerClosed:
 
 @attrs.frozen
 class Audited:
-    """Something was done that an auditor wants to know of, or has ended."""
+    """Something that an auditor wants to know of was done, or has ended."""
 
     entry: AuditEntry | AuditEnd
 

@@ -4,9 +4,9 @@ What people or databases wrote goes out under the markup rule: content, name, co
 sentence of an error. Ids and the rows, columns and statement of an answer are delivered as they
 are.
 
-The rule changes literals of SQL, which would give other rows when it is asked again. So a message
-that may hold SQL has a second field beside its content where the two differ: `raw`, exactly as it
-was written. Plain talk has none.
+The rule changes literals of SQL, which would give other rows if somebody asked it again. So a
+message that may hold SQL has a second field beside its content if the two differ: `raw`, exactly as
+it was written. Plain talk has no `raw`.
 """
 
 import re
@@ -90,7 +90,7 @@ class Renderer:
 
 
 def _named(kind: Callable[..., events.MessageChange], **fields: Any) -> events.MessageChange:
-    """A change of this kind, whichever fields it has beside those of all."""
+    """A change of this kind, with its own fields beside those that all changes have."""
     return kind(**fields)
 
 
@@ -107,7 +107,7 @@ def message_json(
 ) -> bytes:
     """The payload of `chat:message` as JSON, with the markup rule applied to its text.
 
-    `delivered`: a user other than the author has acknowledged it. What is damaged is rendered as
+    `delivered`: a user other than the author has acknowledged it. A damaged message is rendered as
     far as it can be read, and its `status` and `error` say so.
     """
     status = _DELIVERED if delivered else _SENT
@@ -176,7 +176,7 @@ def _answer(kept: bytes, markup: Markup) -> tuple[orjson.Fragment, str | orjson.
 
 
 def error_fields(error: dict[str, Any], markup: Markup) -> dict[str, Any]:
-    """The error of an answer, which may hold words of the database; a message that is no text, as
+    """The error of an answer, which may hold words of the database; a message that is not text, as
     in a damaged record, is left out."""
     message = error.get("message")
     if not isinstance(message, str):

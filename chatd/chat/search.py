@@ -39,7 +39,7 @@ class SearchQuery:
 
 
 def parse_query(query: str) -> SearchQuery | Refusal:
-    """The query that a user wrote, or why it is none."""
+    """The query that a user wrote, or why it is not a query."""
     if len(query) > QUERY_CHARS_MAX:
         return _refused(f"The query has more than {QUERY_CHARS_MAX} characters; shorten it.")
     if "\0" in query:

@@ -1,8 +1,8 @@
 """What a hit of the search shows: the text around the first match, and where the matches are in it.
 
-Positions are code points, from and to, the end not included. The markup rule is applied to the text
-that is shown as a whole, and the positions are moved by what it put in or left out: a highlight can
-never part a `<` from the letter that the rule has to see behind it.
+Positions are code points, start and end, the end not included. The markup rule is applied to the
+shown text as a whole, and the positions are moved by what the rule put in or left out: a highlight
+can never part a `<` from the letter that the rule has to see after it.
 """
 
 import unicodedata
@@ -46,9 +46,9 @@ def snippet(content: str, matches: Sequence[tuple[int, int]], markup: Markup) ->
 
 
 def _place(text: str, at: int, markup: Markup) -> int:
-    """Where the character at `at` begins once the rule was applied.
+    """Where the character at `at` begins once the rule has been applied.
 
-    What is behind it is delivered as it is within the whole: no rule looks back.
+    What follows it is delivered as it is within the whole: no rule looks back.
     """
     return len(markup(text)) - len(markup(text[at:]))
 
@@ -76,5 +76,5 @@ def _word_end(content: str, at: int) -> int:
 
 
 def _is_mark(character: str) -> bool:
-    """Whether it is one character with what stands before it."""
+    """Whether it forms one character with what stands before it."""
     return unicodedata.category(character).startswith("M")

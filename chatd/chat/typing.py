@@ -31,7 +31,7 @@ class StartTyping:
 
 @attrs.define
 class StopTyping:
-    """The socket does not type any more."""
+    """The socket has stopped typing."""
 
     origin: Any
     socket: Hashable
@@ -40,7 +40,7 @@ class StopTyping:
 
 @attrs.define
 class EndTyping:
-    """The user has sent what was typed, or is not seen any more."""
+    """The user has sent what was typed, or is now unseen."""
 
     connection_id: str
     user_id: str
@@ -97,7 +97,7 @@ class Typing:
         self._user_of: dict[tuple[Hashable, str], str] = {}  # by socket and room
 
     def decide(self, batch: Sequence[Command], now_s: float, wall_ms: int) -> list[Effect]:
-        """Carry the commands out; their effects."""
+        """Carry the commands out; returns their effects."""
         effects: list[Effect] = []
         for command in batch:
             match command:
@@ -118,14 +118,14 @@ class Typing:
         return effects
 
     def tick(self, now_s: float, wall_ms: int) -> list[Effect]:
-        """Let end what was not started again in time."""
+        """End what was not started again in time."""
         effects: list[Effect] = []
         while self._due_s and next(iter(self._due_s.values())) <= now_s:
             self._remove(*next(iter(self._due_s)), wall_ms, effects)
         return effects
 
     def next_deadline_s(self) -> float:
-        """When the next one ends by itself, `math.inf` where nobody types."""
+        """When the next one ends by itself, `math.inf` if nobody types."""
         return next(iter(self._due_s.values()), math.inf)
 
     def room(self, connection_id: str) -> list[tuple[str, str | None]]:
@@ -138,12 +138,12 @@ class Typing:
         return iter(list(self._rooms))
 
     def freeze(self) -> dict[str, list[list[Any]]]:
-        """Who is typing where, as plain JSON, which stays as it is whatever happens here."""
+        """Who is typing where, as plain JSON, which later changes here do not affect."""
         return {room: [list(typist) for typist in self.room(room)] for room in self._rooms}
 
     @classmethod
     def restore(cls, frozen: object, now_s: float) -> "Typing":
-        """Those of `freeze`, for `TYPING_S` from now at most. None is an empty one.
+        """Take the typists of `freeze`, for `TYPING_S` from now at most. None stands for nobody.
 
         Raises ValueError for what `freeze` did not make.
         """

@@ -4,9 +4,9 @@ A text and a query are brought to the same form, **folded**: without case, witho
 spelling for each letter. What that means for each script is a table in `docs/protocol.md`.
 
 Most scripts put spaces between words. Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese and
-some others do not, or join particles to words. Of these, each character is a word of its own, and
-what stands next to each other is asked for as a phrase: so a search finds inside of a text, with
-one character too. Where something stands between two such characters, a mark does in the index.
+some others do not, or join particles to words. In these, each character is a word of its own, and
+adjacent characters are asked for as a phrase: so a search finds parts of a text, even by one
+character. If something stands between two such characters, a mark stands there in the index.
 
 Tried before, on 200,000 messages (size of the index, time to build it): trigrams, twice the size
 and time, and nothing is found by two characters; pairs of characters, half again the size and time,
@@ -24,8 +24,8 @@ FOLDS_MAX: Final = 20_000
 """Characters of which the fold is kept in memory (about 2 MB); others are folded each time."""
 
 SEPARATORS: Final = "\x00-/:-@\\[-`{-\x7f"
-"""What stands between words in a folded text, as the inside of a class of `re`: other separators
-have become spaces, and all else is in words."""
+"""What stands between words in a folded text, as the inside of a character class of `re`: other
+separators have become spaces, and everything else is in words."""
 
 UNSPACED: Final = (
     "\u0e00-\u0eff\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaadf\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf"
@@ -51,8 +51,8 @@ JOINED: Final = (
     "\U000115af\U00011930\U000e0100-\U000e01ef"
 )
 
-# Signs that stand for a sentence: folded into it, a text of them alone would be eighteen times as
-# long. They are no words.
+# Signs that stand for a sentence: folded into it, a text of nothing but such signs would be
+# eighteen times as long. They are not words.
 _SENTENCES = re.compile("[\ufdfa\ufdfb]")
 
 _SPELLINGS: Final = {
@@ -84,7 +84,7 @@ _NON_JOINER = "\u200c"  # in Persian it stands between the parts of a word, as a
 class _Folds(dict[int, str]):
     """What each character folds to, for `str.translate`. It grows by those that occur.
 
-    It forgets nothing and changes nothing: whoever else looks, in whatever thread, sees the same.
+    It never drops or changes an entry: every reader, in whatever thread, sees the same.
     """
 
     def __missing__(self, code_point: int) -> str:

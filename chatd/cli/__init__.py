@@ -11,8 +11,8 @@ __all__ = ["main"]
 def main() -> None:
     """Run a command. The signals of a daemon are caught before the rest of it is imported.
 
-    A start makes what lives for ever: until it is over (`app.daemon`) the collector would only look
-    through that, for a fourteenth of the start.
+    A start makes objects that live for ever: until it is over (`app.daemon`), the garbage collector
+    would only look through these, for a fourteenth of the start's time.
     """
     signals = Signals() if sys.argv[1:2] == ["serve"] else None
     if signals is not None:

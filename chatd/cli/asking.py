@@ -1,5 +1,5 @@
-"""Asking a running daemon on its public port, however that listens: a port or a socket, with the
-header of the PROXY protocol before the request or without it."""
+"""Asks a running daemon on its public port, however that listens: at a port or a unix socket, with
+or without the header of the PROXY protocol before the request."""
 
 import contextlib
 import http.client
@@ -26,11 +26,12 @@ class NoAnswerError(Exception):
 
 
 class NoChatdError(Exception):
-    """What answers there is something else."""
+    """What answers there is not chatd."""
 
 
 def health_of(server: ServerConfig) -> tuple[str, str]:
-    """What the daemon of this configuration says of its health: the status, and all of it as JSON.
+    """What the daemon of this configuration says about its health: the status, and the whole answer
+    as JSON.
 
     Raises NoAnswerError or NoChatdError.
     """
@@ -90,7 +91,8 @@ class _Direct(http.client.HTTPConnection):
 
 
 def _connected(path: Path) -> socket.socket:
-    """By way of its directory's descriptor, as a path may be too long for the name of a socket."""
+    """Connect through the directory's descriptor, since a path may be too long for the name of a
+    socket."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

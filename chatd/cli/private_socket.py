@@ -1,4 +1,4 @@
-"""Asking the daemon that runs, by its internal listener: the way of `chatd admin` and its like."""
+"""Asks the running daemon over its internal listener, for `chatd admin` and commands like it."""
 
 import http.client
 import json
@@ -18,17 +18,17 @@ from chatd.config import Config
 ANSWER_S: Final = 30.0
 """Seconds for an answer to begin; beyond: the command fails."""
 ERASE_S: Final = 3_600.0
-"""The same of an erasure, which writes the log anew."""
+"""The same for an erasure, which rewrites the log."""
 ANSWER_BYTES_MAX: Final = 16_777_216
 """Bytes of an answer that are read."""
 
 
 class NoDaemonError(Exception):
-    """No daemon answers where it would be; `str()` says why."""
+    """No daemon answers where it should be; `str()` says why."""
 
 
 class _Connection(http.client.HTTPConnection):
-    """A connection to a unix socket, whose path may be longer than a name of one."""
+    """A connection to a unix socket whose path may be longer than a socket's name can be."""
 
     def __init__(self, path: Path, timeout_s: float) -> None:
         super().__init__("localhost", timeout=timeout_s)
@@ -53,14 +53,14 @@ class PrivateSocket:
 
     @classmethod
     def of(cls, config_path: Path | None, state_dir: str | None) -> "PrivateSocket":
-        """The one of a command's options."""
+        """The socket that a command's options lead to."""
         config = load_config(config_path, state__dir=state_dir).config
         return cls(config, state_dir_of(config))
 
     def ask(
         self, path: str, asked: dict[str, str] | None = None, within_s: float = ANSWER_S
     ) -> Any:
-        """What the daemon answers. Ends the command where it refuses; raises NoDaemonError."""
+        """What the daemon answers. Ends the command if the daemon refuses; raises NoDaemonError."""
         response = self._request(path, asked, within_s)
         try:
             answer = json.loads(response.read(ANSWER_BYTES_MAX))
@@ -70,7 +70,7 @@ class PrivateSocket:
         return answer
 
     def follow(self, path: str) -> Iterator[bytes]:
-        """The lines of an answer without end. Raises NoDaemonError."""
+        """The lines of an endless answer. Raises NoDaemonError."""
         response = self._request(path, None, ANSWER_S)
         if response.status != 200:
             self._judge(response.status, json.loads(response.read(ANSWER_BYTES_MAX)))

@@ -1,6 +1,6 @@
-"""What of a configuration differs from another one, and the mix of both. Pure.
+"""How two configurations differ, and the mix of both. Pure.
 
-A daemon that runs can take some keys over (`is_reloaded`); the others wait for its next start.
+A running daemon can take over some keys (`is_reloaded`); the others wait for its next start.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from chatd.config.sections import Config, keys_of, sections, tables
 
 RELOADED_SECTIONS: Final = frozenset({"auth", "directory", "limits", "log"})
 NOT_RELOADED_KEYS: Final = frozenset({"auth.max_token_bytes"})
-"""Of those sections: what is taken from peers without a token is bounded by it."""
+"""Exceptions in the reloaded sections: this key bounds what is taken from peers without a token."""
 RELOADED_KEYS: Final = frozenset(
     {"api.tokens", "audit.keep_days", "server.origins", "state.min_free_bytes"}
 )
 
 
 def is_reloaded(dotted: str) -> bool:
-    """Whether a key is taken over while the daemon runs; of a table it is its name."""
+    """Whether a key is taken over while the daemon runs; for a table, its name is the key."""
     section = dotted.partition(".")[0]
     if dotted in NOT_RELOADED_KEYS:
         return False
@@ -43,7 +43,7 @@ def changed(before: Config, after: Config) -> tuple[str, ...]:
 
 
 def reloaded(before: Config, after: Config) -> Config:
-    """`before` with what of `after` is taken over while the daemon runs."""
+    """`before` with the keys of `after` that are taken over while the daemon runs."""
     values: dict[str, Any] = {name: getattr(after, name) for name in tables()}
     for name, section in sections().items():
         keys = [key for key in keys_of(section) if is_reloaded(f"{name}.{key}")]

@@ -1,7 +1,7 @@
-"""What holds between keys, of whichever sections; asked once, when all layers are merged.
+"""Rules between keys of any sections; they are checked once, when all layers are merged.
 
-A check takes the configuration and returns None, or the keys that do not go together and how the
-sentence goes on that begins with the first of them.
+A check takes the configuration and returns None, or the keys that do not go together, with the rest
+of the sentence that begins with the first of them.
 """
 
 import ipaddress
@@ -14,9 +14,9 @@ from chatd.config.kinds import UNIX_PREFIX
 from chatd.config.sections import Config
 
 ANSWERS_AT_ONCE: Final = 2
-"""So many of the largest answers may be owed to a socket that has taken nothing of them yet."""
+"""So many of the largest answers may be owed to a socket that has not taken any of them yet."""
 BESIDE_ROWS_BYTES: Final = 262_144
-"""Bytes of the largest message that ends an answer, beside its rows: the text that people read
+"""Bytes of the largest message that ends an answer, without its rows: the text that people read
 (9,500 characters), the columns (`COLUMNS_BYTES` in `answers.peers.results`), and what is around."""
 
 Fault: TypeAlias = tuple[tuple[str, ...], str]
@@ -117,7 +117,7 @@ def _answers_fit(config: Config) -> Fault | None:
 
 @attrs.frozen
 class Check:
-    """A rule between keys. It is not asked where one of them has a mistake of its own."""
+    """A rule between keys. It is not checked if one of them has a mistake of its own."""
 
     keys: frozenset[str]
     find: Callable[[Config], Fault | None]
@@ -140,7 +140,7 @@ CHECKS: Final = (
 
 
 def faults_together(config: Config, mistaken: Collection[str]) -> Iterator[Fault]:
-    """What does not go together, but for rules about keys that have a mistake of their own."""
+    """What does not go together, except by rules about keys that have a mistake of their own."""
     for check in CHECKS:
         if check.keys.isdisjoint(mistaken):
             fault = check.find(config)

@@ -14,7 +14,8 @@ class ConfigError(Exception):
     """The configuration cannot be used; the text is for the person who wrote it.
 
     Each of `sentences` is one mistake: it says where that is (file and line, environment variable
-    or command line), which key, and what to write instead. None ever holds the value of a secret.
+    or command line), which key, and what to write instead. No sentence ever holds the value of a
+    secret.
     """
 
     exit_code = 78  # sysexits.h, EX_CONFIG
@@ -27,9 +28,9 @@ class ConfigError(Exception):
 class InvalidValue(ValueError):
     """A value that its key does not take.
 
-    `problem` goes on after the name of the key ("must be ..., not ..."); `at` is what to append to
-    that name where the fault is deeper (".demo.users"). `others` are further faults of the value,
-    and `rest` is the value without what is wrong, None where nothing is left of it.
+    `problem` continues the sentence after the name of the key ("must be ..., not ..."); `at` is
+    what to append to that name if the fault is deeper (".demo.users"). `others` are further faults
+    of the value, and `rest` is the value without what is wrong, None if nothing is left of it.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class InvalidValue(ValueError):
 
     @property
     def faults(self) -> "list[InvalidValue]":
-        """All that is wrong with the value, in the order in which it is written."""
+        """Everything that is wrong with the value, in the order in which it is written."""
         return [self, *self.others]
 
 
@@ -60,36 +61,37 @@ class Faults:
 
     @property
     def keys(self) -> set[str]:
-        """Those of a table that have one, or hold one, or are misspelt: they count as written."""
+        """The keys of a table that have a fault, or hold one, or are misspelt: they count as
+        written."""
         own = {re.split(r"[.\[]", fault.at[1:], maxsplit=1)[0] for fault in self._found}
         return own | self._meant
 
     def unknown(self, key: str, known: Collection[str], at: str) -> None:
-        """A key of a table that is none of the known ones."""
+        """Add the fault of a key of a table that is not a known one."""
         meant = closest(key, known)
         if meant is not None:
             self._meant.add(meant)
         self.add(f"is not a key; {nearest(key, known)}", at)
 
     def add(self, problem: str, at: str = "") -> None:
-        """One more."""
+        """Add a fault."""
         self._found.append(InvalidValue(problem, at))
 
     @contextmanager
     def gathered(self, at: str = "") -> Iterator[None]:
-        """Those of a part, which stands `at` something deeper."""
+        """Gather the faults of a part, which stands deeper, `at` a place."""
         try:
             yield
         except InvalidValue as invalid:
             self.gather(invalid, at)
 
     def gather(self, invalid: InvalidValue, at: str = "") -> None:
-        """The same, of one that was caught."""
+        """Gather the faults of an error that was caught."""
         for fault in invalid.faults:
             self.add(fault.problem, f"{at}{fault.at}")
 
     def raise_any(self, rest: object = None) -> None:
-        """Raise `InvalidValue` where there is one; `rest` is what is left of the value."""
+        """Raise `InvalidValue` if there is a fault; `rest` is what is left of the value."""
         if self._found:
             first, *others = self._found
             raise InvalidValue(first.problem, first.at, others, rest)
@@ -102,7 +104,7 @@ def quoted(text: str) -> str:
 
 
 def described(value: object) -> str:
-    """A refused value in words: its kind, and where that helps, itself."""
+    """A refused value in words: its kind and, if that helps, the value itself."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -120,7 +122,7 @@ def described(value: object) -> str:
 
 
 def kind_of(value: object) -> str:
-    """As `described`, for secrets: never the value."""
+    """Like `described`, for secrets: never the value."""
     match value:
         case str():
             return "that text" if value else "an empty text"
@@ -144,7 +146,7 @@ def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that somebody who wrote `name` probably meant; None where it is like none."""
+    """The known name that somebody who wrote `name` probably meant; None if it is like none."""
     by_lower = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[close[0]] if close else None

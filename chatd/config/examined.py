@@ -15,10 +15,10 @@ from chatd.config.sections import Config
 class Loaded:
     """A configuration and where it came from.
 
-    `source` is the file that was read, None where there was none. `origin` has an entry for each
-    key ("server.port", "databases"): "default", the path of the file, "$CHATD_SERVER__PORT", or
-    "the command line"; and for each secret in a file of its own ("databases.shop.postgres"): that
-    file, and what names it. Each of `warnings` is a sentence for the operator.
+    `source` is the file that was read, None if there was none. `origin` has an entry for each key
+    ("server.port", "databases"): "default", the path of the file, "$CHATD_SERVER__PORT", or "the
+    command line"; and for each secret in a file of its own ("databases.shop.postgres"): that file,
+    and what names it. Each of `warnings` is a sentence for the operator.
     """
 
     config: Config
@@ -40,7 +40,7 @@ class Layer(enum.IntEnum):
 class Setting:
     """One value that the operator set. `where` opens an error, `origin` is what `Loaded` keeps.
 
-    `key` is empty where the section is one key.
+    `key` is empty if the section is one key.
     """
 
     section: str
@@ -57,7 +57,7 @@ class Setting:
 
 @attrs.frozen(order=True)
 class Mistake:
-    """A sentence, with what puts it in its place among others."""
+    """A sentence, and what decides its place among others."""
 
     layer: Layer
     line: int
@@ -66,7 +66,8 @@ class Mistake:
 
 @attrs.define
 class Examined:
-    """What was read, and what is wrong with it. `loaded` has defaults in place of that."""
+    """What was read, and what is wrong with it. `loaded` has defaults in place of anything
+    wrong."""
 
     loaded: Loaded
     _mistakes: list[Mistake]
@@ -76,7 +77,7 @@ class Examined:
     """The keys that have a mistake of their own: "server.port", "databases"."""
 
     def add(self, dotted: str, sentence: str) -> None:
-        """Another mistake, about a key or what is in it ("databases.shop.sqlite")."""
+        """Add a mistake, about a key or what is in it ("databases.shop.sqlite")."""
         key = next((name for name in self._settings if f"{dotted}.".startswith(f"{name}.")), None)
         if key is None:
             self._mistakes.append(Mistake(Layer.FILE, 0, sentence))
@@ -85,13 +86,13 @@ class Examined:
         self._mistakes.append(attrs.evolve(place, sentence=f"{place.sentence}: {sentence}"))
 
     def raise_any(self) -> None:
-        """Raise `ConfigError` where there are mistakes."""
+        """Raise `ConfigError` if there are mistakes."""
         if self._mistakes:
             raise ConfigError(*(mistake.sentence for mistake in sorted(self._mistakes)))
 
 
 def place_of(setting: Setting, written: WrittenFile | None, dotted: str) -> Mistake:
-    """Where a setting stands, or what is in it: the beginning of a sentence."""
+    """Where a setting stands, or a part of it: the beginning of a sentence."""
     if setting.layer is not Layer.FILE or written is None:
         return Mistake(setting.layer, 0, setting.where)
     return Mistake(setting.layer, written.line(dotted), written.place(dotted))

@@ -1,7 +1,7 @@
-"""Keys explained on a terminal: one, those of a section, or all of them (`chatd config doc`).
+"""Explains keys on a terminal: one, those of a section, or all of them (`chatd config doc`).
 
-A key is found by whichever name somebody has at hand: as it is written in the file (`port`,
-`server.port`, `databases.sales.postgres_file`), in the environment, or as a credential.
+A key is found by any of its names: as it is written in the file (`port`, `server.port`,
+`databases.sales.postgres_file`), in the environment, or as a credential.
 """
 
 import textwrap
@@ -23,7 +23,7 @@ ROOM: Final = "<connectionId>"
 
 
 class UnknownKeyError(Exception):
-    """There is no key of that name; `meant` is the nearest, None where it is like none."""
+    """There is no key of that name; `meant` is the nearest, None if it is like none."""
 
     def __init__(self, meant: str | None) -> None:
         super().__init__(meant)
@@ -31,7 +31,7 @@ class UnknownKeyError(Exception):
 
 
 def explained(name: str = "") -> str:
-    """What is known of each key that `name` can mean: a key, a section, or empty for all.
+    """What is known about each key that `name` can mean: a key, a section, or empty for all.
 
     Raises `UnknownKeyError`.
     """
@@ -46,7 +46,7 @@ def explained(name: str = "") -> str:
 
 
 def _plain(name: str) -> str:
-    """A name in its one spelling: that of the file."""
+    """A name as the file spells it."""
     bare = name.strip().strip("[]")
     if bare.startswith(PREFIX):
         bare = bare.removeprefix(PREFIX).replace("__", ".").lower()
@@ -66,7 +66,7 @@ def _is_meant(meant: str, key: str) -> bool:
 
 
 def _entries() -> dict[str, str]:
-    """What is known of every key, by dotted name, in the order of the file."""
+    """What is known about every key, by dotted name, in the order of the file."""
     entries: dict[str, str] = {}
     defaults = Config()
     for section, cls in sections().items():

@@ -1,7 +1,7 @@
-"""In which line of a TOML file a key stands, as the parser of the standard library does not say it.
+"""Finds the line of a TOML file in which a key stands; the standard library's parser does not say.
 
-The file is valid TOML. It is cut into its statements (a line, or several where a text or a list
-goes on), each of which is TOML by itself, so that the parser says what it sets.
+The file is valid TOML. It is cut into its statements (a line, or several if a text or a list goes
+on), each of which is TOML by itself, so that the parser says what it sets.
 """
 
 import tomllib
@@ -14,7 +14,7 @@ from chatd.config.kinds import unknown_name
 from chatd.config.tables import SECRET_FILE
 
 MOST_LINES: Final = 20_000
-"""Lines of a file that are looked at, and of one statement; beyond, errors name no line."""
+"""How many lines of a file, and of one statement, are looked at; beyond, errors name no line."""
 MOST_STATEMENT_LINES: Final = 200
 
 Path: TypeAlias = tuple[str, ...]
@@ -40,7 +40,8 @@ def line_numbers(text: str) -> dict[Path, int]:
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Each statement with the number of its first line; blank lines and comments are none."""
+    """Each statement with the number of its first line; blank lines and comments are not
+    statements."""
     begun: list[str] = []
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n")[:MOST_LINES], 1):
         if not begun and line.lstrip()[:1] in ("", "#"):
@@ -78,14 +79,13 @@ class WrittenFile:
     _lines: dict[str, int] | None = attrs.field(default=None, init=False, repr=False)
 
     def place(self, dotted: str) -> str:
-        """Where a key stands, as errors say it: the file, and the line of the key (named
-        "databases.shop.users[1]"), of the path of its file, or of what that stands in, if it is
-        known."""
+        """Where a key stands, as errors say it: the file and, if known, the line of the key (named
+        "databases.shop.users[1]"), of the path of its file, or of the table or list around it."""
         line = self.line(dotted)
         return f"{self.name}, line {line}" if line else self.name
 
     def line(self, dotted: str) -> int:
-        """That line alone; 0 where none is known."""
+        """Only that line; 0 if none is known."""
         if self._lines is None:
             found = line_numbers(self._text)
             self._lines = {".".join(map(unknown_name, path)): found[path] for path in found}

@@ -1,15 +1,15 @@
-"""From file, environment and flags to one `Config`.
+"""Makes one `Config` from file, environment and flags.
 
 Later layers win, key by key: defaults, the file, the credentials of the service manager,
-`CHATD_SECTION__KEY` in the environment, flags. Beside each key that is a secret there is one with
-`_file` (`_FILE`) at its end, of the same layer: `secret_keys`.
+`CHATD_SECTION__KEY` in the environment, flags. For each key that is a secret there is a second one
+that ends in `_file` (`_FILE`), in the same layer: see `secret_keys`.
 
-A variable with CHATD_ but no double underscore is none of ours and is ignored: container platforms
-set such names for services (CHATD_SERVER_PORT=tcp://...), and failing on them would keep the
-daemon from starting where nothing is wrong.
+A variable with CHATD_ but no double underscore is not ours and is ignored: container platforms set
+such names for services (CHATD_SERVER_PORT=tcp://...), and failing on them would keep the daemon
+from starting when nothing is wrong.
 
-A mistake does not end the reading: all of them are told at once, those of the file in the order in
-which they are written. What is wrong counts as not written meanwhile.
+A mistake does not end the reading: all of them are reported at once, those in the file in the order
+in which they are written. Meanwhile a wrong value counts as not written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ def examine(
     cwd: Path,
     places: Sequence[Path] = PLACES,
 ) -> Examined:
-    """As `load`, for who looks for further mistakes; raises nothing."""
+    """Like `load`, for callers that look for further mistakes; raises nothing."""
     credentials, source = Credentials(), None
     unreadable: list[Mistake] = []
     try:

@@ -16,7 +16,7 @@ def dotted_names() -> list[str]:
 
 
 def secret_keys() -> "dict[str, attrs.Attribute[Any]]":
-    """Those of them that are secrets; by these names there may be credentials too."""
+    """The keys that are secrets; credentials may have these names too."""
     return {
         f"{name}.{key}": field
         for name, section in sections().items()
@@ -26,20 +26,20 @@ def secret_keys() -> "dict[str, attrs.Attribute[Any]]":
 
 
 def key_of_file(section: str, name: str) -> str | None:
-    """The secret of a section whose file `name` names; None where it is no such name."""
+    """The secret of a section whose file the key `name` names; None if it is not such a key."""
     key = name.removesuffix(SECRET_FILE)
     return key if key != name and f"{section}.{key}" in secret_keys() else None
 
 
 def written_names(section: str) -> list[str]:
-    """Every name that may stand in a section, those of files with secrets among them."""
+    """Every name that may stand in a section, including the keys that name files with secrets."""
     keys = list(keys_of(sections()[section]))
     files = [f"{key}{SECRET_FILE}" for key in keys if f"{section}.{key}" in secret_keys()]
     return [*keys, *files]
 
 
 def written_name(dotted: str) -> str:
-    """A key as the file writes it: auth.supabase.url for the field auth.supabase."""
+    """A key as the file spells it: auth.supabase.url for the field auth.supabase."""
     section, _, name = dotted.partition(".")
     field = keys_of(sections()[section]).get(name)
     return f"{section}.{about(field).written or name}" if field is not None else dotted
@@ -51,7 +51,7 @@ def variable_of(dotted: str) -> str:
 
 
 def variables() -> list[str]:
-    """All of them, those that name a file with a secret at the end."""
+    """All variables; those that name a file with a secret come last."""
     return [*map(variable_of, dotted_names()), *map(file_variable_of, secret_keys())]
 
 

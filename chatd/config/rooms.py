@@ -3,11 +3,11 @@
     [directory.connections.demo]
     title = "Sample database"
     users = ["ada", "grace"]    # members
-    owners = ["ada"]            # who stands in several lists has the most that they give
-    viewers = ["*"]             # who read, and do not write
+    owners = ["ada"]            # a user in several lists has the greatest role
+    viewers = ["*"]             # all others: these read, but do not write
 
-A user list is all names or the one entry "*": as "*" is also a possible user id, a mix would say
-two things.
+A user list consists of names, or of the single entry "*": as "*" is also a possible user id, a mix
+would be ambiguous.
 """
 
 import attrs

@@ -1,7 +1,7 @@
 """Secrets in files of their own: reading one, and whether others can read it too.
 
 Such a file holds one secret and nothing else. Editors and `echo` end it with a line break, and some
-put a byte order mark in front: neither is part of the secret. All else is.
+put a byte order mark in front: neither is part of the secret. Everything else is.
 """
 
 import os
@@ -18,8 +18,8 @@ from chatd.config.paths import shown_path
 from chatd.files import open_file
 
 SECRET_BYTES_MAX: Final = 65_536
-"""Bytes of a file with a secret. Keys and addresses of databases have a few thousand at most, so a
-longer one is another file than was meant; it is refused, and not read to its end."""
+"""The most bytes of a file with a secret. Keys and addresses of databases have a few thousand at
+most, so a longer file is probably the wrong one; it is refused, and not read to its end."""
 
 
 @attrs.frozen
@@ -31,11 +31,11 @@ class SecretFile:
 
 
 def read_secret(path: Path) -> SecretFile:
-    """The secret in a file. Never waits: what is no regular file is refused.
+    """The secret in a file. Never waits: anything but a regular file is refused.
 
-    Raises `InvalidValue`, whose problem goes on after the name of the key, where there is no such
-    file, where it cannot be read, and where it holds no secret that fits into one line. A path at
-    which there is nothing is not shown: many write the secret itself there.
+    Raises `InvalidValue`, whose problem continues the sentence after the name of the key, if there
+    is no such file, it cannot be read, or it holds no secret that fits on one line. A path that
+    does not exist is not shown: many people write the secret itself there.
     """
     shown = f"the file {shown_path(path)}" if os.path.lexists(path) else "the file that is named"
     try:
@@ -72,9 +72,9 @@ def read_secret(path: Path) -> SecretFile:
 
 
 def exposures(path: Path, mode: int, names: Sequence[str]) -> list[str]:
-    """Sentences for the operator where any user of the machine can change a file of these
-    permissions, or read one that holds the secrets `names`; none where that is not so, as one of
-    the folders above keeps them out."""
+    """Sentences for the operator if any user of the machine can change a file with these
+    permissions, or read one that holds the secrets `names`; none if they cannot, for instance
+    because a folder above keeps them out."""
     shown, all_users = shown_path(path), "every user of this machine"
     found: list[str] = []
     if mode & stat.S_IROTH and names:
@@ -91,7 +91,8 @@ def exposures(path: Path, mode: int, names: Sequence[str]) -> list[str]:
 
 
 def _is_open(path: Path) -> bool:
-    """Whether every folder above lets every user through; one that cannot be looked at does not."""
+    """Whether every folder above lets every user through; one that cannot be looked at counts as
+    closed."""
     try:
         above = Path(os.path.realpath(path)).parents
         return all(os.stat(folder).st_mode & stat.S_IXOTH for folder in above)

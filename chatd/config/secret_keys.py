@@ -1,15 +1,15 @@
-"""Where the value of a key that is a secret stands, if not behind the key itself.
+"""Where the value of a secret key stands, if not with the key itself.
 
-One rule for every such key, of a section and of a table in it: `KEY_file` has the path of a file
-with the secret, and a credential of the key's dotted name is such a file. Where the key is a table
-of secrets by name, `KEY_file` is a table of paths by the same names:
+One rule holds for every such key, of a section and of a table in it: `KEY_file` has the path of a
+file with the secret, and a credential with the key's dotted name is such a file. If the key is a
+table of secrets by name, `KEY_file` is a table of paths by the same names:
 
     [databases.sales]
     command = ["mcp-alchemy"]
     environment_file = { DB_URL = "/etc/chatd/sales-url" }
 
-A credential wins over what is written, as the environment does. What cannot be read stands as an
-`InvalidValue` in the place of the secret, so that all mistakes of a table are told together.
+A credential wins over what is written, as the environment does. If a secret cannot be read, an
+`InvalidValue` stands in its place, so that all mistakes of a table are reported together.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class SecretKeys:
     warnings: list[str] = attrs.field(factory=list)
 
     def filled(self, kind: ValueKind, value: object, dotted: str, named_by: str) -> object:
-        """A value of the file `named_by`, with the secrets of its tables in their places."""
+        """A value that is written in `named_by`, with the secrets of its tables in their places."""
         match kind, value:
             case TableOfRooms(), Mapping():
                 return {
@@ -53,7 +53,7 @@ class SecretKeys:
         return value
 
     def credential(self, dotted: str) -> str | InvalidValue | None:
-        """What the credential for a key holds; None where there is none."""
+        """What the credential for a key holds; None if there is none."""
         path = self._credentials.take(dotted)
         if path is None:
             return None
@@ -68,12 +68,12 @@ class SecretKeys:
 
     @property
     def unused_credentials(self) -> list[str]:
-        """Those that name no key that is a secret."""
+        """The credentials whose names are not those of secret keys."""
         return self._credentials.unused
 
     @property
     def credential_names(self) -> list[str]:
-        """Those that name one."""
+        """The names that a credential can have."""
         return sorted(self._credentials.asked)
 
     def _of_table(
@@ -101,7 +101,7 @@ class SecretKeys:
         return filled
 
     def _by_name(self, dotted: str, texts: object, paths: object, named_by: str) -> object:
-        """A table of secrets, of those that are written and those that are in files."""
+        """A table of secrets: those that are written, and those that are in files."""
         if not isinstance(texts, Mapping):  # which its kind refuses
             return texts
         if not isinstance(paths, Mapping):
@@ -127,5 +127,5 @@ class SecretKeys:
 
 
 def beside(in_file: str) -> str:
-    """What is wrong with a secret that is written twice."""
+    """The fault of a secret that is written twice."""
     return f"is written beside {in_file}; leave one of them out"

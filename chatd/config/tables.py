@@ -1,7 +1,7 @@
 """The kinds of tables: with keys of their own, with a name for each room, and of secrets by name.
 
-As all kinds they tell every fault of a table at once, and know no file. A secret may have been read
-from one (`secret_keys`): where that failed, the fault stands in its place, and is told here.
+Like all kinds they report every fault of a table at once, and know no file. A secret may have been
+read from one (`secret_keys`): if that failed, the fault stands in its place, and is reported here.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,16 +15,16 @@ from chatd.config.kinds import ValueKind, unknown_name
 from chatd.wire.identifiers import is_connection_id
 
 SECRET_FILE: Final = "_file"
-"""What the name of a key that is a secret has at its end where the path of a file is written."""
+"""The end of the key that gives the path of a file in place of a secret."""
 
 
 @attrs.frozen
 class TableKind(ValueKind):
     """A table with keys of its own, from which `make` makes a `made`.
 
-    `required` are the keys that have to be written, and what to write there. `check` adds the
-    faults of keys that do not go together; it is given the values that are right, and the faults
-    so far know which are not.
+    `required` has the keys that must be written, and what to write there. `check` adds the faults
+    of keys that do not go together; it gets the values that are right, and the faults so far, which
+    know the wrong ones.
     """
 
     wants: str
@@ -69,7 +69,7 @@ class TableKind(ValueKind):
 
 @attrs.frozen
 class TableOfRooms(ValueKind):
-    """A table of tables, whose names are connectionIds, or what `is_name` takes."""
+    """A table of tables, whose names are connectionIds, or names that `is_name` accepts."""
 
     name: str
     table: TableKind
@@ -117,8 +117,8 @@ class TableOfRooms(ValueKind):
 
 @attrs.frozen
 class TableOfSecrets(ValueKind):
-    """A table of texts by names that fit; errors never show a text. `holds` tells which of them,
-    by name and text, nobody may know; others are there to be read."""
+    """A table of texts by names that fit; errors never show a text. `holds` tells, by name and
+    text, which of them are secret; the others are not."""
 
     wants: str
     fits: Callable[[str], bool]
@@ -147,12 +147,12 @@ class TableOfSecrets(ValueKind):
 
 
 def with_files(keys: Mapping[str, ValueKind]) -> list[str]:
-    """The names of these keys, and those of the files of the secrets among them."""
+    """The names of these keys, and of the keys for the files of the secrets among them."""
     return [*keys, *(f"{key}{SECRET_FILE}" for key, kind in keys.items() if kind.is_secret)]
 
 
 def read(value: object) -> object:
-    """The value itself. Raises it where it is the fault of a secret that could not be read."""
+    """The value itself. If it is the fault of a secret that could not be read, raise it."""
     if isinstance(value, InvalidValue):
         raise value
     return value

@@ -1,4 +1,4 @@
-"""What verifies tokens, as the file names it: key sets, former secrets, a project of Supabase.
+"""What verifies tokens, as the file gives it: key sets, former secrets, a project of Supabase.
 
     [auth]
     jwks = "https://issuer.example/.well-known/jwks.json"     # or the path of a file
@@ -7,7 +7,7 @@
     [auth.supabase]
     url = "https://abcdefgh.supabase.co"
 
-A key set that came by http could be anybody's, so http is for this machine alone.
+A key set that comes by http could be anybody's, so http is only for this machine.
 """
 
 import datetime
@@ -49,7 +49,8 @@ class KeySetPlace(ValueKind):
 
 @attrs.frozen
 class SupabaseProject(ValueKind):
-    """The table `[auth.supabase]`, which has one key: the address of the project; held as that."""
+    """The table `[auth.supabase]`, which has one key, the address of the project, and becomes that
+    address."""
 
     wants: str = (
         'the address of the project, as url = "https://abcdefgh.supabase.co", with nothing behind '

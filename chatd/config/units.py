@@ -1,7 +1,7 @@
 """Amounts as people write them, with a unit: `10 s`, `1.5 h`, `64 KiB`. Pure.
 
-Only units that everybody reads in one way are taken. `m` is minutes to some and months to others,
-`K` is 1000 or 1024: whoever writes them is told what to write instead.
+Only unambiguous units are accepted. `m` is minutes to some and months to others, `K` is 1000 or
+1024: whoever writes them is told what to write instead.
 """
 
 import re
@@ -20,9 +20,9 @@ _POWERS: Final = "powers of 1000 or of 1024"
 
 @attrs.frozen
 class Unit:
-    """What is measured: how much each unit is, and what could be one of two things.
+    """A quantity: how much each unit is, and which units could mean two things.
 
-    `doubtful` has, for each such unit, what it could be and which unit to write.
+    `doubtful` has, for each ambiguous unit, what it could mean and which unit to write.
     """
 
     factors: Mapping[str, Fraction]
@@ -65,9 +65,9 @@ BYTES: Final = Unit(
 
 
 def amount(text: str, unit: Unit) -> Fraction | None:
-    """How much a text says, exactly; None where it is no number with a word behind it.
+    """The exact amount in a text; None if it is not a number with a word after it.
 
-    Raises `InvalidValue` where that word is no unit, or may be one of two.
+    Raises `InvalidValue` if that word is not a unit, or is ambiguous.
 
     >>> amount("1.5 h", SECONDS), amount("10", SECONDS)
     (Fraction(5400, 1), None)

@@ -1,7 +1,7 @@
 """The arguments of a tool call, taken apart strictly: plain JSON in, a request and its terms out.
 
-A wrong type is the caller's fault and is refused, nothing is coerced. A number beyond its ceiling
-is taken as the ceiling: the answer then says that it is truncated.
+A wrong type is the caller's fault and is refused; nothing is coerced. A number beyond its ceiling
+counts as the ceiling: the answer then says that it is truncated.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +20,14 @@ from chatd.answers.requests import (
 )
 
 ROWS_MAX = 100_000
-"""Of an answer that comes in one piece."""
+"""The most rows of an answer that comes in one piece."""
 CHUNKED_ROWS_MAX = 100_000_000
 BYTES_MAX = 4_294_967_296
-"""Of an answer that comes in chunks, its rows as JSON: none is kept, the client sets the pace."""
+"""The most of an answer that comes in chunks, its rows as JSON: no row is kept, and the client sets
+the pace."""
 WHOLE_BYTES_MAX = 262_144
-"""Of the rows of an answer that comes in one piece: clients take long over a longer line."""
+"""The most of the rows of an answer that comes in one piece: clients are slow with a longer
+line."""
 TIMEOUT_MS_MAX = 600_000
 TABLES_MAX = 100
 """How many tables a narrowing may name, as `context` may."""
@@ -76,7 +78,7 @@ _REQUESTS: Mapping[Tool, tuple[Argument | None, Callable[[str], Request]]] = {
     Tool.QUERY: (Argument.SQL, RunStatement),
     Tool.EXPLAIN: (Argument.SQL, ExplainStatement),
 }
-"""The one argument without which a tool cannot be called, and what it asks with that."""
+"""By tool, the one argument without which it cannot be called, and the request that it makes."""
 
 
 class WrongArgument(ValueError):
@@ -98,7 +100,8 @@ def read_arguments(
 ) -> tuple[Request, Terms]:
     """What a call asks for. Raises `WrongArgument`.
 
-    `null` is the absence of an argument, and unknown ones are ignored, so that newer clients work.
+    `null` counts as an absent argument, and unknown arguments are ignored, so that newer clients
+    work.
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     rows_max = CHUNKED_ROWS_MAX if in_chunks else ROWS_MAX

@@ -1,7 +1,9 @@
 """Calls of tools on Trio: each in a thread of its own, stopped when cancelled or out of time.
 
-It knows no MCP. A call that is stopped is interrupted, and its end is waited for, so that nothing
-runs on. Should a statement not heed it within `STUCK_S`, the process ends: that stops all there is.
+It knows no MCP. Stopping a call interrupts it, and then waits for its end, so that nothing runs on.
+If a statement does not heed the interrupt within `STUCK_S`, the process ends: that stops
+everything here. What a server of Postgres still does then is watched by the daemon
+(`answers.mcp.running_on`).
 """
 
 import os
@@ -32,7 +34,7 @@ STATEMENTS_MAX = 12
 LOOKS_MAX = 4
 """How many questions about tables are answered at a time, however many statements run."""
 STUCK_S = 5.0
-"""How long a statement may go on that was told to stop."""
+"""How long a statement may go on after it was told to stop."""
 NOTICE_S = 1.0
 """How long the notice of a stop may take to be written."""
 EXIT_STUCK = 70
@@ -42,8 +44,8 @@ Send = Callable[[int, str], Awaitable[None]]
 Answer = Callable[[Request, Terms, Rows, Interrupt], Outcome]
 """Carries a request out in the thread that calls it, and feeds its rows to `Rows`.
 
-Raises `DatabaseFailed`; `Interrupted` where it was stopped, when nothing of it runs any more. Of
-the terms, the time is for the caller, which stops the call through the interrupt.
+Raises `DatabaseFailed`; `Interrupted` if it was stopped, once nothing of it runs any more. The
+caller keeps the time in the terms, and stops the call through the interrupt.
 """
 
 
@@ -60,14 +62,14 @@ class Calls:
     async def call(self, request: Request, terms: Terms, send: Send | None) -> dict[str, Any]:
         """The result of a call, by the fields of the contract. Raises `DatabaseFailed`.
 
-        With `send` the rows go out in chunks while they are read. Cancelled, it waits until nothing
-        runs any more, says so through `send`, and is cancelled then.
+        With `send` the rows go out in chunks while they are read. If cancelled, it waits until
+        nothing runs any more, says so through `send`, and only then ends.
         """
         progress = _Progress(send)
         result: dict[str, Any] | None = None
         try:
             result = await self._run(request, terms, progress)
-        except* trio.Cancelled:  # alone, or with that of the nursery within
+        except* trio.Cancelled:  # alone, or together with the one of the nursery inside
             pass
         if result is None:
             with trio.CancelScope(deadline=trio.current_time() + NOTICE_S, shield=True):
@@ -81,7 +83,7 @@ class Calls:
         interrupt = Interrupt()
 
         def read() -> Outcome | DatabaseFailed | None:
-            # Failures are values here: a nursery would put them into a group.
+            # Failures are values here: a nursery would wrap exceptions in a group.
             try:
                 outcome = self._answer(request, terms, rows, interrupt)
             except DatabaseFailed as failure:
@@ -93,10 +95,10 @@ class Calls:
             return outcome
 
         ended: Outcome | DatabaseFailed | None = None
-        # A chunk that the client does not take is given up with the scope.
+        # If the client does not take a chunk, the scope gives it up.
         with trio.move_on_after(terms.timeout_s):
             async with _interrupting(interrupt):
-                # Not abandoned when cancelled: the interrupt ends it; until then something runs.
+                # Not abandoned when cancelled: something runs until the interrupt ends it.
                 ended = await trio.to_thread.run_sync(
                     read, limiter=self._looks if is_look else self._statements
                 )
@@ -111,14 +113,14 @@ class Calls:
 
 
 class _Progress:
-    """What one call has told of its progress so far."""
+    """Sends the progress of one call."""
 
     def __init__(self, send: Send | None) -> None:
         self.send = send
         self._count = 0
 
     async def send_next(self, message: str) -> None:
-        """Send the next message, where the caller wants any."""
+        """Send the next message, if the caller wants any."""
         if self.send is not None:
             self._count += 1
             await self.send(self._count, message)
@@ -130,7 +132,8 @@ class _Progress:
 
 @asynccontextmanager
 async def _interrupting(interrupt: Interrupt) -> AsyncIterator[None]:
-    """While the block runs, a cancellation stops what `interrupt` reaches, and then has its end."""
+    """While the block runs, a cancellation stops what `interrupt` reaches, and waits for its
+    end."""
     ended = trio.CancelScope(shield=True)
 
     async def watch() -> None:
@@ -139,7 +142,7 @@ async def _interrupting(interrupt: Interrupt) -> AsyncIterator[None]:
         finally:
             with ended:
                 with trio.move_on_after(STUCK_S):
-                    # In a thread: a database may be told over a connection of its own.
+                    # In a thread, as the stop may need another connection to the database.
                     await trio.to_thread.run_sync(interrupt.stop, abandon_on_cancel=True)
                     await trio.sleep_forever()
                 os._exit(EXIT_STUCK)

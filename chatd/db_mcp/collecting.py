@@ -1,8 +1,8 @@
 """Where the rows of a call go while they are read: all into the result, or in chunks on the way.
 
 A database may declare no type for a column, as SQLite does for a computed one. Then it is derived
-from the values: from all of them where the rows are kept, and from those of the first chunk where
-they are sent in chunks.
+from the values: from all of them if the rows are kept, and from those of the first chunk if they
+are sent in chunks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,8 @@ from chatd.answers.table import Column, Row, common_type
 IDLE_TICKS_MAX = 100
 """After so many ticks without a new row, what waits is sent."""
 TYPING_ROWS_MAX = 20
-"""Rows that wait for the first value of a column without a type; a tick sends them before."""
+"""So many rows wait for the first value of a column without a type; a tick may send them
+earlier."""
 _GROWTH = 4
 _TYPES: Mapping[type, str] = {int: "INTEGER", float: "REAL", str: "TEXT", bytes: "BLOB"}
 
@@ -34,14 +35,14 @@ class ValueTypes:
         return all(self._found.values())
 
     def note(self, values: Sequence[object]) -> None:
-        """The next row, as the database gives it; a NULL tells nothing."""
+        """Take the next row, as the database gives it; a NULL tells nothing."""
         for number, found in self._found.items():
             kind = _TYPES.get(type(values[number]))
             if kind is not None:
                 found.add(kind)
 
     def columns(self) -> Sequence[Column]:
-        """The columns. Numbers of both kinds are REAL; values of other kinds have no one type."""
+        """The columns. Whole and real numbers together are REAL; other mixtures have no type."""
         types = {number: common_type(found) for number, found in self._found.items()}
         return [
             Column(column.name, types.get(number, column.type))
@@ -66,19 +67,19 @@ class KeptRows:
         self._types = ValueTypes(columns)
 
     def row(self, row: Row, as_json: bytes, values: Sequence[object]) -> None:
-        """Take the next row, the same as JSON, and as the database gives it."""
+        """Take the next row: as cells, as JSON, and as the database gives it."""
         self._types.note(values)
         self.kept.append(row)
 
     def tick(self) -> None:
-        """The statement is at work; comes often, between rows."""
+        """The statement is at work; called often, between rows."""
 
 
 class ChunkedRows:
     """Sends rows on in chunks: the first row at once, then more and more of them together.
 
     `send` gets the message of a chunk, and may wait until it is on its way. Rows that come slowly
-    are not held back for others: see `tick`.
+    do not wait for others: see `tick`.
     """
 
     def __init__(self, send: Callable[[str], None]) -> None:
@@ -112,7 +113,7 @@ class ChunkedRows:
             self._flush()
 
     def finish(self) -> None:
-        """Send what is left; the columns are sent even where no row came."""
+        """Send what is left; the columns are sent even if no row came."""
         if self._rows or self.sent == 0:
             self._flush()
 

@@ -15,7 +15,7 @@ from chatd.wire.names import RowsCut
 
 @attrs.frozen
 class Outcome:
-    """How a call ended; `rows_written` where it could write, counting those of triggers."""
+    """How a call ended; `rows_written`, if it could write, includes changes by triggers."""
 
     row_count: int
     cut: Cut = WHOLE
@@ -30,7 +30,8 @@ class Outcome:
 @attrs.define
 class Feeder:
     """Feeds the rows of one call; `count` is how many it has passed on, `shortened_values` how many
-    of their values are not whole. `largest_row_bytes`: of a row that was too long, at least."""
+    of their values are not whole. `largest_row_bytes`: the least size of the longest row that was
+    not sent."""
 
     _rows: Rows
     _terms: Terms
@@ -40,9 +41,9 @@ class Feeder:
     largest_row_bytes: int = attrs.field(default=0, init=False)
 
     def feed(self, source: Iterable[Sequence[object]]) -> Outcome:
-        """Pass rows on from `source`. What that raises is raised; `count` holds then, too.
+        """Pass rows on from `source`. Raises what `source` raises; `count` is right even then.
 
-        A row that would be too long is not sent; where it is the first one, its texts and bytes are
+        A row that would be too long is not sent; if it is the first one, its texts and bytes are
         shortened, so that there is something to see.
         """
         left = self._terms.max_bytes
@@ -51,7 +52,7 @@ class Feeder:
             if self.count == self._terms.max_rows:
                 return self.outcome(RowsCut.MAX_ROWS)
             if (least := _least_bytes(read)) > left:
-                # Not all of it is written as JSON: one value may have a gigabyte.
+                # It is not written as JSON, as one value may have a gigabyte.
                 self.largest_row_bytes = max(self.largest_row_bytes, least)
                 if self.count:
                     return self.outcome(RowsCut.MAX_BYTES)
@@ -64,14 +65,14 @@ class Feeder:
                     return self.outcome(RowsCut.MAX_BYTES)
                 row, self.shortened_values = fitting
                 as_json = orjson.dumps(row)
-                left = 0  # and nothing beside it
+                left = 0  # and nothing after it
             left -= len(as_json) + 1
             self._rows.row(row, as_json, read)
             self.count += 1
         return self.outcome()
 
     def outcome(self, rows: RowsCut | None = None) -> Outcome:
-        """The outcome as it is now; `rows`: why there are no more of them, None where all came."""
+        """The outcome as it is now; `rows`: why no more rows come, None if all came."""
         return Outcome(self.count, Cut(rows, self.shortened_values))
 
 
@@ -81,5 +82,6 @@ def _least_bytes(row: Sequence[object]) -> int:
 
 
 def _beginning(value: object, length: int) -> object:
-    """What of a value is looked at; a shorter one is whole, a longer one will be shortened."""
+    """The part of a value that is looked at; a shorter value is whole, a longer one will be
+    shortened."""
     return value[:length] if isinstance(value, str | bytes) else value

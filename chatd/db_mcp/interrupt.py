@@ -1,7 +1,7 @@
 """How a call in one thread is stopped from another.
 
 A database may forget an interrupt that comes between two statements, and heeds none during some
-long steps. So there is a flag, which the thread looks at now and then, and an interrupt as well.
+long steps. So there is an interrupt, and also a flag, which the thread looks at now and then.
 """
 
 import threading
@@ -41,7 +41,7 @@ class Interrupt:
 
     @contextmanager
     def ending(self, errors: type[Exception]) -> Iterator[None]:
-        """An error of the block that comes of a stop is raised as `Interrupted`."""
+        """Raise an error of the block that a stop has caused as `Interrupted`."""
         try:
             yield
         except errors:
@@ -49,6 +49,6 @@ class Interrupt:
             raise
 
     def check(self) -> None:
-        """Raise `Interrupted` where the call is to end."""
+        """Raise `Interrupted` if the call has to end."""
         if self.is_stopped:
             raise Interrupted

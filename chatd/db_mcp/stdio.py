@@ -1,10 +1,10 @@
-"""Standard input and output as the streams of MCP: one message a line, JSON, UTF-8.
+"""Standard input and output as the streams of MCP: one message per line, JSON, UTF-8.
 
 The SDK's own reads and writes in threads that no cancellation reaches, so that a signal, or a
-client that stops reading, would hold the process. Here both wait in Trio.
+client that stops reading, would hold the process. Here both reading and writing wait in Trio.
 
-While it lasts, descriptor 0 is empty and 1 is the standard error, so that nothing but messages gets
-on the wire.
+While the streams are open, descriptor 0 is empty and 1 is the standard error, so that only messages
+get on the wire.
 """
 
 import os
@@ -20,7 +20,7 @@ from mcp.shared.message import SessionMessage
 from chatd.answers.mcp.lines import Lines, LineTooLong
 
 LINE_BYTES_MAX = 1_048_576
-"""Of one message. A client that sends more has its connection ended."""
+"""The longest message. If a client sends a longer one, its connection is ended."""
 FLUSH_S = 0.3
 """How long the client may take what is on its way to it when the connection ends."""
 
@@ -47,7 +47,7 @@ async def standard_streams(input_ended: trio.Event) -> AsyncIterator[tuple[Inwar
 
 
 def _taken(number: int, substitute: int) -> int:
-    """What a standard descriptor was, under another number; `substitute` stands in its place."""
+    """A standard descriptor under another number; `substitute` takes its place."""
     original = os.dup(number)
     os.dup2(substitute, number)
     os.close(substitute)

@@ -64,11 +64,12 @@ class Exchange:
     go_on_apart: Callable[[Callable[[], Awaitable[None]]], None]
     _flusher: Flusher
     pending: list[Outgoing] = attrs.field(factory=list, init=False)
-    """None, ever: the packets of a session wait there. What is flushed has such a list."""
+    """Always empty: a session's packets wait in the session. Whatever is flushed has such a
+    list."""
     is_touched: bool = attrs.field(default=False, init=False)  # the flusher has it on its list
     is_answered: bool = attrs.field(default=False, init=False)
     _is_last: bool = attrs.field(default=False, init=False)  # the server wants no other one
-    _has_body: bool = attrs.field(init=False)  # it was read to its end, or there is none
+    _has_body: bool = attrs.field(init=False)  # read to its end, or the request has none
 
     @_has_body.default
     def _is_bare(self) -> bool:
@@ -83,14 +84,14 @@ class Exchange:
         return self._has_body or not (head.is_chunked or head.expects_continue)
 
     async def body(self, max_bytes: int, timeout_s: float) -> bytes | None:
-        """The body; None where the peer breaks off. Raises BadRequestError."""
+        """The body; None if the peer breaks off. Raises BadRequestError."""
         body = await self._connection.body(self.head, max_bytes, timeout_s)
         self._has_body = True
         return body
 
     async def ended(self, max_bytes: int, timeout_s: float) -> bool:
         """Return when it is answered; where another request may follow, an unwanted body is dropped
-        first. False where the connection is over before."""
+        first. False if the connection is over before."""
         connection = self._connection
         if connection.is_finished:
             return False

@@ -1,4 +1,4 @@
-"""At the end of a turn, one write for each socket that the turn owed something to.
+"""At the end of a turn, one write to each socket that is owed something.
 
 A reply or a broadcast touches sessions and returns. The flusher's task runs once the tasks that are
 running now have run, so that all that they owe goes out together: with many senders to a room this
@@ -62,8 +62,8 @@ class Flusher:
         self._wake()
 
     def note(self, time_s: float) -> None:
-        """Hand this to `flushed` once all is written that is owed now; where nothing is, not at
-        all."""
+        """Hand this to `flushed` once everything that is owed now is written; if nothing is,
+        never."""
         if self._touched:
             self._noted.append(time_s)
 

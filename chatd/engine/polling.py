@@ -6,9 +6,9 @@ them, whichever connection they came on. How a WebSocket takes over is a table i
 
 A POST is answered before its packets have what they wait for: a client that upgrades waits for that
 answer before it switches, and takes nothing until it has, so that work which waits for the client
-would wait for ever. A task of their own goes on with the packets, since what they wait for may come
-on the same connection. The packets of later POSTs, and of the WebSocket, wait their turn; a POST
-that is too large to wait here is not read before its turn, so that the peer keeps it.
+would wait for ever. A separate task goes on with the packets, since what they wait for may come on
+the same connection. The packets of later POSTs, and of the WebSocket, wait their turn; a POST that
+is too large to wait here is not read before its turn, so that the peer keeps it.
 """
 
 import contextlib
@@ -39,7 +39,8 @@ NOOP = b"6"
 CLOSE = b"1"
 PROBE_ANSWER = Outgoing(b"3probe")
 
-# Ends of peers that are gone, or that broke the protocol: their next GET gets "Session ID unknown".
+# How sessions end whose peer is gone, or broke the protocol: its next GET gets "Session ID
+# unknown".
 LEAVES_NO_WORDS = frozenset({DisconnectReason.PING_TIMEOUT, DisconnectReason.PARSE_ERROR})
 PEER_CLOSE_S = 2.0  # how long a GET that crossed the client's own close is answered with a noop
 NOOPS_WHILE_CLOSING = 16  # GETs that are answered while a closed session waits for its upgrade
@@ -74,7 +75,7 @@ class PollingTransport:
     def get(self, exchange: Exchange) -> None:
         """A GET: answered now, or when there is something to send."""
         session = self._session
-        session.on_deadline(trio.current_time())  # time-outs hold however late the timers are
+        session.on_deadline(trio.current_time())  # timeouts hold however late the timers are
         if session.is_over:
             last_words = self._sessions.last_words(session.sid)
             if last_words is None:
@@ -92,7 +93,7 @@ class PollingTransport:
         session.flush()
 
     def begin_post(self, exchange: Exchange) -> bool:
-        """A POST begins; False, and all is over, where another has not ended."""
+        """A POST begins; False, and the session is over, if another has not ended."""
         if self._post is not None:
             exchange.failed()
             self._post.cut()
@@ -102,7 +103,7 @@ class PollingTransport:
         return True
 
     def end_post(self, exchange: Exchange) -> None:
-        """The POST is done with; another may begin."""
+        """The POST has ended; another may begin."""
         if self._post is exchange:
             self._post = None
 
@@ -162,8 +163,8 @@ class PollingTransport:
             self._end_turn()
 
     async def _take(self, packets: Iterator[tuple[int, Packet]]) -> Work | None:
-        """Handle packets until one has to wait; what it waits for, which is awaited next. Until all
-        have been handled, what comes behind them has no turn."""
+        """Handle packets until one has to wait; returns what it waits for, which is awaited next.
+        What comes after these packets has no turn until all of them have been handled."""
         session = self._session
         try:
             for count, packet in packets:
@@ -183,7 +184,7 @@ class PollingTransport:
         return None
 
     def _end_turn(self) -> None:
-        """What came behind these packets may be handled."""
+        """What came after these packets may be handled."""
         handled, self._session.posts_handled = self._session.posts_handled, None
         if handled is not None:
             handled.set()
@@ -194,7 +195,7 @@ class PollingTransport:
         self.end_post(exchange)
 
     def _answer_post(self, exchange: Exchange) -> None:
-        """Say whether the peer kept to the protocol, once all packets were handled."""
+        """Tell the peer whether it kept to the protocol, once all packets were handled."""
         if self._session.reason is DisconnectReason.PARSE_ERROR:
             exchange.refused(Refusal.BAD_REQUEST)
             self.end_post(exchange)
@@ -344,7 +345,7 @@ class PollingTransport:
             self.backlog.settle()
 
     def _let_go(self) -> WebSocketTransport | None:
-        """The WebSocket that was being probed, which this transport knows no more."""
+        """Forget the WebSocket that was being probed, and return it."""
         probe, self._probe = self._probe, None
         self._sessions.deadlines.schedule(self, math.inf)
         return probe

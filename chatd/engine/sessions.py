@@ -32,7 +32,7 @@ class Sessions(SessionHost):
         now_s = trio.current_time()
         for old, kept in list(self._last_words.items()):
             if kept.until_s > now_s and not self._is_full():
-                break  # the rest is younger, or kept for longer: it goes when there is no room
+                break  # the rest is younger, or kept for longer: it goes for want of room
             del self._last_words[old]
         self._last_words[sid] = LastWords(now_s + for_s, payloads)
 
@@ -41,7 +41,7 @@ class Sessions(SessionHost):
         return len(self._last_words) >= LAST_WORDS_MAX or held > LAST_WORDS_BYTES_MAX
 
     def forget_last_words(self, sid: str) -> None:
-        """What an ended session left is not to be said any more."""
+        """Drop what an ended session still had to say."""
         self._last_words.pop(sid, None)
 
     def last_words(self, sid: str) -> bytes | None:

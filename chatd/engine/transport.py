@@ -58,7 +58,7 @@ class Probed(Protocol):
     """The transport that carries a session while a WebSocket probes it."""
 
     def on_probe_message(self, probe: Transport, message: str | bytes) -> None:
-        """A message on a WebSocket that does not carry the session yet, or was let go."""
+        """A message came on a WebSocket that does not carry the session yet, or was let go."""
         ...
 
     def on_probe_lost(self, probe: Transport) -> None:

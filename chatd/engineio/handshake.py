@@ -2,7 +2,7 @@
 
 Owns the reference server's error codes, the reading of the query, and the order of the checks.
 Knows no HTTP beyond method and query. Source: Engine.IO 4, "Handshake"; the codes and their order
-are measured (docs/architecture, "What real peers send").
+were measured (docs/architecture, "What real peers send").
 """
 
 import enum
@@ -62,8 +62,8 @@ class Refusal(enum.Enum):
         3,
         "This WebSocket lacks the headers Upgrade and Connection; a proxy has to pass them on.",
     )
-    """A bad request that a proxy makes of a good one; the reference server says the same as for any
-    other."""
+    """A good request that a proxy has turned into a bad one; the reference server answers it like
+    any other bad request."""
 
     def __init__(self, code: int, message: str) -> None:
         self.code = code
@@ -76,14 +76,14 @@ class Refusal(enum.Enum):
         return 403 if self is Refusal.FORBIDDEN else 400
 
     def body(self, message: str | None = None) -> bytes:
-        """Compact JSON for a polling request, with a `message` in the place of its own where more
-        is known; a WebSocket's handshake gets the bare message, as `text/html`."""
+        """Compact JSON for a polling request; a given `message`, if more is known, replaces its
+        own. A WebSocket's handshake gets the bare message, as `text/html`."""
         return orjson.dumps({"code": self.code, "message": message or self.message})
 
 
 @attrs.frozen
 class Query:
-    """The parameters of a request. Those that a client left out are None; `sid` is also when empty.
+    """The parameters of a request. Those that a client left out are None, and so is an empty `sid`.
 
     `parameters` has every name and value, decoded, the three below among them.
     """
@@ -140,8 +140,8 @@ def check_request(
       Node asks for no verdict on later requests, but an origin that may not open a session may
       not use one either.
     - without a sid: method (2), WebSocket exactly when it is an upgrade (3; with a sentence of its
-      own where the upgrade is missing, as a proxy may have dropped its headers), verdict (4),
-      `EIO` (5). Node finds the wrong `EIO` of a WebSocket only after the 101, in a broken stream.
+    own if the upgrade is missing, as a proxy may have dropped its headers), verdict (4), `EIO` (5).
+    Node finds the wrong `EIO` of a WebSocket only after the 101, in a broken stream.
     """
     transport = query.transport
     if transport not in (POLLING, WEBSOCKET):

@@ -9,8 +9,8 @@
 | over           | anything                     | NOTHING                                     |
 
 Deadlines are absolute, computed from the one before: a GET that comes interval + timeout after the
-handshake finds its session dead, also when the timers were a little late: `on_deadline` comes
-before the request of a polling session. Source: Engine.IO 4, "Heartbeat".
+handshake finds its session dead, even if the timers were a little late: `on_deadline` is called
+before a polling session sees the request. Source: Engine.IO 4, "Heartbeat".
 """
 
 import enum
@@ -36,7 +36,7 @@ class HeartbeatAction(enum.Enum):
     """What a deadline asks of the session."""
 
     NOTHING = enum.auto()
-    SEND_PING = enum.auto()  # queue `2`, also where no poll waits for it
+    SEND_PING = enum.auto()  # queue `2`, even if no poll waits for it
     TIMED_OUT = enum.auto()  # close, reason "ping timeout"
 
 
@@ -55,7 +55,7 @@ class Heartbeat:
         self.next_deadline_s = now + settings.interval_s
 
     def on_pong(self, now: float) -> None:
-        """Any pong begins the interval again; after the time-out it is too late."""
+        """Any pong begins the interval again; after the timeout it is too late."""
         if self.next_deadline_s != math.inf:
             self.awaiting_pong = False
             self.next_deadline_s = now + self._settings.interval_s

@@ -1,8 +1,8 @@
 """Polling payloads: several packets in the body of one HTTP request or response.
 
-Packets are joined by the byte 0x1E. It never occurs inside one of ours: JSON escapes it, base64
-has no such character, and in UTF-8 it is no part of any longer sequence, so that a body can be
-split before it is decoded. Source: Engine.IO 4, "Packet encoding, HTTP long-polling".
+Packets are joined by the byte 0x1E. It never occurs inside one of ours: JSON escapes it, base64 has
+no such character, and in UTF-8 it is never part of a longer sequence, so that a body can be split
+before it is decoded. Source: Engine.IO 4, "Packet encoding, HTTP long-polling".
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,14 +13,14 @@ from chatd.engineio.packet import Packet, ProtocolError, decode_text
 _SEPARATOR: Final = b"\x1e"
 
 # Packets in one response; 16 because clients of python-engineio drop the session at the 17th
-# (python-engineio#142). What is beyond stays queued for the next GET.
+# (python-engineio#142). The rest stays queued for the next GET.
 MAX_PACKETS_PER_RESPONSE: Final = 16
 
 
 def encode_payload(packets: Sequence[bytes]) -> bytes:
     """The body for these packets, in order: each as UTF-8, binary messages by `encode_binary`.
 
-    The text must be free of 0x1E; all that a JSON encoder writes is.
+    The text must be free of 0x1E; whatever a JSON encoder writes is.
 
     >>> encode_payload([b'451-["x",{"_placeholder":true,"num":0}]', encode_binary(b"hi")])
     b'451-["x",{"_placeholder":true,"num":0}]\\x1ebaGk='
@@ -31,11 +31,11 @@ def encode_payload(packets: Sequence[bytes]) -> bytes:
 def decode_payload(body: bytes) -> Iterator[Packet]:
     """The packets of a request body, one at a time.
 
-    A generator, for three reasons: the packets before a broken one are to be processed, those after
-    a CLOSE are not to be looked at, and a body of a million separators costs no memory. Its length
-    is the caller's to limit, beforehand (`maxPayload`).
+    A generator, for three reasons: the packets before a broken one are processed, those after a
+    CLOSE are not looked at, and a body of a million separators costs no memory. The caller limits
+    its length beforehand (`maxPayload`).
 
-    Raises `ProtocolError` at the first piece that is no packet: empty (so an empty body and a
+    Raises `ProtocolError` at the first piece that is not a packet: empty (so an empty body and a
     separator at the end are errors), of unknown type, not UTF-8, or not base64.
     """
     start = 0

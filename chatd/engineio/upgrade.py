@@ -3,11 +3,11 @@
 A client opens a WebSocket with the sid of its polling session, sends `2probe`, is answered
 `3probe`, lets its last poll end, and sends `5`; from then on the WebSocket carries the session.
 Until then the polling session must survive whatever happens to the WebSocket. Source: Engine.IO 4,
-"Upgrade"; what it leaves open is measured (docs/architecture, "What real peers send").
+"Upgrade"; what that leaves open was measured (docs/architecture, "What real peers send").
 
 States:
 
-- POLLING: polling carries the session, no WebSocket is attached; also after a probe that failed
+- POLLING: polling carries the session, no WebSocket is attached; also after a failed probe
 - ATTACHED: a WebSocket with this sid was accepted, its `2probe` is due
 - PROBED: the probe was answered, `5` is due; queued packets and pings wait for it
 - PROBED_CLOSING: the same, and the server wants to close the session
@@ -16,8 +16,8 @@ States:
 `TRANSITIONS` says what each input does in each state. An entry without actions means that the
 session treats the input as if this machine did not exist (a GET while polling), or that nothing is
 to be done (a timer that was overtaken, input after the end). A breach has no entry: the WebSocket
-that sent it is closed; it is one which the session has already let go. A WebSocket that was refused
-belongs to no session: its packets and its loss are no input.
+that sent it is closed; the session has already let go of it. A WebSocket that was refused belongs
+to no session: its packets and its loss are not input.
 """
 
 import enum
@@ -44,11 +44,11 @@ class UpgradeInput(enum.Enum):
     WEBSOCKET_ATTACHED = enum.auto()
     PROBE_RECEIVED = enum.auto()  # `2probe` on the WebSocket
     UPGRADE_RECEIVED = enum.auto()  # `5` on the WebSocket
-    OTHER_RECEIVED = enum.auto()  # any other message on it, also one that is no packet
+    OTHER_RECEIVED = enum.auto()  # any other message on it, even one that is not a packet
     POLL_ARRIVED = enum.auto()  # a GET of the session
-    WEBSOCKET_LOST = enum.auto()  # the attached one closed, or broke
+    WEBSOCKET_LOST = enum.auto()  # the attached one has closed, or broken
     TIME_LIMIT_REACHED = enum.auto()  # `upgradeTimeout` after WEBSOCKET_ATTACHED
-    CLIENT_CLOSED = enum.auto()  # `1` by POST; also a lost poll or a ping time-out
+    CLIENT_CLOSED = enum.auto()  # `1` by POST; also a lost poll or a ping timeout
     SERVER_CLOSED = enum.auto()  # the server wants to end the session
 
 
@@ -57,7 +57,7 @@ class UpgradeAction(enum.Enum):
 
     SEND_PONG_PROBE = enum.auto()  # `3probe` on the WebSocket, past the queue
     # Answer the pending GET, if there is one, with `6` alone: at once, or at the next beat of 100
-    # ms as Node does. Without it the client stalls until the next ping (engine.io-client#18).
+    # ms as Node does. Without this the client stalls until the next ping (engine.io-client#18).
     RELEASE_POLL_WITH_NOOP = enum.auto()
     SWITCH = enum.auto()  # the WebSocket carries the session: first what is queued, in order
     SWITCH_THEN_CLOSE = enum.auto()  # the same, then close it (engine.io#141)
@@ -122,7 +122,7 @@ TRANSITIONS: Final[dict[UpgradeState, dict[UpgradeInput, Transition]]] = {
 
 
 class Upgrade:
-    """The machine of one session that polls. `__slots__`: one for each of them."""
+    """The machine of one session that polls. `__slots__`, as there is one for each such session."""
 
     __slots__ = ("state",)
 
@@ -137,7 +137,8 @@ class Upgrade:
     def receive(self, happened: UpgradeInput) -> tuple[UpgradeAction, ...]:
         """Take one step; the actions are to be carried out in order, before the next step.
 
-        Raises `ProtocolError`, and stays, when the table has no entry: close that WebSocket.
+        Raises `ProtocolError`, and keeps its state, when the table has no entry: close that
+        WebSocket.
         """
         transition = TRANSITIONS[self.state].get(happened)
         if transition is None:
@@ -147,7 +148,7 @@ class Upgrade:
 
 
 def classify(packet: Packet) -> UpgradeInput:
-    """The input that a packet on the attached WebSocket is."""
+    """Which input a packet on the attached WebSocket is."""
     if packet.type is PacketType.PING and packet.data == PROBE:
         return UpgradeInput.PROBE_RECEIVED
     if packet.type is PacketType.UPGRADE:

@@ -1,15 +1,16 @@
 """Addresses of peers: one spelling for each, and what each counts as.
 
-All that counts, or backs off, by address uses `counted_as`, so that no peer becomes two by writing
-an address in another way, nor many by moving about in a network of its own. Pure.
+Everything that counts, or backs off, by address uses `counted_as`, so that no peer becomes two by
+writing an address in another way, nor many by moving about in a network of its own. Pure.
 
 - An IPv4 address that travels inside of IPv6 is that IPv4 address: `::ffff:192.0.2.1` is how a
   socket for both families says it, `64:ff9b::192.0.2.1` how a translator does (RFC 6052).
-- IPv6 counts by /64: that is the least that a customer is given, all of it free to use (RFC 6177).
-- A zone (`%eth0`) names the interface of this machine that leads there, and nothing of the peer.
+- IPv6 counts by /64: a customer is given at least that much, and may use all of it (RFC 6177).
+- A zone (`%eth0`) names the interface of this machine that leads there; it says nothing about the
+  peer.
 - The peer of a unix socket has no address: all of them are `LOCAL`. nginx writes `unix:` for one,
   and so does the configuration.
-- Whom a proxy passes on without saying who it is, is `UNNAMED`.
+- A client that a proxy passes on without saying who it is, is `UNNAMED`.
 """
 
 import ipaddress
@@ -31,8 +32,8 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 LOCAL: Final = "local"
 UNNAMED: Final = "unknown"
 ENTRY_CHARS_MAX: Final = 64
-"""Of one entry: the longest address has 45, brackets, a zone and a port come on top. A longer entry
-is no address."""
+"""Of one entry: the longest address has 45; brackets, a zone and a port come on top. A longer entry
+is not an address."""
 
 _PREFIX_BITS: Final = 64
 _MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
@@ -45,7 +46,7 @@ _WRAPPED = re.compile(rf"\[([^\[\]]*)\](?:{_PORT})?|([0-9.]+){_PORT}")
 
 
 def spelled(text: str) -> str | None:
-    """An address in its one spelling, without brackets, port and zone; None where it is none.
+    """An address in its one spelling, without brackets, port and zone; None if it is not one.
 
     >>> spelled("[2001:0DB8::0001%eth0]:443"), spelled("::FFFF:192.0.2.1"), spelled("unknown")
     ('2001:db8::1', '192.0.2.1', None)
@@ -61,7 +62,7 @@ def spelled(text: str) -> str | None:
 def counted_as(address: str) -> str:
     """What an address counts as: the address itself, or the /64 that an IPv6 one lies in.
 
-    What is no address (`LOCAL`, `UNNAMED`) counts as what it is.
+    What is not an address (`LOCAL`, `UNNAMED`) counts as itself.
 
     >>> counted_as("2001:db8:0:1:2:3:4:5"), counted_as("192.0.2.1")
     ('2001:db8:0:1::/64', '192.0.2.1')
@@ -100,7 +101,7 @@ def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
 
 
 def as_network(text: str) -> Network:
-    """A network of the configuration; one of IPv4 inside of IPv6 is one of IPv4. ValueError."""
+    """A network of the configuration; one of IPv4 inside IPv6 is one of IPv4. Raises ValueError."""
     if text == Peers.OF_UNIX_SOCKETS.value:
         return Peers.OF_UNIX_SOCKETS
     network = ipaddress.ip_network(text)

@@ -9,15 +9,16 @@ import attrs
 import trio
 
 LAGGING_SHARE: Final = 4
-"""A peer that is owed more than one such part of the bound lags: what may be dropped is dropped."""
+"""A peer that is owed more than one such part of the bound is lagging: what may be dropped is
+dropped."""
 
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class Backlog:
     """Bytes owed to one peer. Slots: there is one for each connection.
 
-    Live traffic may owe `bound_bytes`; the owner gives up a peer that `is_exceeded`. What the peer
-    asked for itself (a page of history) is allowed on top, until all is taken.
+    Live traffic may owe `bound_bytes`; the owner gives the peer up once `is_exceeded`. What the
+    peer asked for itself (a page of history) is allowed on top, until all is taken.
     """
 
     _bound_bytes: int

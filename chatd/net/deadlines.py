@@ -33,7 +33,7 @@ class HasDeadline(Protocol):
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class TimerEntry:
     """An entry of the heap; `owner` is None while it is void. It comes up at `queued_s`, which is
-    never after `due_s`; infinite where it is in the heap no more. Slots: one for each session."""
+    never after `due_s`; infinite once it is no longer in the heap. Slots: one for each session."""
 
     due_s: float
     queued_s: float
@@ -69,8 +69,8 @@ class Deadlines:
         self._push(entry)
 
     def suspend(self, owner: HasDeadline) -> None:
-        """Call `owner` no more until it is scheduled again, which it is about to be: its entry
-        keeps its place."""
+        """Do not call `owner` until it is scheduled again, which it is about to be: its entry keeps
+        its place."""
         if owner.deadline_entry is not None:
             self._release(owner.deadline_entry)
 
@@ -80,7 +80,7 @@ class Deadlines:
             self._sleep.deadline = entry.queued_s
 
     def _release(self, entry: TimerEntry) -> None:
-        """Let the entry call nobody."""
+        """Make the entry void: it calls nobody."""
         if entry.owner is None:
             return
         entry.owner = None
@@ -90,7 +90,7 @@ class Deadlines:
             self._sweep()
 
     def _sweep(self) -> None:
-        """Void entries may be due in hours: they go once they are the greater half."""
+        """Remove void entries once they are the greater half: they may be due only in hours."""
         kept = []
         for entry in self._heap:
             if entry.owner is None:

@@ -1,6 +1,6 @@
 """Reading the header of the PROXY protocol off a connection, before anything else is read.
 
-Bounded in bytes by `proxy_protocol`, and in time here. Its cost, a cancel scope, is paid only where
+Bounded in bytes by `proxy_protocol`, and in time here. Its cost, a cancel scope, is paid only if
 such headers were configured.
 """
 
@@ -12,14 +12,14 @@ import trio
 from chatd.net.poller import Watch
 from chatd.net.proxy_protocol import ProxyHeader, ProxyHeaderError, ProxyHeaderReader
 
-READ_BYTES: Final = 16_384  # one read; what is behind the header is kept, and is little
+READ_BYTES: Final = 16_384  # one read; what comes after the header is kept, and is little
 
 
 async def read_proxy_header(
     sock: socket.socket, watch: Watch, timeout_s: float
 ) -> ProxyHeader | None:
-    """The header at the beginning of a connection, whose socket does not block; None where none
-    comes within `timeout_s`, or something else does."""
+    """The header at the beginning of a connection, whose socket does not block; None if no header
+    comes within `timeout_s`, or something else comes."""
     reader, header = ProxyHeaderReader(), None
     with trio.move_on_after(timeout_s):
         while header is None:

@@ -31,7 +31,7 @@ LINE_BYTES_MAX: Final = 107
 """Of version 1, CR LF included: the longest line that there can be (2.1)."""
 
 BLOCK_BYTES_MAX: Final = 4096
-"""Of version 2, behind its first 16 bytes. The largest addresses have 216; the rest are TLVs, of
+"""Of version 2, after its first 16 bytes. The largest addresses have 216; the rest are TLVs, of
 which a client's certificate is the longest. Beyond: refused."""
 
 SIGNATURE: Final = b"\r\n\r\n\0\r\nQUIT\n"
@@ -55,13 +55,13 @@ _PORT_MAX: Final = 65_535
 
 
 class ProxyHeaderError(Exception):
-    """The bytes are no header of the PROXY protocol, or one that this reader refuses."""
+    """The bytes are not a header of the PROXY protocol, or are one that this reader refuses."""
 
 
 @attrs.frozen
 class ProxyHeader:
-    """A header that is whole. `address`: the client's, as above; None where the connection is the
-    proxy's own. `rest`: what came behind it."""
+    """A whole header. `address`: the client's, as above; None if the connection is the proxy's own.
+    `rest`: what came after it."""
 
     address: str | None
     rest: bytes
@@ -76,8 +76,9 @@ class ProxyHeaderReader:
         self._seen = b""
 
     def feed(self, data: bytes) -> ProxyHeader | None:
-        """What came next; the header, once it is whole. Keeps no more than a header may have and
-        one piece. Raises ProxyHeaderError as soon as no header can come of it."""
+        """Take what came next; returns the header, once it is whole. Keeps no more than the longest
+        header and one piece. Raises ProxyHeaderError as soon as the bytes cannot become a
+        header."""
         self._seen += data
         seen = self._seen
         if seen[:1] == SIGNATURE[:1]:

@@ -1,7 +1,7 @@
 """Lines of libraries (hypercorn and others log through the standard library) in our own log.
 
-Only this module touches `logging`. The text of such a line is not ours: what looks like a token is
-blotted out, and an exception is shown as those of our own are.
+Only this module touches `logging`. The text of such a line is not ours: anything that looks like a
+token is blotted out, and an exception is shown as our own are.
 """
 
 import logging
@@ -30,7 +30,7 @@ class _Bridge(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             message = record.getMessage()
-        except Exception:  # arguments that do not fit: the library's fault, not our crash
+        except Exception:  # arguments that do not fit: the library's fault must not crash us
             message = str(record.msg)
         fields: dict[str, object] = {"logger": record.name, "message": without_tokens(message)}
         error = record.exc_info[1] if record.exc_info else None
@@ -58,8 +58,8 @@ def library_logger(name: str) -> logging.Logger:
 def bridge(log: StreamLog) -> Iterator[None]:
     """While the block runs, all standard loggers write to `log`, from warnings up.
 
-    With the log at `debug` they write everything, but for the quiet ones. What was set before comes
-    back afterwards.
+    With the log at `debug` they write everything, except the quiet ones. The earlier settings are
+    restored afterwards.
     """
     root = library_logger("")
     before, level = root.handlers[:], root.level

@@ -21,8 +21,8 @@ class Clock:
         return time.time()  # noqa: TID251 - the one home of the wall clock
 
     def elapsed_s(self) -> float:
-        """Seconds on a clock that nobody sets, and which goes on while the machine sleeps, where
-        the system has such a one."""
+        """Seconds on a clock that nobody sets, and that goes on while the machine sleeps, if the
+        system has such a clock."""
         return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
     def worked_s(self) -> float:

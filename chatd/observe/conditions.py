@@ -137,7 +137,7 @@ KINDS: Final = (
 
 @attrs.frozen
 class Reason:
-    """Something that is amiss now: a sentence for people, and of which database it is."""
+    """Something that is amiss now: a sentence for people, and which database it is about."""
 
     kind: ConditionKind
     message: str
@@ -161,7 +161,7 @@ class Condition(Protocol):
 
 @attrs.frozen
 class OneCondition:
-    """A condition that is told in one sentence; `why` gives it, or None where all is well."""
+    """A condition that one sentence tells; `why` gives the sentence, or None if all is well."""
 
     kind: ConditionKind
     _why: Callable[[], str | None]
@@ -178,7 +178,7 @@ class Conditions:
         self._conditions: dict[str, Condition] = {}
 
     def add(self, condition: Condition) -> None:
-        """From now on it is looked at too. ValueError where its code is in use."""
+        """Look at this condition too from now on. Raises ValueError if its code is in use."""
         code = condition.kind.code
         if code in self._conditions:
             raise ValueError(f"the condition {code} is there twice")
@@ -190,13 +190,13 @@ class Conditions:
         return [condition.kind for condition in self._conditions.values()]
 
     def reasons(self) -> Sequence[Reason]:
-        """All that is amiss now, the gravest first."""
+        """Everything that is amiss now, the gravest first."""
         found = [reason for one in self._conditions.values() for reason in _told(one)]
         return sorted(found, key=lambda reason: reason.kind.gravity)
 
 
 def _told(condition: Condition) -> list[Reason]:
-    """What a condition says; one that raises holds, as nobody knows that it does not."""
+    """What a condition says; one that raises counts as amiss, as nobody knows that all is well."""
     try:
         return list(condition.reasons())
     except Exception as error:
@@ -205,13 +205,13 @@ def _told(condition: Condition) -> list[Reason]:
 
 
 def is_ready(reasons: Iterable[Reason]) -> bool:
-    """Whether clients are served; they are without a database, or some rows."""
+    """Whether clients are served; they are even without a database, or some rows."""
     return all(reason.kind.gravity is not Gravity.OUT_OF_SERVICE for reason in reasons)
 
 
 def readiness(reasons: Sequence[Reason]) -> str:
-    """The state in a word: `ready`, `starting` where nothing is amiss but what is on its way,
-    `degraded`, or `not_ready`."""
+    """The state in a word: `ready`, `starting` if nothing is amiss except parts that are on their
+    way, `degraded`, or `not_ready`."""
     if not is_ready(reasons):
         return "not_ready"
     if not reasons:

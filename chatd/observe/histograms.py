@@ -1,8 +1,8 @@
-"""Histograms: how many figures were up to how large, in a few buckets.
+"""Histograms: how many figures were at most how large, in a few buckets.
 
-The library's own takes locks for its threads, 5 us an observation; what is observed for each
-message must cost next to nothing. Each of these belongs to one thread, takes 0.3 us, and is handed
-to the library when somebody scrapes.
+The library's own histogram takes locks for its threads, 5 us an observation; what is observed for
+each message must cost next to nothing. Each of these belongs to one thread, takes 0.3 us, and is
+handed to the library when somebody scrapes.
 """
 
 from bisect import bisect_left
@@ -32,7 +32,7 @@ class Histogram:
         self.sum += figure
 
     def buckets(self) -> list[tuple[str, float]]:
-        """How many were up to each bound, the bounds as Prometheus writes them."""
+        """How many figures were up to each bound, with the bounds as Prometheus writes them."""
         bounds = (*self._bounds, float("inf"))
         return [
             (floatToGoString(bound), float(count))  # type: ignore[no-untyped-call]  # the library's
@@ -44,7 +44,8 @@ class Histogram:
 class HistogramCollector(Collector):
     """One metric: its histograms by the values of its labels, which are made when they are needed.
 
-    The order of `labels` is that of the values. A metric without labels has one histogram at once.
+    The values come in the order of `labels`. A metric without labels has its one histogram from the
+    beginning.
     """
 
     _name: str
@@ -69,7 +70,7 @@ class HistogramCollector(Collector):
         self._histograms[values] = histogram
 
     def describe(self) -> Iterator[HistogramMetricFamily]:
-        """What the library knows names by, so that none is given twice."""
+        """The names that the library needs, so that none is given twice."""
         return self.collect()
 
     def collect(self) -> Iterator[HistogramMetricFamily]:

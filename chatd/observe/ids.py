@@ -1,6 +1,6 @@
 """Chance, in one place: unguessable identifiers, and jitter.
 
-Session and socket ids are 120 random bits, URL-safe, 20 characters, as the reference server's.
+Session and socket ids are 120 random bits in 20 URL-safe characters, like the reference server's.
 """
 
 import base64

@@ -1,6 +1,6 @@
 """Lines of the log on their way out, in a thread: a slow reader of the log holds nothing up.
 
-A pipe that nobody reads, or a slow disk, stops this thread alone; what it cannot take any more is
+A pipe that nobody reads, or a slow disk, stops only this thread; lines for which it has no room are
 lost, and counted. Lines of a few milliseconds go out in one write.
 """
 
@@ -31,7 +31,7 @@ class LineWriter:
         self._thread.start()
 
     def put(self, text: bytes, lines: int = 1) -> None:
-        """Have so many lines written soon. Raises OSError where too many wait already."""
+        """Have so many lines written soon. Raises OSError if too many wait already."""
         with self._lock:
             if self._waiting_bytes + len(text) > WAITING_BYTES_MAX:
                 raise BlockingIOError("the log is not being read")
@@ -43,7 +43,7 @@ class LineWriter:
                 self._has_lines.set()
 
     def settle(self, timeout_s: float) -> bool:
-        """Wait until all lines are written, `timeout_s` at most; whether they are."""
+        """Wait until all lines are written, `timeout_s` at most; returns whether they are."""
         self._hurry.set()
         try:
             return self._settled.wait(timeout_s)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 BLOCKS: Final = ("traceback", "tree")
-"""Fields whose text has lines."""
+"""Fields whose text has several lines."""
 
 _DELETE: Final = 0x7F  # as a number: to look for bytes takes five times as long
 
@@ -22,8 +22,8 @@ Line = Callable[[str, str, str, Mapping[str, object]], bytes]
 
 
 def json_line(timestamp: str, level: str, name: str, fields: Mapping[str, object]) -> bytes:
-    """One JSON object. The hot one: the head is ours and needs no escaping, orjson does the rest,
-    and the careful way is taken only where it is needed."""
+    """One JSON object. The hot path: the head is ours and needs no escaping, orjson does the rest,
+    and the careful way is taken only if needed."""
     try:
         body = orjson.dumps(fields, None, orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # lone surrogates, integers beyond 64 bits, values of other types
@@ -36,7 +36,7 @@ def json_line(timestamp: str, level: str, name: str, fields: Mapping[str, object
 
 
 def _careful(fields: Mapping[str, object]) -> bytes:
-    """In ASCII: beyond it there are controls too (U+009B starts a command in some terminals)."""
+    """In ASCII, as there are controls beyond it too (U+009B starts a command in some terminals)."""
     return json.dumps(dict(fields), separators=(",", ":"), default=repr).encode("ascii") + b"\n"
 
 

@@ -1,12 +1,13 @@
 """The log: events in, lines out.
 
 `record` is on the path of every message. An event below the threshold costs one comparison; one
-above it is a dict and one orjson dump. A line is written at once, or, `in_background`, by a thread
-a few milliseconds later, so that a log that nobody reads holds nothing up. A stream that cannot
-take a line loses it, which `lost` counts and no caller notices: the daemon outlives its log. Once
-it takes lines again, a line says how many are missing. Of events that can be made without end
-(`rations`) so many are written a second, and of those that are alike, as of one user at one limit,
-one a minute. How many were left out stands in a line of its own, so that nobody fills a disk.
+above it a dict and one orjson dump. A line is written at once, or, `in_background`, by a thread a
+few milliseconds later, so that a log that nobody reads holds nothing up. A line that the stream
+cannot take is lost, which `lost` counts and no caller notices: the daemon outlives its log. Once
+the stream takes lines again, a line says how many are missing. So that nobody fills a disk, events
+that can be caused without end (`rations`) are written only so many a second, and events that are
+alike, such as those of one user at one limit, once a minute. A line of its own says how many were
+left out.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -26,8 +27,8 @@ from chatd.observe.streams import write_to
 
 SETTLE_S = 1.0  # at the end, how long a stream may take what is left
 DIGITS = {"ms": 1, "s": 3}
-"""Digits behind the point, by the unit at the end of a field's name: a tenth of a millisecond, and
-a millisecond. More is noise."""
+"""Digits after the point, by the unit at the end of a field's name: a tenth of a millisecond, and a
+millisecond. More is noise."""
 MOST_DIGITS = 3  # of a figure with another unit, or none
 LEFT_OUT = "log.left_out"
 LOST = "log.lost"
@@ -36,7 +37,8 @@ E = TypeVar("E")
 
 
 _Known = tuple[str, str, Callable[[LogEvent], dict[str, object]], Ration[LogEvent] | None]
-"""Of a class of events: the word for its level, its name, what reads its fields, and its ration."""
+"""For a class of events: the word for its level, its name, a function that reads its fields, and
+its ration."""
 
 
 class StreamLog:
@@ -88,7 +90,7 @@ class StreamLog:
         return level >= self.threshold
 
     def record(self, event: LogEvent) -> None:
-        """Write an event, if its level is high enough. Never raises on account of the stream."""
+        """Write an event, if its level is high enough. Never raises because of the stream."""
         if event.level < self.threshold:
             return
         word, name, fields, ration = self._known_of(type(event))
@@ -96,7 +98,7 @@ class StreamLog:
             self._put(word, name, fields(event))
 
     def record_all(self, events: Sequence[LogEvent]) -> None:
-        """The same for events of one class: they have one timestamp, and are written at once."""
+        """Write events of one class: they have one timestamp, and go out in one write."""
         kind = type(events[0])
         if kind.level < self.threshold:
             return
@@ -119,22 +121,22 @@ class StreamLog:
         return known
 
     def _is_admitted(self, ration: Ration[E], event: E, word: str, name: str) -> bool:
-        """Whether a line is within its ration; before it, how many were not."""
+        """Whether a line is within its ration; if so, first write how many were not."""
         is_admitted, left_out = ration.admit(event, self._clock_ms() // 1000)
         if left_out:
             self._put(word, LEFT_OUT, {"of": name, "count": left_out})
         return is_admitted
 
     def write(self, level: Level, name: str, fields: Mapping[str, object]) -> None:
-        """Write a line without an event; for the lines of libraries, see `bridge`. Of equal ones
-        one a minute is written."""
+        """Write a line without an event; for the lines of libraries, see `bridge`. Equal lines are
+        written once a minute."""
         word = level.name.lower()
         if level >= self.threshold and self._is_admitted(self._foreign, fields, word, name):
             self._put(word, name, fields)
 
     @contextmanager
     def in_background(self) -> Iterator[None]:
-        """Lines are written by a thread, until the end of this context."""
+        """A thread writes the lines until the end of this context."""
         self._writer = LineWriter(self._to_stream, self._count_lost)
         self._write = self._writer.put
         try:
@@ -159,7 +161,8 @@ class StreamLog:
             self.lost += 1
 
     def _to_stream(self, text: bytes, _lines: int = 0) -> None:
-        """Write lines to the stream; before them, how many it did not take since the last time."""
+        """Write lines to the stream, after a line that says how many it has not taken since the
+        last time."""
         lost = self.lost
         if lost != self._lost_told and self.threshold <= Level.WARNING:
             count = lost - self._lost_told
@@ -193,16 +196,16 @@ def open_log(
 ) -> StreamLog:
     """A log in one of the formats of `log.format` from one of the levels of `log.level`.
 
-    Where `stream` has a file descriptor, lines go to it directly, one system call each: the
-    buffers of Python's streams keep a line that a broken pipe refused, and raise it again at exit.
-    The stream must stay open as long as the log is used.
+    If `stream` has a file descriptor, lines go to it directly, one system call each: the buffers of
+    Python's streams keep a line that a broken pipe refused, and raise it again at exit. The stream
+    must stay open as long as the log is used.
     """
     line = line_of(format, is_terminal=is_terminal)
     return StreamLog(line, Level[level.upper()], write_to(stream), clock_ms or Clock().wall_ms)
 
 
 def line_of(format: str, *, is_terminal: bool) -> Line:  # noqa: A002 - as the key is called
-    """What writes lines in one of the formats of `log.format`."""
+    """The function that writes lines in one of the formats of `log.format`."""
     if format == "auto":
         format = "people" if is_terminal else "json"  # noqa: A001 - as above
     match format:
@@ -240,8 +243,9 @@ def _known(kind: type[LogEvent]) -> _Known:
 
 
 def _reader(names: Iterable[str]) -> Callable[[LogEvent], dict[str, object]]:
-    """What puts these fields of an event into a dictionary: made as attrs makes `__init__`, as it
-    runs for every message, and a loop over the names takes three times as long."""
+    """A function that puts these fields of an event into a dictionary. It is generated, as attrs
+    generates `__init__`: it runs for every message, and a loop over the names takes three times as
+    long."""
     scope: dict[str, Any] = {}
     fields = ", ".join(f"{name!r}: event.{name}" for name in names)
     exec(f"def fields(event): return {{{fields}}}", scope)  # all of it is from the classes

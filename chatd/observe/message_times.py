@@ -1,6 +1,7 @@
 """How long each message takes, from when it was read to when it is stored and delivered.
 
-On the path of every message: two looks at a clock and two histograms, less than 1 us together.
+On the path of every message, this costs two looks at a clock and two histograms, less than 1 us
+together.
 """
 
 import time

@@ -1,10 +1,10 @@
-"""Events counted, and the state of the daemon read off, in Prometheus's text format
-(docs/operations, "Metrics").
+"""Counts events, and reads the state of the daemon, in Prometheus's text format (docs/operations,
+"Metrics").
 
-`Metrics` stands before the log: it counts an event and passes it on. Nothing is counted that is not
-an event, and no caller counts anything. Times that belong to no event are told to it (`committed`,
-`acknowledged`, `synced`, `loop_lagged`, `message_times`). What there is stands in `catalogue`.
-The library takes 50 ms to import: only what serves imports this module.
+`Metrics` stands before the log: it counts an event and passes it on. Only events are counted, and
+no caller counts anything. Times that belong to no event are reported to it (`committed`,
+`acknowledged`, `synced`, `loop_lagged`, `message_times`). `catalogue` lists all metrics. The
+library takes 50 ms to import: only a daemon that serves imports this module.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,14 +30,16 @@ from chatd.observe.message_times import MessageTimes
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4.encode("ascii")
 
 Values = Iterable[tuple[tuple[str, ...], float]]
-"""What a gauge shows now: for each series the values of its labels, in their order, and its own."""
+"""What a gauge shows now: for each series the values of its labels, in their order, and its own
+value."""
 
 
 class _Counter(Collector):
     """A counter: its figures by the values of its labels.
 
-    The library's own takes 0.7 us to count one, for what is counted with each message; this takes
-    0.2 us, and is handed to the library when somebody scrapes. Any thread may count.
+    The library's own counter takes 0.7 us for each count, and some events are counted with each
+    message; this takes 0.2 us, and is handed to the library when somebody scrapes. Any thread may
+    count.
     """
 
     def __init__(self, counted: Count) -> None:
@@ -107,7 +109,7 @@ class _Reading(Collector):
         self._read = read
 
     def describe(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
-        """What the library knows names by; nothing is read for it."""
+        """The names that the library needs; nothing is read for this."""
         yield self._family()
 
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
@@ -124,7 +126,7 @@ class _Reading(Collector):
 
 
 class _OfNode(CollectorRegistry):
-    """What is in a registry, with the name of the node on each series."""
+    """The metrics of a registry, with the name of the node on each series."""
 
     def __init__(self, registry: CollectorRegistry, node: str) -> None:
         super().__init__()
@@ -140,8 +142,8 @@ class _OfNode(CollectorRegistry):
 
 
 class Metrics:
-    """Counts events and hands them to the log; `show` adds what is read at each scrape. Where the
-    node has a name, each series has it in the label `node`."""
+    """Counts events and hands them to the log; `show` adds what is read at each scrape. If the node
+    has a name, each series has it in the label `node`."""
 
     def __init__(self, log: EventLog, node: str = "") -> None:
         self._log = log
@@ -164,7 +166,7 @@ class Metrics:
         self.message_times = MessageTimes()
         collectors[catalogue.STORED.name].show(self.message_times.stored_in)
         collectors[catalogue.DELIVERED.name].show(self.message_times.delivered_in)
-        # What is done with an event of a class before it is passed on.
+        # What to do with an event of a class before it is passed on.
         self._uses: dict[type[LogEvent], tuple[Callable[[LogEvent], None], ...]] = {}
         for kind, counted in COUNTED.items():
             counters = [_Counter(one) for one in (counted, *counted.sums)]
@@ -189,7 +191,7 @@ class Metrics:
         self._log.record(event)
 
     def record_all(self, events: Sequence[LogEvent]) -> None:
-        """The same for events of one class."""
+        """Count, measure, and pass on events of one class."""
         for use in self._uses.get(type(events[0]), ()):
             for event in events:
                 use(event)
@@ -211,7 +213,7 @@ class Metrics:
         self._commits.observe(took_s)
 
     def synced(self, took_s: float) -> None:
-        """The disk took a transaction, in so many seconds. For the writer's thread alone."""
+        """The disk took a transaction, in so many seconds. Only the writer's thread may call it."""
         self._syncs.observe(took_s)
 
     def acknowledged(self, commands: int, took_s: float) -> None:

@@ -1,6 +1,6 @@
-"""How many lines of one class of events are written, of those that can be made without end.
+"""How many lines are written of a class of events that can be caused without end.
 
-Pure: the time is given, in whole seconds since the epoch.
+Pure: the caller gives the time, in whole seconds since the epoch.
 """
 
 from collections.abc import Callable, Hashable
@@ -9,20 +9,20 @@ from typing import Final, Generic, TypeVar
 import attrs
 
 CHEAP_PER_S: Final = 50
-"""Lines a second of one class of cheap events; beyond it they are counted."""
+"""Lines a second of one class of cheap events; further ones are only counted."""
 ALIKE_S: Final = 60
 """Seconds between two lines of events that are alike."""
 ALIKE_MAX: Final = 10_000
-"""Kinds of them that are told apart; beyond it the oldest is forgotten."""
+"""How many kinds of alike events are remembered; beyond, the oldest is forgotten."""
 
 E = TypeVar("E")
 
 
 @attrs.define(eq=False)
 class Ration(Generic[E]):
-    """What was written of one class of events, and what was not.
+    """How much of one class of events was written, and how much was not.
 
-    `is_cheap`: so many a second. `alike_by`: of those of one kind, one a minute.
+    `is_cheap`: so many a second. `alike_by`: one a minute of each kind.
     """
 
     is_cheap: bool
@@ -34,7 +34,7 @@ class Ration(Generic[E]):
     _left_out: int = attrs.field(init=False, default=0)
 
     def admit(self, event: E, second: int) -> tuple[bool, int]:
-        """Whether it is written; and how many were left out that are to be told of before."""
+        """Whether it is written; and how many were left out, which is to be reported before it."""
         is_new, of_its_kind = self._is_new(event, second)
         if not is_new or not self.is_cheap:
             return is_new, of_its_kind
@@ -42,12 +42,12 @@ class Ration(Generic[E]):
         return is_within, of_its_kind + of_its_class
 
     def _is_new(self, event: E, second: int) -> tuple[bool, int]:
-        """Whether nothing like it was written for a minute, and how many were not since."""
+        """Whether nothing like it was written for a minute, and how many were left out since."""
         if self.alike_by is None:
             return True, 0
         kind, alike = self.alike_by(event), self._alike
         until, left_out = alike.get(kind, (0, 0))
-        if until - ALIKE_S <= second < until:  # a clock that was put back forgets
+        if until - ALIKE_S <= second < until:  # a clock that was set back forgets
             alike[kind] = (until, left_out + 1)
             return False, 0
         alike.pop(kind, None)

@@ -1,4 +1,4 @@
-"""A log that keeps the events, for tests and for an inspection of a database."""
+"""A log that keeps events, for tests and for the inspection of a database."""
 
 from collections.abc import Sequence
 from typing import TypeVar

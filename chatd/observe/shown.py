@@ -1,15 +1,15 @@
-"""Words of strangers as people are shown them: in the log, and in answers to other strangers.
+"""Words of strangers in the form that people see: in the log, and in answers to other strangers.
 
-What a caller wrote (a Host, an Origin, a key id) helps whoever looks for a fault, and may be
-anything: a megabyte, a second line of the log, a tag. So only characters stay that mean nothing to
-any reader, and not many of them.
+What a caller wrote (a Host, an Origin, a key id) helps whoever looks for a fault, but may be
+anything: a megabyte, a second line of the log, a tag. So only characters that no reader treats
+specially stay, and not many of them.
 """
 
 import re
 from typing import Final
 
 SHOWN_CHARS_MAX: Final = 100
-"""Characters of one word; what stands behind them is left out. Real names of hosts are shorter."""
+"""Characters of one word; the rest is left out. Real host names are shorter."""
 
 _STRANGE: Final = re.compile(r"[^A-Za-z0-9._~:/@+\[\]-]")
 

@@ -1,4 +1,5 @@
-"""Whole lines to the stream of a log: none is left in a buffer, and none goes on in a torn one."""
+"""Writes whole lines to the stream of a log: none is left in a buffer, and none continues a torn
+one."""
 
 import os
 from collections.abc import Callable
@@ -8,7 +9,8 @@ import attrs
 
 
 def write_to(stream: TextIO) -> Callable[[bytes], None]:
-    """What writes whole lines to a stream. It raises `OSError` or `ValueError` where that fails."""
+    """A function that writes whole lines to a stream. It raises `OSError` or `ValueError` if that
+    fails."""
     try:
         descriptor = stream.fileno()
     except (OSError, ValueError, AttributeError):  # StringIO, a captured or closed stream
@@ -27,7 +29,7 @@ class _DescriptorWriter:
     def write(self, line: bytes) -> None:
         if self._stream.closed:  # the number may be a socket's by now
             raise ValueError("the stream of the log is closed")
-        if self._torn:  # the last line was cut short: do not go on in it
+        if self._torn:  # the last line was cut short: do not continue it
             line = b"\n" + line
         written = os.write(self._descriptor, line)
         while written < len(line):

@@ -9,7 +9,7 @@
 
 Each runs on Linux of this architecture with a C library (glibc) that is no older than this
 machine's: build on the oldest system that is to run it. PyInstaller puts it together, from an
-environment that this makes for itself.
+environment that this program makes for itself.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def find_engine() -> str:
-    """The program that builds images. Ends this one where there is none."""
+    """The program that builds images. Ends this one if there is none."""
     for engine in ENGINES:
         if shutil.which(engine):
             return engine
@@ -62,7 +62,7 @@ def find_engine() -> str:
 
 
 def freeze(scratch: Path) -> Path:
-    """A directory with `chatd`, all in one file, and `tree`, the same in a directory."""
+    """Make a directory with `chatd`, all in one file, and `tree`, the same as a directory."""
     environment = scratch / "environment"
     run(sys.executable, "-m", "venv", environment)
     python = environment / "bin" / "python"
@@ -77,7 +77,7 @@ def freeze(scratch: Path) -> Path:
 
 
 def debian_package(tree: Path, scratch: Path, out: Path) -> Path:
-    """The Debian package of a tree; it is put into `out`."""
+    """Make the Debian package of a tree, and put it into `out`."""
     version, architecture = version_of(ROOT), output("dpkg", "--print-architecture")
     root = scratch / "debian"
     shutil.copytree(tree, root / "usr/lib/chatd", symlinks=True)
@@ -109,7 +109,7 @@ def version_of(root: Path) -> str:
 
 
 def write(file: Path, source: Path, marks: dict[str, str] | None = None, mode: int = 0o644) -> None:
-    """A file of a package: the text of `source`, with its marks replaced."""
+    """Write a file of a package: the text of `source`, with its marks replaced."""
     text = source.read_text("utf-8")
     for mark, value in (marks or {}).items():
         text = text.replace(mark, value)
@@ -124,7 +124,7 @@ def link(place: Path, target: str) -> None:
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> None:
-    """Run a program; where it fails, this one ends with its exit code."""
+    """Run a program; if it fails, this one ends with its exit code."""
     done = subprocess.run(command, cwd=cwd, check=False)
     if done.returncode:
         sys.exit(done.returncode)

@@ -1,9 +1,9 @@
-"""What hatchling calls when the package is built: the page, and where it is asked for the compiler.
+"""What hatchling calls when the package is built: the page's build and, on request, the compiler.
 
-hatchling takes one hook of one's own. This is it: it does what the page's does (`chatd/web`), and
-then, for a wheel and where `CHATD_COMPILE=1`, adds the modules that `compile` made an extension of.
-The wheel is for one platform and one version of Python then. Whoever does not ask needs no
-compiler, downloads nothing more, and gets the wheel that they always got.
+hatchling takes one custom hook. This is it: it does what the page's hook does (`chatd/web`), and
+then, for a wheel with `CHATD_COMPILE=1`, adds the modules that `compile` has compiled into an
+extension. Such a wheel is for one platform and one version of Python. Whoever does not ask for this
+needs no compiler, downloads nothing more, and gets the same wheel as ever.
 """
 
 import os
@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-# A build has only hatchling on its path; what is imported next lies in the tree that is built.
+# A build has only hatchling on its path; the next imports come from the tree that is built.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 try:
     from chatd.packaging import compile as native
@@ -23,29 +23,30 @@ finally:
 
 COMPILE: Final = "CHATD_COMPILE"
 ASKED: Final = "1"
-STANDARD: Final = "standard"  # hatchling's word for a wheel that is no editable install
+STANDARD: Final = "standard"  # hatchling's word for a wheel that is not an editable install
 WHEEL: Final = "wheel"
 
 
 class BuildHook(page.PageHook):
     """The page's hook, and the compiled modules."""
 
-    _out: Path | None = None  # where they lie until they are in the wheel
+    _out: Path | None = None  # where the extensions lie until they are in the wheel
 
     @property
     def is_asked(self) -> bool:
-        """Whether this build is to be compiled."""
+        """Whether to compile this build."""
         asked = os.environ.get(COMPILE, "")
         if asked not in (ASKED, ""):
             self.app.abort(f"{COMPILE} is {ASKED} or not set, not {asked!r}.")
         return asked == ASKED and self.target_name == WHEEL
 
     def dependencies(self) -> list[str]:
-        """What pip installs for this build: nothing of the compiler's where it is not asked."""
+        """What pip installs for this build: nothing for the compiler unless it is asked for."""
         return super().dependencies() + (list(native.REQUIREMENTS) if self.is_asked else [])
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build what is asked for, or end with a sentence: who asks for it wants nothing else."""
+        """Build what is asked for, or end with a sentence: whoever asks for it wants nothing
+        else."""
         super().initialize(version, build_data)
         if not self.is_asked:
             return
@@ -65,7 +66,7 @@ class BuildHook(page.PageHook):
         build_data["force_include"].update(places)
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """The wheel is written: what was compiled for it is in there."""
+        """The wheel is written, with what was compiled for it: remove the copies."""
         super().finalize(version, build_data, artifact_path)
         self._remove()
 

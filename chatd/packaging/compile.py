@@ -1,14 +1,14 @@
-"""Compiles the modules that every message passes into machine code: an option of the build.
+"""Compiles the modules that every message passes through into machine code: an option of the build.
 
 Owns which modules these are, and how their sources become an extension of CPython by mypyc. Plain
-Python stays the reference: the sources are installed beside the extension, say the same, and run
-where there is none. `build_hook` asks for this where `CHATD_COMPILE=1`; run as a program it
-compiles the tree that it is given: `compile.py TREE OUT`.
+Python stays the reference: the sources are installed beside the extension, do the same, and run if
+there is none. `build_hook` asks for this if `CHATD_COMPILE=1`; as a program, this module compiles
+the tree that it is given: `compile.py TREE OUT`.
 
-What is gained is calls and attributes, which mypyc makes direct where it knows the class. It takes
+The gain is in calls and attributes, which mypyc makes direct if it knows the class. It takes
 classes of attrs only in their old spelling, `attr.s` and `attr.ib`, and it has no use for slots and
-frozen fields, as its own classes have nothing else than slots and mypy has checked the rest. So the
-copy that is compiled is spelled that way, line by line, and tracebacks name the same lines.
+frozen fields, as its own classes have only slots and mypy has checked the rest. So the copy that is
+compiled is respelled that way, line by line, and tracebacks name the same lines.
 """
 
 import os
@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Final
 
 COMPILED: Final = (
-    # What each message passes between the read and the write of its socket. A class that others
-    # derive from in plain Python cannot be here (the adapter of one node); a module that messages
-    # seldom reach gains nothing.
+    # What each message passes through between the read and the write of its socket. A module cannot
+    # be here if plain Python derives from its class (the adapter of one node); a module that
+    # messages seldom reach gains nothing.
     "chatd/websocket/decoder.py",
     "chatd/websocket/frames.py",
     "chatd/socketio/decoder.py",
@@ -38,7 +38,7 @@ COMPILED: Final = (
     "chatd/engine/flusher.py",
     "chatd/engine/outgoing.py",
     "chatd/engine/session.py",
-    "chatd/engine/sessions.py",  # its class derives from one of the module above
+    "chatd/engine/sessions.py",  # its class derives from one in the module above
     "chatd/engine/websocket.py",
     "chatd/sockets/connection.py",
     "chatd/sockets/emitter.py",
@@ -46,21 +46,22 @@ COMPILED: Final = (
 )
 
 REQUIREMENTS: Final = (
-    "mypy>=2.4,<2.5",  # brings mypyc: it refuses, or compiles otherwise, what another version takes
+    "mypy>=2.4,<2.5",  # brings mypyc, whose versions differ in what they take and emit
     "setuptools>=65",  # mypyc builds by it
-    "attrs>=24.2",  # these three: what mypyc has to know the types of
+    "attrs>=24.2",  # these three: mypyc has to know their types
     "trio>=0.33,<0.36",
     "orjson>=3.10",
 )
-"""What the build needs for this, and only for this."""
+"""What the build needs only for this."""
 
 STEP_S: Final = 600.0
-"""Seconds for the compilation; beyond: it counts as not possible. It takes 20 to 40."""
+"""Seconds for the compilation; beyond: it counts as failed. It takes 20 to 40."""
 WORDS_MAX: Final = 2_000
-"""Of what a failed compilation said, so many characters are told: its last ones."""
+"""So many of the last characters that a failed compilation has written are shown."""
 
 GROUP: Final = "chatd"
-"""The extension that holds the code is named after it; one small extension a module leads there."""
+"""The extension that holds the code has its name from this; one small extension for each module
+leads there."""
 
 _CLASS_OF_ATTRS: Final = re.compile(
     r"^@(?:attrs\.(define|frozen)|(statically_frozen))(?:\(([^()\n]*)\))?$", re.MULTILINE
@@ -76,7 +77,8 @@ class CompileError(Exception):
 
 
 def missing_tool() -> str | None:
-    """What this machine lacks to compile an extension of this Python, for people; None: nothing."""
+    """What this machine lacks to compile an extension for this Python, in words for people; None:
+    nothing."""
     compiler = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
     program = str(compiler).split()[0]
     if shutil.which(program) is None:
@@ -86,7 +88,7 @@ def missing_tool() -> str | None:
 
 
 def spelled_for_mypyc(source: str) -> str:
-    """`source` with its classes of attrs as mypyc takes them; each line stays on its line.
+    """`source` with its attrs classes as mypyc takes them; each line keeps its number.
 
     >>> spelled_for_mypyc("@attrs.define(eq=False, weakref_slot=False)")
     '@attr.s(auto_attribs=True, order=False, eq=False)'
@@ -100,12 +102,12 @@ def _decorator(found: re.Match[str]) -> str:
     given = [option.strip() for option in (found[3] or "").split(",")]
     options = [option for option in given if option and option not in _MEANINGLESS]
     if found[1] == "frozen" and "eq=False" not in options:
-        options.append("unsafe_hash=True")  # nothing assigns to it: mypy has seen to that
+        options.append("unsafe_hash=True")  # nothing assigns to it: mypy has checked that
     return f"@attr.s({', '.join(('auto_attribs=True', 'order=False', *options))})"
 
 
 def compile_apart(root: Path, out: Path) -> list[Path]:
-    """Compile the modules of the tree at `root`, in a process of its own and in copies, into `out`.
+    """Compile copies of the modules of the tree at `root`, in a separate process, into `out`.
 
     Returns the extensions, relative to `out`; their places in an installation are the same. Raises
     CompileError.
@@ -158,7 +160,8 @@ def _compile(root: Path, out: Path) -> None:
 
 
 def _copy(package: Path, copy: Path) -> None:
-    """All modules, as those that are compiled import others; only these are spelled anew."""
+    """Copy all modules, as the compiled ones import others; only the compiled ones are
+    respelled."""
     for file in package.rglob("*.py"):
         place = copy / file.relative_to(package)
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,14 +1,14 @@
 """Where the self-contained executable begins.
 
-It is chatd, and it is the Python of chatd's own children: these are started by `sys.executable`
-with the arguments of Python, which here is the executable itself. Of Python's command line it knows
-what chatd uses, and nothing else:
+It is chatd, and also the Python of chatd's own children: chatd starts these as `sys.executable`,
+which here is the executable itself, with the arguments of Python. It knows only the part of
+Python's command line that chatd uses:
 
     -P -m MODULE ARGUMENTS      a module of chatd
     -I -S FILE ARGUMENTS        a program of chatd that stands alone
 
 The one file unpacks itself into a directory when it starts, and its children begin there, with the
-starter: they unpack nothing again, and are children of the daemon and of nothing between.
+starter: they unpack nothing again, and are direct children of the daemon.
 """
 
 import runpy

@@ -1,7 +1,7 @@
-"""PostgreSQL as a client on Trio: connections whose queries wait without a thread
-(or in one, where psycopg is another), and pools.
+"""A PostgreSQL client on Trio: connections whose queries wait without a thread (or in one, with
+another version of psycopg), and pools.
 
-It knows no chat, no configuration and no log. psycopg is needed, which the extra `chatd[postgres]`
+It knows no chat, no configuration and no log. It needs psycopg, which the extra `chatd[postgres]`
 installs: so nothing imports this package unless PostgreSQL is configured.
 """
 

@@ -1,6 +1,6 @@
-"""Addresses of databases, and what an operator is told where one cannot be reached.
+"""Addresses of databases, and what an operator is told if one cannot be reached.
 
-An address is a connection string or URL of libpq. It holds a password, which no sentence repeats.
+An address is a connection string or URL for libpq. It holds a password, which no message repeats.
 """
 
 from typing import Final
@@ -15,8 +15,8 @@ _HOW_WRITTEN: Final = (
 
 
 def why_misread(address: str) -> str | None:
-    """What to tell an operator whose address libpq does not understand as it is meant; None where
-    it may be right. Nothing of the address is repeated."""
+    """What to tell an operator whose address libpq does not understand as it is meant; None if it
+    may be right. Nothing of the address is repeated."""
     try:
         parts = conninfo_to_dict(address)
     except psycopg.ProgrammingError as error:
@@ -31,10 +31,10 @@ def why_misread(address: str) -> str | None:
 
 
 def why_unreached(address: str, error: psycopg.Error) -> str:
-    """What to tell an operator whose database cannot be connected with.
+    """What to tell an operator whose database cannot be reached.
 
-    libpq's words name the host, the user and the cause. Where it has not understood the address as
-    it was meant, they may quote any part of it, a password included: then they are not told.
+    libpq's words name the host, the user and the cause. If libpq did not understand the address as
+    it was meant, they may quote any part of it, even a password: then they are not repeated.
     """
     said = " ".join(str(error).split())
     return why_misread(address) or f"The database cannot be reached: {said}"

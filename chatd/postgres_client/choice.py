@@ -1,4 +1,4 @@
-"""Which way connections wait: in Trio, or in threads where psycopg is not as `driven` needs it."""
+"""How connections wait: in Trio, or in threads if psycopg is not as `driven` needs it."""
 
 import inspect
 from typing import TYPE_CHECKING, Final
@@ -10,7 +10,7 @@ _WAITS_WITH: Final = ("self", "gen", "interval", "timeout")
 
 
 def why_not_driven() -> str | None:
-    """What of this psycopg is not as expected; None where all is."""
+    """What is unexpected about this psycopg; None if nothing is."""
     if not psycopg.__version__.startswith(_VERSION):
         return f"psycopg {psycopg.__version__} is not {_VERSION}x"
     wait = getattr(psycopg.AsyncConnection, "wait", None)
@@ -29,7 +29,7 @@ def why_not_driven() -> str | None:
 
 
 WHY_THREADED: Final = why_not_driven()
-"""Why each connection has a thread; None where none has."""
+"""Why each connection has a thread; None if none has."""
 
 if TYPE_CHECKING or WHY_THREADED is None:
     from chatd.postgres_client.driven import DrivenConnection as TrioConnection

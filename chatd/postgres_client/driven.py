@@ -1,12 +1,12 @@
-"""One connection of psycopg whose queries wait in Trio, without a thread.
+"""One psycopg connection whose queries wait in Trio, without a thread.
 
-psycopg knows asyncio alone. All that its `AsyncConnection` waits for goes through one method,
-`wait`, which gets a generator: it yields what its socket is to become, and is told what the socket
-is. So one method is replaced. That method and the generator are half private: the minor version of
-psycopg is pinned, and the tests hold it to what is used here. Where it is not as expected, a thread
-for each connection waits (`threaded`, `choice`).
+psycopg knows only asyncio. Everything that its `AsyncConnection` waits for goes through one method,
+`wait`, which gets a generator: that yields which state of the socket it needs, and is told which
+state came. So one method is replaced. The method and the generator are half private: the minor
+version of psycopg is pinned, and tests check what is used here. If psycopg is not as expected, a
+thread for each connection waits (`threaded`, `choice`).
 
-Measured: 0.45 ms a query, where a thread with psycopg's blocking connection took 0.93 ms.
+Measured: 0.45 ms per query; a thread with psycopg's blocking connection took 0.93 ms.
 """
 
 from collections.abc import Sequence
@@ -26,11 +26,11 @@ Result = TypeVar("Result")
 class DrivenConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
     """A connection for one task at a time, whose statements are committed one by one.
 
-    What is cancelled while it waits leaves the connection in the middle of an answer: it is closed
-    then. What the server was asked goes on there until its `statement_timeout`.
+    A statement that is cancelled while it waits leaves the connection in the middle of an answer,
+    so the connection is closed. In the server the statement goes on until its `statement_timeout`.
     """
 
-    _opened: "psycopg.Connection[Any]"  # warns where it is forgotten before its end
+    _opened: "psycopg.Connection[Any]"  # warns if it is forgotten before its end
 
     @classmethod
     async def open(cls, address: str, threads: trio.CapacityLimiter) -> Self:
@@ -42,7 +42,7 @@ class DrivenConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
 
     @classmethod
     async def adopt(cls, opened: "psycopg.Connection[Any]") -> Self:
-        """Go on with a connection that blocks, and that nobody else uses from now on."""
+        """Go on with a blocking connection that nobody else uses from now on."""
         connection = cls(opened.pgconn)
         connection._opened = opened
         connection.prepare_threshold = None
@@ -52,7 +52,7 @@ class DrivenConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
     async def execute_raw(
         self, query: QueryNoTemplate, parameters: Sequence[object]
     ) -> psycopg.AsyncCursor[tuple[Any, ...]]:
-        """As `execute`, of a statement that is written as the server takes it ($1)."""
+        """As `execute`, for a statement that is written as the server takes it ($1)."""
         cursor = psycopg.AsyncRawCursor(self)
         return await cursor.execute(query, parameters)
 
@@ -62,7 +62,7 @@ class DrivenConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
         interval: float = 0.0,
         timeout: float | None = None,  # noqa: ASYNC109  (psycopg's signature)
     ) -> Result:
-        """Do what psycopg waits for. It is cancelled by Trio, and takes no time of its own."""
+        """Do what psycopg waits for. Trio cancels it; it takes no timeout of its own."""
         if timeout is not None:
             raise psycopg.NotSupportedError("a wait ends by its cancel scope")
         try:
@@ -73,8 +73,8 @@ class DrivenConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
 
     async def notified(self) -> None:
         """Wait until the server says something while nothing is asked, and hand notifications to
-        `add_notify_handler`'s callbacks. A cancel leaves the connection as it is. Raises
-        `psycopg.Error` where it is lost."""
+        the callbacks of `add_notify_handler`. A cancel leaves the connection as it is. Raises
+        `psycopg.Error` if the connection is lost."""
         await hand_on(self.pgconn)
 
     def drop(self) -> None:
@@ -83,7 +83,7 @@ class DrivenConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
 
 
 async def _driven(gen: PQGen[Result], fd: int) -> Result:
-    """Run a generator of psycopg to its end."""
+    """Run one of psycopg's generators to its end."""
     try:
         want = next(gen)
         while True:

@@ -1,4 +1,4 @@
-"""What the server says while nothing is asked; by libpq alone, whichever way queries wait."""
+"""What the server says while nothing is asked; read by libpq alone, however queries wait."""
 
 import trio
 from psycopg.pq.abc import PGconn

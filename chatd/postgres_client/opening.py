@@ -1,4 +1,4 @@
-"""How a connection is opened: in a thread, as names are looked up and hosts tried one by one."""
+"""How a connection is opened: in a thread, since names are looked up and hosts tried one by one."""
 
 import threading
 from typing import Any, Final
@@ -9,7 +9,7 @@ import trio
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 CONNECT_S: Final = 4
-"""Whole seconds in which a connection is to be opened, for each host of the address."""
+"""Whole seconds within which a connection has to be opened, for each host of the address."""
 _USUAL: Final = {
     "application_name": "chatd",
     # A peer that went away without a word is noticed within a minute.
@@ -18,13 +18,13 @@ _USUAL: Final = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
-"""What an address may say otherwise."""
+"""Options that an address may set otherwise."""
 _NEEDED: Final = {"connect_timeout": str(CONNECT_S), "client_encoding": "UTF8"}
 
 
 def conninfo_of(address: str) -> str:
-    """What libpq is given to connect with the database at `address`: it holds the password. Raises
-    `psycopg.ProgrammingError` where the address cannot be read."""
+    """What libpq is given to connect to the database at `address`; it holds the password. Raises
+    `psycopg.ProgrammingError` if the address cannot be read."""
     said = conninfo_to_dict(address)
     usual = {name: value for name, value in _USUAL.items() if name not in said}
     return make_conninfo(address, **usual, **_NEEDED)
@@ -33,7 +33,7 @@ def conninfo_of(address: str) -> str:
 async def opened_in_thread(
     address: str, threads: trio.CapacityLimiter
 ) -> "psycopg.Connection[Any]":
-    """A connection that blocks, opened in one of these threads. Raises `psycopg.Error`."""
+    """A blocking connection, opened in one of these threads. Raises `psycopg.Error`."""
     opening = Opening(address)
     try:
         await trio.to_thread.run_sync(opening.run, abandon_on_cancel=True, limiter=threads)
@@ -46,7 +46,7 @@ async def opened_in_thread(
 
 @attrs.define(eq=False)
 class Opening:
-    """A connection that is being opened by a thread, for which the task may not wait any more."""
+    """A connection that a thread is opening; the task may no longer wait for it."""
 
     _address: str = attrs.field(repr=False)
     opened: "psycopg.Connection[Any] | None" = attrs.field(init=False, default=None)

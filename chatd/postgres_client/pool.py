@@ -1,8 +1,8 @@
 """A bounded number of connections with one database, kept open and opened again with a back-off.
 
-What is asked waits for a connection in the order in which it came, within its own time. While the
-database cannot be reached, one of those who ask tries it again after waits that double, and what is
-asked meanwhile fails at once: a database that comes back is not met by everybody's attempts.
+Requests wait for a connection in the order in which they came, each within its own time. While the
+database cannot be reached, one request tries again after waits that double, and those that come
+meanwhile fail at once: a database that comes back is not met by everybody's attempts.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,13 +20,14 @@ Result = TypeVar("Result")
 Work = Callable[[TrioConnection], Awaitable[Result]]
 
 FIRST_WAIT_S: Final = 0.5
-"""After the first failure to connect; doubled with each further one."""
+"""Seconds to wait after the first failure to connect; doubled with each further one."""
 LONGEST_WAIT_S: Final = 10.0
-"""So late a database that came back is noticed at most, unless its pool says otherwise."""
+"""The most seconds until a database that came back is noticed, unless its pool says otherwise."""
 IDLE_S: Final = 60.0
-"""A connection that nobody used for so long is not trusted: networks forget one without a word."""
+"""A connection that nobody used for so many seconds is not trusted: networks forget connections
+without a word."""
 _ENDS_IT: Final = ("FATAL", "PANIC")
-"""Severities of an error with which the server ends the connection."""
+"""Severities of errors with which the server ends the connection."""
 
 
 class Unreachable(Exception):
@@ -34,7 +35,7 @@ class Unreachable(Exception):
 
 
 class Pool:
-    """Connections with the database at `address`, `connections_max` at most.
+    """Connections with the database at `address`, at most `connections_max`.
 
     Each connection has these `settings` of the server, by their names. A database that cannot be
     reached is tried again after `longest_wait_s` at the latest.
@@ -56,16 +57,16 @@ class Pool:
         self._kept: list[tuple[TrioConnection, float]] = []  # and since when
         self._backoff = Backoff(FIRST_WAIT_S, longest_wait_s)
         self._not_before_s = 0.0
-        self._is_tried_again = False  # by one, for all who ask meanwhile
+        self._is_tried_again = False  # by one caller, for all who ask meanwhile
         self._why = ""
         self._closed = 0
 
     async def run(self, work: Work[Result], timeout_s: float) -> Result:
-        """What `work` gives, which gets a connection to itself and leaves it in any state.
+        """What `work` returns; it gets a connection to itself and may leave that in any state.
 
-        A connection that was kept may be dead already, and `work` then begins again with another:
-        it is to be what may be done twice. Raises Unreachable, and `psycopg.Error` where the
-        server has answered with an error.
+        A kept connection may be dead already, and `work` then begins again with another: it must be
+        safe to do twice. Raises Unreachable, and `psycopg.Error` if the server answers with an
+        error.
         """
         has_place = False
         with trio.move_on_after(timeout_s):
@@ -103,7 +104,7 @@ class Pool:
             return result
 
     def _take(self) -> TrioConnection | None:
-        """One that was kept, the one that was used last; or None."""
+        """The kept connection that was used last; or None."""
         now_s = trio.current_time()
         while self._kept:
             connection, since_s = self._kept.pop()
@@ -129,7 +130,7 @@ class Pool:
         return connection
 
     async def _set(self, connection: TrioConnection) -> None:
-        """Set what each connection has. As options of the address, a pooler may not let it pass."""
+        """Apply the settings. A pooler might not pass them on as options of the address."""
         if not self._settings:
             return
         calls = ", ".join(["set_config(%s, %s, false)"] * len(self._settings))
@@ -154,8 +155,8 @@ class Pool:
             self._kept.append((connection, trio.current_time()))
 
     def close(self) -> None:
-        """Close the connections that nobody uses, and the others as they are given back. What is
-        asked later opens new ones."""
+        """Close the connections that nobody uses, and the others as they are given back. Later
+        requests open new ones."""
         self._closed += 1
         for connection, _ in self._kept:
             connection.drop()

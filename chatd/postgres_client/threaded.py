@@ -1,9 +1,9 @@
-"""The fall-back for `driven`: a connection of psycopg that blocks, each statement in a thread.
+"""The fall-back for `driven`: a blocking psycopg connection, with each statement in a thread.
 
-It has the same methods, and takes twice the time. It uses what psycopg promises and nothing else.
+It has the same methods, and takes twice the time. It uses only what psycopg promises.
 
-A thread that waits for the server cannot be ended, and libpq must not be closed under it. So what
-is cancelled has its socket shut down: the thread finds the connection lost, and closes it.
+A thread that waits for the server cannot be ended, and libpq must not be closed under it. So a
+cancel shuts down the socket: the thread finds the connection lost, and closes it.
 """
 
 import contextlib
@@ -26,14 +26,14 @@ Notified = Callable[[psycopg.Notify], None]
 
 
 class ThreadedCursor(Generic[Row]):
-    """What a statement came to, all of which is here already."""
+    """The result of a statement, all of which is here already."""
 
     def __init__(self, cursor: "psycopg.Cursor[Row]") -> None:
         self._cursor = cursor
 
     @property
     def pgresult(self) -> PGresult | None:
-        """As the server wrote it."""
+        """The result as the server wrote it."""
         return self._cursor.pgresult
 
     async def fetchone(self) -> Row | None:
@@ -48,8 +48,8 @@ class ThreadedCursor(Generic[Row]):
 class ThreadedConnection:
     """A connection for one task at a time, whose statements are committed one by one.
 
-    What is cancelled while it waits leaves the connection in the middle of an answer: it is closed
-    then. What the server was asked goes on there until its `statement_timeout`.
+    A statement that is cancelled while it waits leaves the connection in the middle of an answer,
+    so the connection is closed. In the server the statement goes on until its `statement_timeout`.
     """
 
     def __init__(self, opened: "psycopg.Connection[Any]") -> None:
@@ -70,13 +70,13 @@ class ThreadedConnection:
 
     @classmethod
     async def adopt(cls, opened: "psycopg.Connection[Any]") -> Self:
-        """Go on with a connection that blocks, and that nobody else uses from now on."""
+        """Go on with a blocking connection that nobody else uses from now on."""
         await trio.lowlevel.checkpoint()
         return cls(opened)
 
     @property
     def closed(self) -> bool:
-        """Whether it is of no use any more."""
+        """Whether it cannot be used any more."""
         return self._is_dropped or self._connection.closed
 
     @property
@@ -94,7 +94,7 @@ class ThreadedConnection:
     async def execute_raw(
         self, query: QueryNoTemplate, parameters: Sequence[object]
     ) -> ThreadedCursor[tuple[Any, ...]]:
-        """As `execute`, of a statement that is written as the server takes it ($1)."""
+        """As `execute`, for a statement that is written as the server takes it ($1)."""
         cursor = psycopg.RawCursor(self._connection)
         return await self._in_thread(lambda: cursor.execute(query, parameters))
 
@@ -127,15 +127,15 @@ class ThreadedConnection:
         return ThreadedCursor(cursor)
 
     def add_notify_handler(self, handler: Notified) -> None:
-        """Hand notifications to this, in the task that is at the connection."""
+        """Hand notifications to this, in the task that uses the connection."""
         if not self._handlers:
             self._connection.add_notify_handler(self._noted.append)
         self._handlers.append(handler)
 
     async def notified(self) -> None:
         """Wait until the server says something while nothing is asked, and hand notifications to
-        `add_notify_handler`'s callbacks. A cancel leaves the connection as it is. Raises
-        `psycopg.Error` where it is lost."""
+        the callbacks of `add_notify_handler`. A cancel leaves the connection as it is. Raises
+        `psycopg.Error` if the connection is lost."""
         await hand_on(self.pgconn)
         self._hand_on_noted()
 
@@ -157,7 +157,7 @@ class ThreadedConnection:
         self._connection.close()
 
     def _shut_down(self) -> None:
-        """Have the thread find the connection lost."""
+        """Make the thread find the connection lost."""
         with (
             contextlib.suppress(OSError, psycopg.Error),
             socket.socket(fileno=os.dup(self.pgconn.socket)) as shared,

@@ -1,6 +1,6 @@
-"""The tables of a database, as people ask for them; the statements here are ours alone.
+"""The tables of a database, as people ask for them; all statements here are our own.
 
-They name everything with its catalogue, so that nothing in the search path stands in its place.
+They name everything with its schema, so that nothing in the search path can take its place.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,7 +36,7 @@ DESCRIPTION_COLUMNS: Final = (
 
 Values = tuple[object, ...]
 
-# Tables that the role may read. A partition is told by the table that it is part of.
+# Tables that the role may read. The table that a partition is part of stands for it.
 _READABLE: Final = """
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
@@ -58,7 +58,7 @@ _TABLES: Final = f"""
     {_READABLE} {_NOT_OF_THE_SYSTEM} AND (%(schema)s::text IS NULL OR n.nspname = %(schema)s)
     ORDER BY NOT pg_catalog.pg_table_is_visible(c.oid), 2, 1
 """
-# A table without columns is there all the same.
+# A table without columns is listed all the same.
 _ALL_COLUMNS: Final = f"""
     SELECT t.name, t.schema, t.kind, a.attname::text,
         pg_catalog.format_type(a.atttypid, a.atttypmod)
@@ -71,8 +71,8 @@ _ALL_COLUMNS: Final = f"""
         ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY t.is_elsewhere, 2, 1, a.attnum LIMIT %(most)s
 """
-# What is written exactly so comes before what differs in case, and what needs no schema before what
-# does. Those of the system are found where their schema is named.
+# Tables with exactly this name come before those that differ in case, and those that need no schema
+# before those that do. The system's own tables are found only if their schema is named.
 _FOUND: Final = f"""
     SELECT c.oid, n.nspname::text, c.relname::text,
         c.relname <> %(name)s, NOT pg_catalog.pg_table_is_visible(c.oid)
@@ -122,13 +122,13 @@ def columns(connection: Connection, schema: str | None, most: int) -> list[Value
 
 
 def describe(connection: Connection, name: str, schema: str | None) -> list[Values]:
-    """The columns of a table. Raises `DatabaseFailed` where there is none of that name."""
+    """The columns of a table. Raises `DatabaseFailed` if there is none of that name."""
     oid, _, _ = _find(connection, name, schema)
     return connection.execute(_COLUMNS, {"table": str(oid)}).fetchall()
 
 
 def quoted_table(connection: Connection, name: str, schema: str | None) -> str:
-    """A table as it stands in a statement. Raises `DatabaseFailed` where there is none."""
+    """A table as it stands in a statement. Raises `DatabaseFailed` if there is none."""
     _, home, found = _find(connection, name, schema)
     return f"{quoted(home)}.{quoted(found)}"
 
@@ -149,7 +149,7 @@ def _find(connection: Connection, name: str, schema: str | None) -> tuple[int, s
 
 
 def type_names(connection: Connection, types: Sequence[tuple[int, int]]) -> list[str | None]:
-    """The words for types, each by its oid and modifier, as `numeric(10,2)`."""
+    """The words for types, such as `numeric(10,2)`, each by its oid and modifier."""
     parameters = {
         "oids": _array(oid for oid, _ in types),
         "modifiers": _array(modifier for _, modifier in types),

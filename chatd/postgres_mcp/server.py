@@ -1,8 +1,8 @@
-"""The server that is asked, and the connections with it.
+"""The database server, and the connections to it.
 
-A call has a connection to itself, and gives it back when it has ended well: to open one takes a
-while, with TLS and over a distance many times longer than most statements. What a call may have
-left in the session is discarded; a connection that saw an error of its own is closed.
+A call has a connection to itself, and gives it back when it has ended well: opening one, with TLS
+and over a distance, takes many times longer than most statements. What a call may have left in the
+session is discarded; a connection that had an error of its own is closed.
 """
 
 import resource
@@ -21,14 +21,15 @@ from chatd.postgres_client.address import why_unreached
 from chatd.postgres_mcp.values import exact_values
 
 CONNECT_S: Final = 4
-"""Whole seconds in which a connection is to be opened; nothing interrupts it meanwhile."""
+"""Whole seconds that opening a connection may take; nothing interrupts it meanwhile."""
 KEPT_MAX: Final = 2
 """Connections that are kept open when no call runs."""
 CANCEL_S: Final = 4.0
-"""How long a request to cancel may take; the process ends where a call heeds none (`STUCK_S`)."""
+"""How long a request to cancel may take; the process ends if a call does not heed it
+(`STUCK_S`)."""
 MEMORY_BYTES_MAX: Final = 2_147_483_648
-"""Of the address space of the process. libpq reads a row as a whole, and Postgres has rows of 1 GB:
-a statement that gives one fails, and takes no memory of others."""
+"""The most address space of the process. libpq reads a row as a whole, and rows of Postgres can
+have 1 GB: a statement that gives such a row fails, and takes no memory from others."""
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -37,8 +38,8 @@ Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 class PostgresServer:
     """A database of a server, whether calls may ask to write to it, and how much each may.
 
-    `address` is a connection string or URL of libpq, which holds secrets; what it leaves out libpq
-    takes from PG variables of the environment.
+    `address` is a connection string or URL of libpq, which holds secrets; libpq takes what it
+    leaves out from the PG variables of the environment.
     """
 
     address: str = attrs.field(repr=False)
@@ -55,11 +56,11 @@ class PostgresServer:
             yield connection
         except (psycopg.Error, DatabaseFailed) as error:
             if isinstance(error, psycopg.Error) and error.sqlstate is None:
-                connection.close()  # an error of its own: it is broken, or out of memory
+                connection.close()  # it had an error of its own: it is broken, or out of memory
             else:
                 self._give_back(connection)
             raise
-        except BaseException:  # it was told to stop: a request to cancel may still be on its way
+        except BaseException:  # stopped: a request to cancel may still be on its way
             connection.close()
             raise
         self._give_back(connection)
@@ -77,7 +78,7 @@ class PostgresServer:
         return connection
 
     def _take(self) -> Connection | None:
-        """One that was kept and still answers, or None."""
+        """A kept connection that still answers, or None."""
         while True:
             with self._lock:
                 if not self._kept:
@@ -114,7 +115,7 @@ class PostgresServer:
 
 
 def cancel(connection: Connection) -> None:
-    """Have the server end what the connection runs; from any thread."""
+    """Have the server end what the connection is running; call it from any thread."""
     with suppress(psycopg.Error, OSError):
         connection.cancel_safe(timeout=CANCEL_S)
 
@@ -127,7 +128,7 @@ def bound_memory() -> None:
 
 
 def check_reached(server: PostgresServer) -> None:
-    """Connect once, and end the process with a sentence on standard error where that fails."""
+    """Connect once, and if that fails, end the process with a sentence on standard error."""
     try:
         with server.connection():
             pass

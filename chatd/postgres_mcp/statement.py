@@ -1,7 +1,7 @@
 """The first words of Postgres' statements, and what kind each of them is.
 
-COPY, SET, DO, CALL, LOCK, NOTIFY and the like are forbidden to all: a transaction that cannot write
-does not stop what some of them do.
+Nobody may use COPY, SET, DO, CALL, LOCK, NOTIFY and the like: a read-only transaction does not stop
+what some of them do.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from chatd.answers.sql.functions import words
 from chatd.db_mcp.statement import StatementKind
 
 KINDS: Final[Mapping[str, StatementKind]] = {
-    # WITH may write too: a cursor takes none that does, nor does the transaction.
+    # WITH may write too: neither a cursor nor the transaction takes one that does.
     **dict.fromkeys(words("select values with table"), StatementKind.READING),
     "(": StatementKind.READING,
     **dict.fromkeys(words("insert update delete merge create alter drop"), StatementKind.WRITING),

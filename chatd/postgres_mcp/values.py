@@ -1,8 +1,8 @@
-"""The values of Postgres as cells, each exactly as the server tells it.
+"""The values of Postgres as cells, each exactly as the server sends it.
 
-Postgres sends text, which is exact for every type. Here it becomes a number, a boolean or bytes
-where those hold the same, an ISO 8601 text where it is a date or a time, and stays as it is where
-JSON has no form for it: NaN and Infinity, and all other types, as numeric, interval, arrays,
+Postgres sends text, which is exact for every type. Here it becomes a number, a boolean or bytes if
+those hold the same value, and an ISO 8601 text if it is a date or a time. It stays as it is if JSON
+has no form for it: NaN and Infinity, and all other types, such as numeric, interval, arrays,
 ranges, JSON, and whatever an extension brings.
 """
 
@@ -18,13 +18,13 @@ from psycopg.types.none import NoneDumper
 from psycopg.types.numeric import IntDumper, IntLoader
 from psycopg.types.string import StrDumper
 
-# What Postgres writes with DateStyle ISO. A year of more than four digits, BC and infinity have no
-# common form in ISO 8601, and stay as they are.
+# Timestamps as Postgres writes them with DateStyle ISO. A year of more than four digits, BC and
+# infinity have no common form in ISO 8601, and stay as they are.
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)([+-]\d\d(?::\d\d){0,2})?")
 _TIME_WITH_ZONE = re.compile(r"(\d\d:\d\d:\d\d(?:\.\d+)?)([+-]\d\d(?::\d\d){0,2})")
 
 _ANY = 0
-"""For psycopg the type of every value whose own type has no loader."""
+"""To psycopg, the type of every value whose own type has no loader."""
 _WHOLE_NUMBERS = ("int2", "int4", "int8", "oid")
 _FLOATS = ("float4", "float8")
 
@@ -37,7 +37,7 @@ class _Text(Loader):
 
 
 class _Float(Loader):
-    """A float; what is no number is text, as Postgres writes and reads it."""
+    """A float; what is not a number is text, as Postgres writes and reads it."""
 
     def load(self, data: Buffer) -> float | str:
         text = bytes(data).decode()
@@ -46,7 +46,7 @@ class _Float(Loader):
 
 
 class _Bytes(Loader):
-    """A bytea, in its notation `hex`."""
+    """A bytea, in the notation `hex`."""
 
     def load(self, data: Buffer) -> bytes:
         return unhexlify(memoryview(data)[2:])
@@ -71,12 +71,12 @@ def iso_timestamp(text: str) -> str:
 
 
 def _offset(text: str) -> str:
-    """`+01` as `+01:00`; offsets of seconds, from before time zones, stay as they are."""
+    """`+01` as `+01:00`; offsets with seconds, from before time zones, stay as they are."""
     return f"{text}:00" if len(text) == len("+01") else text
 
 
 class _Context:
-    """What psycopg asks for adapters: those of this module, and none of its own."""
+    """What psycopg asks for adapters: it has those of this module, and none of psycopg's own."""
 
     def __init__(self) -> None:
         self.adapters = AdaptersMap(types=psycopg.adapters.types)

@@ -1,4 +1,5 @@
-"""The audit in a log in PostgreSQL, read by `chatd audit`; by the rules of `chatd.store.audit`."""
+"""The audit of a log in PostgreSQL, as `chatd audit` reads it, by the rules of
+`chatd.store.audit`."""
 
 from collections.abc import Iterator
 from typing import Any, Final

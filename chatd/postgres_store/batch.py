@@ -1,10 +1,9 @@
 """Records as what `commit_batch` of the schema takes (schema/002_commit.sql, 004_nodes.sql).
 
-What becomes of a member in one batch is written once, as its last record has it, and so is what the
-changes of a message come to. Messages are numbered by the server, in each room from its last seq
-on. Where nothing else in the batch says anything of their seqs it takes any last seq that the room
-has; else the room is to be as the machine knew it. Members and changes are to be as it knew them in
-any case.
+A batch writes each member once, as its last record has it, and likewise what the changes of a
+message come to. The server numbers messages, in each room from its last seq on. If nothing else in
+the batch refers to their seqs, the room may have any last seq; otherwise the room must be as the
+machine knew it. Members and changes must be as it knew them in any case.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,7 +42,7 @@ Parameters: TypeAlias = tuple[object, ...]
 
 @attrs.frozen
 class Heads:
-    """What a node knows of the log: numbers of rooms, and whether ids with a scope are in it."""
+    """What a node knows of the log: the numbers of rooms, and whether it has ids with a scope."""
 
     room_ids: dict[str, int]
     has_scoped: bool = False
@@ -51,17 +50,17 @@ class Heads:
 
 @attrs.define
 class _Room:
-    """What a room gets in one batch: messages behind a seq, changes behind a rev."""
+    """What a room gets in one batch: messages after a seq, changes after a rev."""
 
     messages: int = 0
     last_seq: int | None = None
     changes: int = 0
     last_rev: int | None = None
-    newest_told: int = 0  # the highest seq that another record says something of
+    newest_told: int = 0  # the highest seq that another record refers to
 
     @property
     def required_seq(self) -> int | None:
-        """The last seq that the room is to have; None where any will do."""
+        """The last seq that the room must have; None if any will do."""
         if self.last_seq is None or self.newest_told <= self.last_seq:
             return None
         return self.last_seq
@@ -69,9 +68,9 @@ class _Room:
 
 @attrs.frozen
 class Batch:
-    """A batch, ready to be sent. `rooms` are those whose messages or changes are numbered, and
-    `last_seqs` what the machine took for the last seq of each that gets messages. It writes
-    `members`, and changes the messages at `changed`, as (connectionId, seq)."""
+    """A batch, ready to be sent. `rooms` are those whose messages or changes are numbered;
+    `last_seqs` is what the machine took for the last seq of each room that gets messages. The batch
+    writes `members`, and changes the messages at `changed`, as (connectionId, seq)."""
 
     rooms: tuple[str, ...]
     last_seqs: Mapping[str, int]
@@ -83,7 +82,8 @@ class Batch:
 
     @classmethod
     def of(cls, records: Iterable[Record], heads: Heads) -> "Batch":
-        """Raises `RecordRefused` or `ValueError` where a record cannot be written."""
+        """Make a batch of records. Raises `RecordRefused` or `ValueError` if one cannot be
+        written."""
         made = _Made(heads)
         for record in records:
             made.add(record)
@@ -321,13 +321,13 @@ class _Made:
         }
 
     def _require(self, key: tuple[str, str], version: int) -> None:
-        """A member that the batch writes is to have this version; none, where it is 0."""
+        """A member that the batch writes must have this version; 0: it must not be there."""
         room, user = key
         row = {"r": self._room_id(room), "u": user, "v": version or None}
         self._required.setdefault(key, row)
 
     def _tell_of(self, room: str, seq: int) -> None:
-        """Something is said of this seq, which may be that of a message of the batch."""
+        """A record refers to this seq, which may be the seq of a message in the batch."""
         numbered = self._rooms.get(room)
         if numbered is not None:
             numbered.newest_told = max(numbered.newest_told, seq)
@@ -381,8 +381,8 @@ def _hex(message_id: str) -> str:
 
 
 def _json(rows: Sequence[Any] | Mapping[str, Any]) -> str | None:
-    """As JSON, None where there is nothing. Raises `RecordRefused` for a text that is none in
-    UTF-8."""
+    """As JSON; None if there is nothing. Raises `RecordRefused` for a text that UTF-8 cannot
+    hold."""
     if not rows:
         return None
     try:

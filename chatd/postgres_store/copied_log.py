@@ -1,8 +1,8 @@
-"""A log in PostgreSQL as one that is copied, or made by a copy.
+"""A log in PostgreSQL that is copied, or made by a copy.
 
 The rows of a new log come in one transaction, and are compared before its commit: whatever cuts it
-off, nothing of them is there. A table that was committed before, and that goes with them, keeps
-daemons away meanwhile (`migrations.UNFINISHED_COPY`).
+off, none of them is left. A table that was committed before, and is dropped in that transaction,
+keeps daemons away meanwhile (`migrations.UNFINISHED_COPY`).
 """
 
 import contextlib
@@ -51,7 +51,7 @@ _HEAD: Final = """
         (SELECT coalesce(sum(last_rev), 0) FROM rooms))::bigint
     FROM meta
 """
-# Each goes on behind the last number that was given.
+# Each goes on after the last number that was given.
 _IDENTITIES: Final = (
     ("rooms", "room_id"),
     ("messages", "position"),
@@ -63,7 +63,7 @@ _GO_ON: Final = """
     FROM {table}
 """
 
-# A daemon that was killed had members who were there. Such a life is what the first start sees to.
+# If a daemon was killed, its members were still present. The first start sees to such a life.
 _END_OF_ONE: Final = """
     INSERT INTO nodes (name, version)
     SELECT '', %s WHERE EXISTS (SELECT FROM members WHERE away_seq IS NULL)
@@ -72,7 +72,7 @@ _LEFT_BEHIND: Final = "SELECT EXISTS (SELECT FROM members WHERE stays <> '{}')"
 
 
 class PostgresRows:
-    """The log of a schema that a connection has in its view."""
+    """The log in the schema that a connection uses."""
 
     def __init__(self, connection: "psycopg.Connection[Any]") -> None:
         self._connection = connection
@@ -95,7 +95,7 @@ class PostgresRows:
 
 
 class NewPostgresLog(PostgresRows):
-    """A log that is being made, in a schema that is locked and has no row."""
+    """A log that is being made, in a schema that is locked and has no rows."""
 
     def __init__(self, connection: "psycopg.Connection[Any]", schema: str) -> None:
         super().__init__(connection)
@@ -120,8 +120,8 @@ class NewPostgresLog(PostgresRows):
                 copying.write_row(row)
 
     def finish(self) -> None:
-        """All of it is there, and was compared; a daemon indexes it for the search, the newest
-        messages first."""
+        """Finish a log whose rows are all there and were compared; a daemon will index it for the
+        search, the newest messages first."""
         for table, column in _IDENTITIES:
             self._connection.execute(
                 sql.SQL(_GO_ON).format(
@@ -141,7 +141,7 @@ class NewPostgresLog(PostgresRows):
 @contextlib.contextmanager
 def postgres_log_to_copy(address: LogAddress) -> Iterator[PostgresRows]:
     """The log at `address`, which no daemon uses meanwhile; it is not changed. Raises
-    `DatabaseUnfit`, `StoreTooOld`, `StoreUnavailable`, and `CopyFailed` where nodes that died have
+    `DatabaseUnfit`, `StoreTooOld`, `StoreUnavailable`, and `CopyFailed` if nodes that died have
     left users in rooms."""
     with long_session(address) as connection:
         require_log(connection, address.schema)
@@ -192,6 +192,6 @@ def _require_empty(connection: "psycopg.Connection[Any]", schema: str) -> None:
 
 
 def _read(column: Column) -> sql.Composable:
-    """A list is read as text, as it is written by each engine in its own way."""
+    """A list is read as text, since each engine writes it in its own way."""
     name = sql.Identifier(column.name)
     return sql.SQL("{}::text").format(name) if column.kind is Kind.LIST else name

@@ -1,7 +1,7 @@
-"""Where the newest of all that is owed to a user begin: a merge of rooms, the newest first.
+"""Where the newest of all messages that are owed to a user begin: a merge of rooms, newest first.
 
-Rooms are read in pieces, all that need one in one statement, so that what is read is bounded by
-what stays, and a piece for each room.
+Rooms are read in pieces, one statement for all rooms that need one, so that what is read is bounded
+by what is kept, plus a piece for each room.
 """
 
 import heapq
@@ -16,10 +16,10 @@ from chatd.postgres_client import TrioConnection
 from chatd.postgres_store.rows import as_text
 
 FIRST_PIECE: Final = 32
-"""Messages of a room that are read at first; each further piece of it is twice as long."""
+"""Messages of a room that are read at first; each further piece of the room is twice as long."""
 
-# Of each room the newest messages in its gaps. Seqs are dense above what retention removed, so that
-# no gap is looked into beyond the piece.
+# The newest messages in the gaps of each room. Seqs are dense above what retention removed, so that
+# no gap is searched beyond the piece.
 NEWEST: Final = """
     SELECT g.room, m.position, m.seq, m.timestamp_ms FROM (
         SELECT g.room, g.room_id, g.first, g.last, g.piece,
@@ -42,14 +42,14 @@ NEWEST: Final = """
 
 @attrs.define(eq=False)
 class _Room:
-    """What is owed in a room, and was not read yet; and what was read, the oldest first."""
+    """What is owed in a room and was not read yet, and what was read, the oldest first."""
 
     gaps: Sequence[Gap]
     read: list[tuple[int, int, int]] = attrs.field(factory=list)  # position, seq, timestamp_ms
     piece: int = attrs.field(factory=lambda: FIRST_PIECE)
 
     def gaps_below(self, seq: int) -> None:
-        """Nothing is left to be read at or above `seq`."""
+        """Leave nothing to be read at or above `seq`."""
         self.gaps = [
             gap if gap.last < seq else attrs.evolve(gap, last=seq - 1)
             for gap in self.gaps
@@ -63,7 +63,7 @@ async def read_cuts(
     """What `MessageReader.newest_owed` gives."""
     rooms = {room: _Room(gaps) for room, gaps in owed.items() if gaps}
     cuts = {room: QueueCut(one.gaps[-1].last + 1, oldest_ms) for room, one in rooms.items()}
-    newest: list[tuple[int, str, int, int]] = []  # of each room the next one: a heap of positions
+    newest: list[tuple[int, str, int, int]] = []  # the next one of each room: a heap by position
     wanting = list(rooms)
     left = most
     while left > 0:
@@ -93,7 +93,7 @@ def _offer_next(
     if not read:
         return
     position, seq, timestamp_ms = read.pop()
-    # A clock that was never set says nothing.
+    # The time of a clock that was never set says nothing.
     if timestamp_ms >= oldest_ms or timestamp_ms < PLAUSIBLE_FROM_MS:
         heapq.heappush(newest, (-position, room, seq, timestamp_ms))
 
@@ -114,6 +114,6 @@ async def _read_pieces(connection: TrioConnection, rooms: Mapping[str, _Room]) -
         rooms[room].read.append((found[0], found[1], found[2]))
     for one in rooms.values():
         one.read.reverse()
-        # Where nothing was found, nothing is left.
+        # If nothing was found, nothing is left.
         one.gaps_below(one.read[0][1] if one.read else 0)
         one.piece *= 2

@@ -1,7 +1,7 @@
-"""Why a log in PostgreSQL cannot be opened, or is no more this node's to write.
+"""Why a log in PostgreSQL cannot be opened, or why this node may no longer write it.
 
-Each error is a sentence for people with a stable code. None holds anything of the address of the
-database but what libpq says of it: host, user and cause.
+Each error is a sentence for people with a stable code. None repeats anything of the database's
+address except what libpq says of it: host, user and cause.
 """
 
 import enum
@@ -43,7 +43,7 @@ _MAY_PASS: Final = frozenset(
     }
 )
 _KEYS: Final = {Unfit.NODE_NAME_IN_USE: "[cluster] node", Unfit.BUS_DIFFERS: "[bus] url"}
-"""What of the configuration is amiss, where it is not the address of the database."""
+"""The key of the configuration that is at fault, if it is not the address of the database."""
 
 
 class DatabaseUnfit(StoreError):
@@ -57,7 +57,7 @@ class DatabaseUnfit(StoreError):
 
 
 class NodeReplaced(StoreError):
-    """Another chatd has taken the log over: this one is to write nothing any more."""
+    """Another chatd has taken over the log: this one must not write any more."""
 
 
 class CommitsLost(LogStartedOver):

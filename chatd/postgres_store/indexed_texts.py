@@ -1,5 +1,4 @@
-"""What a step of the index of the search reads: the texts of messages, and how far it came with
-them."""
+"""What a step of the search index reads: the texts of messages, and how far it got with them."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -11,8 +10,8 @@ from chatd.postgres_client import TrioConnection
 from chatd.postgres_store.search_query import indexed_text
 from chatd.store.search import LENGTHS_WORDS
 
-# The messages of some stretches of seqs, and of some of revs, each as it is today; as many as make
-# a step. "number" is the seq or the rev.
+# The messages of some stretches of seqs, and of some of revs, each as it is today; as many as fit a
+# step. "number" is the seq or the rev.
 _TEXTS: Final = """
     SELECT x.found, x.is_change, x.room_id, x.number, x.seq, coalesce(c.edited_rev, 0),
            CASE WHEN c.deleted_ms IS NULL THEN coalesce(c.content, m.content) END
@@ -46,7 +45,8 @@ BACKWARD: Final = _TEXTS.format(sign="-")
 
 @attrs.frozen
 class Stretch:
-    """How far the index of a room is, and how far a step may take it; then, how far it came."""
+    """How far the index of a room has come, and how far a step may take it; afterwards, how far it
+    got."""
 
     room_id: int
     seq: int
@@ -59,9 +59,9 @@ class Stretch:
 
 @attrs.frozen
 class Text:
-    """A message of a step, as of the edit with `edited_rev`; without content where it was deleted.
+    """A message of a step, as of the edit with `edited_rev`; without content if it was deleted.
 
-    `number` is the seq or, of a change, the rev by which it was found; the seq is negative where a
+    `number` is the seq or, for a change, the rev by which it was found; the seq is negative if the
     step goes back.
     """
 
@@ -75,7 +75,7 @@ class Text:
 
 @attrs.frozen
 class Texts:
-    """What was read for a step, in order; `is_cut`: not all that the step was to index."""
+    """What was read for a step, in order; `is_cut`: not all of what the step was to index."""
 
     read: Sequence[Text]
     is_cut: bool
@@ -88,7 +88,7 @@ async def read_texts(
     seqs: Sequence[tuple[int, int]],
     step_bytes: int,
 ) -> Texts:
-    """The messages above the first and up to the second of these seqs, in each room."""
+    """The messages after the first and up to the second of these seqs, in each room."""
     asked = {
         "rooms": [one.room_id for one in stretches],
         "seqs": [first for first, _ in seqs],
@@ -102,8 +102,8 @@ async def read_texts(
 
 
 def as_far_as_read(stretches: Sequence[Stretch], texts: Texts) -> Sequence[Stretch]:
-    """Up to where each room is indexed with this: messages were read before changes, and both room
-    by room."""
+    """How far each room is indexed with these texts: messages were read before changes, and both
+    room by room."""
     if not texts.is_cut:
         return stretches
     last = texts.read[-1]
@@ -136,7 +136,8 @@ def as_far_back_as_read(stretches: Sequence[Stretch], texts: Texts) -> Sequence[
 
 
 def indexed_rows(texts: Sequence[Text]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The rows of `message_text` that texts make; and those that go, as they have no word."""
+    """The rows of `message_text` that texts make, and the rows to delete because their texts have
+    no words."""
     put: dict[tuple[int, int], dict[str, Any]] = {}
     gone: dict[tuple[int, int], dict[str, Any]] = {}
     for one in texts:

@@ -1,9 +1,9 @@
-"""What must hold of a whole log in PostgreSQL, each rule as a look for what breaks it; the
+"""What must hold for a whole log in PostgreSQL, each rule as a search for what breaks it; the
 counterpart of `chatd.store.integrity`.
 
-Indexes and the encoding of texts are the server's to keep. Here it is checked that ids are unique
-in the tables themselves, whatever an index says: a promoted copy of another machine, whose locale
-orders otherwise, may have broken ones.
+The server keeps indexes and the encoding of texts right. The check here is that ids are unique in
+the tables themselves, whatever an index says: a promoted copy from another machine, whose locale
+sorts differently, may have broken indexes.
 """
 
 import re
@@ -59,7 +59,7 @@ _ENDS: Final = """
         USING (room_id)
     WHERE r.last_seq <> greatest(r.forgotten_seq, coalesce(m.last, 0)) ORDER BY r.room_id
 """
-# By the rows themselves, not by the index that is to keep them apart.
+# By the rows themselves, not by the index that should keep them apart.
 _TWICE: Final = """
     SELECT encode(message_id, 'hex'), count(*) FROM messages GROUP BY message_id HAVING count(*) > 1
 """
@@ -119,12 +119,12 @@ _NEXT_NUMBERS: Final = """
               UNION ALL SELECT 'audit', 'position', max(position) FROM audit) s) n
     WHERE coalesce(given, 0) < last
 """
-# Versions are numbers of transactions of this server: those of another one may be ahead.
+# Versions are transaction numbers of this server: those of another server may be ahead.
 _AHEAD_OF_SERVER: Final = """
     SELECT count(*) FROM (SELECT version FROM members UNION ALL SELECT version FROM removals) v
     WHERE version >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 """
-# What the index holds of the messages that it is said to have, in the form of today.
+# What the index holds of the messages that it should have, in today's form.
 _TEXTS: Final = """
     SELECT m.room_id, m.seq, CASE WHEN c.deleted_ms IS NULL THEN coalesce(c.content, m.content) END,
            t.text
@@ -143,10 +143,10 @@ Connection = psycopg.Connection[Any]
 
 
 def faults(connection: Connection) -> Iterator[str]:
-    """What is wrong with the log, a sentence for each; nothing where it is sound.
+    """What is wrong with the log, a sentence for each fault; nothing if it is sound.
 
-    In the view that `connection` has, of a schema of the current version. Raises `psycopg.Error`
-    only where the connection is lost.
+    It reads in the view of the log that `connection` has; the schema must be of the current
+    version. Raises `psycopg.Error` only if the connection is lost.
     """
     for name, rule in _RULES.items():
         try:
@@ -162,7 +162,7 @@ def faults(connection: Connection) -> Iterator[str]:
 
 
 def _each(connection: Connection, query: str) -> Iterator[Any]:
-    """The rows of a statement, of which some are in memory at a time."""
+    """The rows of a statement, only some of which are in memory at a time."""
     with connection.cursor("verified") as cursor:
         cursor.itersize = _READ_ROWS
         yield from cursor.execute(query.encode())
@@ -188,7 +188,7 @@ def _rooms(connection: Connection) -> Iterator[str]:
 
 def _seqs(connection: Connection) -> Iterator[str]:
     """The seqs of each room are dense above what retention removed, in the order of positions, up
-    to where the room is said to be; and no id is there twice."""
+    to the last seq that the room claims; and no id is there twice."""
     connection.execute(_WITHOUT_INDEXES)
     yield from seq_faults(_each(connection, _NEIGHBOURS))
     for room, last_seq, found in _each(connection, _ENDS):
@@ -199,7 +199,7 @@ def _seqs(connection: Connection) -> Iterator[str]:
 
 
 def _messages(connection: Connection) -> Iterator[str]:
-    """Each message can be read: ids of their length, context and answer in JSON."""
+    """Each message can be read: ids have the right length, context and answer are JSON."""
     for room, seq, has_odd_id, is_scoped_unsaid, context, answer in _each(connection, _MESSAGES):
         place = f"Message {seq} of room {room!r}"
         if has_odd_id:
@@ -213,8 +213,8 @@ def _messages(connection: Connection) -> Iterator[str]:
 
 
 def _changes(connection: Connection) -> Iterator[str]:
-    """Each change is of a message that is there, and what is said of a message is what its changes
-    come to."""
+    """Each change is of a message that is there, and the changed state of a message is what its
+    changes come to."""
     with connection.cursor("told") as told:
         told.itersize = _READ_ROWS
         changed = (
@@ -229,13 +229,13 @@ def _changes(connection: Connection) -> Iterator[str]:
 
 
 def _answers(connection: Connection) -> Iterator[str]:
-    """Each question is there, and its answer where it has ended, and only then."""
+    """Each question is there, and its answer if, and only if, it has ended."""
     return answer_faults(_each(connection, _ANSWERS))
 
 
 def _members(connection: Connection) -> Iterator[str]:
-    """The queue of every member has its form, and owes nothing that was never said; and nobody has
-    read what was never said."""
+    """The queue of every member is well-formed, and owes nothing that was never said; and nobody
+    has read what was never said."""
     for number, room, last_seq, user, read_seq, *columns in _each(connection, _MEMBERS):
         if room is None:
             yield f"User {user!r} is a member of room number {number}, which is not there."
@@ -254,14 +254,14 @@ def _members(connection: Connection) -> Iterator[str]:
 
 
 def _mentions(connection: Connection) -> Iterator[str]:
-    """Who is mentioned is so in a message that is there, and says whose it is."""
+    """Each mention is in a message that is there, and names its author."""
     return mention_faults(
         (*row[:4], row[4] is not None, *row[4:]) for row in _each(connection, _MENTIONS)
     )
 
 
 def _next_numbers(connection: Connection) -> Iterator[str]:
-    """What is written next gets a number that nothing has."""
+    """What is written next gets a number that nothing else has."""
     for given, table, last in connection.execute(_NEXT_NUMBERS):
         yield f"The next number of the {table} is behind {given or 0}, and {last} is there."
     [(ahead,)] = connection.execute(_AHEAD_OF_SERVER)
@@ -274,8 +274,8 @@ def _next_numbers(connection: Connection) -> Iterator[str]:
 
 
 def _text_index(connection: Connection) -> Iterator[str]:
-    """What is indexed for the search are the messages up to where the index is said to reach, as
-    they are. An index of another form is built anew by the next start."""
+    """The search index holds the messages up to where it claims to reach, as they are today. The
+    next start builds an index of another form anew."""
     if connection.execute("SELECT form FROM search_index").fetchall() != [(FORM,)]:
         return
     for (room,) in _each(connection, _AHEAD):

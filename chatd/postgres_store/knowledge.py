@@ -1,7 +1,7 @@
 """All that is known of a user, or that a room holds, from a log in PostgreSQL: the same file as
 `chatd.store.knowledge` makes.
 
-Read in one view of the log, whether daemons run or not.
+It reads in one view of the log, whether daemons run or not.
 """
 
 import itertools
@@ -45,7 +45,7 @@ _CHANGES: Final = """
     SELECT rev, kind, at_ms, user_id, written FROM changes WHERE room_id = %s AND seq = %s
     ORDER BY rev
 """
-# A queue as text, without the spaces that PostgreSQL writes: they are numbers alone.
+# A queue as text, without the spaces that PostgreSQL writes: it holds only numbers.
 _MEMBERS: Final = """
     SELECT r.connection_id, m.user_id, true, m.joined_ms, m.read_seq, m.name, m.away_seq,
            m.away_ms, replace(m.gaps::text, ' ', ''), replace(m.fallen::text, ' ', '')
@@ -80,7 +80,7 @@ class _PostgresLog(KnownLog):
         self._connection = connection
         self._numbers = itertools.count()
         [(self.epoch, self.position)] = connection.execute(_HEAD)
-        self.snapshots_at = 0  # those beside a log in PostgreSQL stand at no position
+        self.snapshots_at = 0  # snapshots beside a log in PostgreSQL have no position
 
     def messages(self, which: OfUser | OfRoom | AskedBy) -> Iterable[Row]:
         return self._narrowed(_MESSAGES, which, "m")
@@ -119,7 +119,7 @@ class _PostgresLog(KnownLog):
         return self._ask(statement.format(which=narrowed), name=name)
 
     def _ask(self, statement: str, **parameters: str) -> Iterator[Row]:
-        """The rows, of which some are in memory at a time."""
+        """The rows, only some of which are in memory at a time."""
         name = f"known_{next(self._numbers)}"
         with self._connection.cursor(name, row_factory=tuple_row) as cursor:
             cursor.itersize = _READ_ROWS
@@ -130,7 +130,7 @@ def export_user_from_postgres(
     address: LogAddress, directory: Path, user_id: str, target: Path
 ) -> int:
     """As `chatd.store.knowledge.export_user`; the directory has the snapshots of this machine.
-    Raises `BackupFailed`, `DatabaseUnfit`, `StoreTooOld`, `StoreUnavailable`."""
+    Raises `BackupFailed`, `NothingKnown`, `DatabaseUnfit`, `StoreTooOld`, `StoreUnavailable`."""
     return _export(address, target, lambda log: lines_of_user(log, directory, user_id))
 
 

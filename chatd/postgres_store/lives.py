@@ -1,6 +1,6 @@
-"""The rows in which nodes are alive: how a life begins, ends, and is seen (schema/005_reaping.sql).
+"""The rows of living nodes: how a life begins, ends, and is seen (schema/005_reaping.sql).
 
-A start does it on a connection that blocks; `Life` goes on from there.
+A start does this on a blocking connection; `Life` goes on from there.
 """
 
 import time
@@ -18,8 +18,8 @@ from chatd.postgres_store.sessions import LogAddress
 REAP_S: Final = 60.0
 """Seconds that the end of a life may take: 10,000 members take one."""
 LOOK_S: Final = 2.0
-"""Seconds between two looks at the other nodes, and two beats; a third of `dead_after_s` where that
-is less."""
+"""Seconds between two looks at the other nodes, and two beats; a third of `dead_after_s` if that is
+less."""
 _LOOK_AGAIN_S: Final = 0.1
 
 BEGIN: Final = """
@@ -27,7 +27,7 @@ BEGIN: Final = """
         INSERT INTO nodes (name, version, bus) VALUES (%s, %s, %s) RETURNING node_id)
     SELECT node_id, pg_advisory_lock(life_key(node_id)) FROM begun
 """
-"""The row is never there without its lock: nobody takes it for that of a dead node."""
+"""The row is never there without its lock: nobody takes it for a dead node's."""
 TAKE_NAME: Final = "SELECT pg_try_advisory_lock(name_key(%s))"
 TIMEOUTS: Final = """
     SELECT set_config('idle_session_timeout', %s, false),
@@ -43,17 +43,17 @@ _INHERIT: Final = """
     UPDATE answers a SET node_id = %s WHERE a.state IS NULL AND (
         a.node_id IS NULL OR NOT EXISTS (SELECT FROM nodes n WHERE n.node_id = a.node_id))
 """
-"""Answers that nobody owes an end, as in a log that was copied."""
+"""Open answers that no node has to end, as in a log that was copied."""
 HAS_SETTLED: Final = """
     SELECT clock_timestamp() - pg_postmaster_start_time() > make_interval(secs => %s)
 """
-"""Whether the server was started so long ago that all nodes that are alive have come back to it."""
+"""Whether the server started so long ago that all living nodes have come back to it."""
 
 
 @attrs.frozen
 class NodeSeen:
     """A node as its row and its lock showed it. `beat` is when it was last heard, by the clock of
-    the server; `bus` is the address of its bus without who uses it."""
+    the server; `bus` is the address of its bus without credentials."""
 
     node_id: int
     name: str
@@ -66,8 +66,8 @@ class NodeSeen:
 
 
 def connect_for_life(address: LogAddress) -> "psycopg.Connection[Any]":
-    """The session that a node lives by: the server ends it where it is not heard for long enough.
-    Raises `psycopg.Error`."""
+    """The session that a node lives by: the server ends it if it does not hear from the node for
+    long enough. Raises `psycopg.Error`."""
     connection = psycopg.connect(conninfo_of(address.url), autocommit=True, prepare_threshold=None)
     try:
         connection.execute(*address.set_up())
@@ -79,8 +79,8 @@ def connect_for_life(address: LogAddress) -> "psycopg.Connection[Any]":
 
 
 def timeouts_of(address: LogAddress) -> tuple[str, str]:
-    """For how long the server hears nothing of a node before it gives it up, and how long it works
-    for it at once."""
+    """How long the server may hear nothing from a node before it gives it up, and how long one
+    statement may take."""
     return f"{round(address.dead_after_s * 1000)}ms", f"{REAP_S:g}s"
 
 
@@ -90,10 +90,10 @@ def nodes_seen(connection: "psycopg.Connection[Any]") -> list[NodeSeen]:
 
 
 def begin_life(address: LogAddress, connection: "psycopg.Connection[Any]") -> int:
-    """Begin the life of a node over its session; its number. What is dead is reaped.
+    """Begin the life of a node on its session, and reap dead nodes; returns the life's number.
 
-    Raises DatabaseUnfit where another node has the name, or is alive with another bus; nothing was
-    changed then.
+    Raises DatabaseUnfit, with nothing changed, if another node has the name, or is alive with
+    another bus.
     """
     if address.node:
         _take_name(address, connection)
@@ -122,8 +122,8 @@ def begin_life(address: LogAddress, connection: "psycopg.Connection[Any]") -> in
 
 
 def _take_name(address: LogAddress, connection: "psycopg.Connection[Any]") -> None:
-    """Wait for an older life of this node that the server has not given up yet; one that is still
-    heard is that of another node."""
+    """Wait for an older life of this node that the server has not given up yet; a life that is
+    still heard is another node's."""
     tries_left = round((address.dead_after_s + LOOK_S) / _LOOK_AGAIN_S)
     first_heard = _last_heard(connection, address.node)
     while connection.execute(TAKE_NAME, (address.node,)).fetchone() != (True,):

@@ -1,12 +1,12 @@
 """The log as a child of a supervisor, over the one connection that writes; the counterpart of
-`chatd.actors.log_service` and of what that asks of SQLite.
+`chatd.actors.log_service` and the SQLite parts that it uses.
 
-A batch that is in doubt ends this child where it turns out that it was carried out: the messages
-actor, which goes with it, begins again with what the log holds. Until that is known nothing else is
-written, and who sends gets `storage_error` at once.
+If a batch that is in doubt turns out to have been carried out, this child ends: the messages actor,
+which goes with it, begins again with what the log holds. Until that is known nothing else is
+written, and senders get `storage_error` at once.
 
-A node with a name that another one has taken for dead begins another life (`Life`): this child ends
-then too, and goes on with the next life. A node without a name is replaced for good.
+If another node has taken a node with a name for dead, that node begins another life (`Life`): this
+child then ends too, and goes on with the next life. A node without a name is replaced for good.
 """
 
 import contextlib
@@ -51,8 +51,8 @@ class PostgresLog:
         index: SearchIndex | None = None,
         life: Life | None = None,
     ) -> None:
-        """`committed` gets the seconds that each commit took. Without an `index` of the search
-        none is kept. Without a `life` the node has one alone."""
+        """`committed` gets the seconds that each commit took. Without an `index`, no search index
+        is kept. Without a `life`, the node has only one life."""
         self._writer = LogWriter(opened)
         self._life = life
         if life is not None:
@@ -64,9 +64,9 @@ class PostgresLog:
         self._turn = trio.Lock()
         self._doubted = trio.Event()
         self._is_closed = False
-        self._ended: StoreError | None = None  # why nothing is written any more
+        self._ended: StoreError | None = None  # why nothing more is written
         self.is_failing = False  # the database did not take the last of what it was given
-        self.displaced: str | None = None  # there are no files that could be
+        self.displaced: str | None = None  # there are no files that could be displaced
         self._asked = Asked()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -74,7 +74,7 @@ class PostgresLog:
         this node is over. Raises FailedCommitFound, NodeReplaced, CommitsLost."""
         if self._is_between_lives:
             await self._begin_anew()
-        with contextlib.suppress(FailedCommitFound):  # whoever begins after this reads the log
+        with contextlib.suppress(FailedCommitFound):  # whoever begins next reads the log
             await self._settle()
         if self._index is not None:
             with contextlib.suppress(CommitFailed):  # the next step fails too, and is reported
@@ -84,7 +84,7 @@ class PostgresLog:
             await self._doubted.wait()
             if not self._is_between_lives:
                 await self._settle()
-        await self._turn.acquire()  # what was asked before has its answer
+        await self._turn.acquire()  # everything asked before has its answer by then
         self._turn.release()
 
     async def _settle(self) -> None:
@@ -145,7 +145,7 @@ class PostgresLog:
     async def seqs_of(
         self, authors: Mapping[tuple[str, str], int]
     ) -> Sequence[tuple[str, str, int]]:
-        """The messages that these have written above a seq, by connectionId and userId; each as
+        """The messages that these authors, by connectionId and userId, wrote after a seq; each as
         (connectionId, userId, seq). Raises CommitFailed, StoreClosed."""
         rooms, users = zip(*authors, strict=True)
         rows = await self._looked(SEQS_OF, (list(rooms), list(users), list(authors.values())))
@@ -163,25 +163,26 @@ class PostgresLog:
             return found
 
     async def remove(self, surplus: Sequence[Surplus]) -> int:
-        """Remove what is surplus; how many messages that were. Raises CommitFailed, StoreClosed."""
+        """Remove what is surplus; returns how many messages that was. Raises CommitFailed,
+        StoreClosed."""
         rooms = [one.connection_id for one in surplus]
         first_kept = [one.first_kept for one in surplus]
         [(removed,)] = await self.ask(REMOVE, (rooms, first_kept))
         return int(removed)
 
     async def remove_old_audit(self, before_ms: int, most: int) -> int:
-        """Remove the oldest entries of the audit from before a time, `most` of them; how many they
-        were. Raises CommitFailed, StoreClosed."""
+        """Remove the oldest audit entries from before a time, at most `most`; returns how many that
+        was. Raises CommitFailed, StoreClosed."""
         [(removed,)] = await self.ask(REMOVE_OLD_AUDIT, (before_ms, most))
         return int(removed)
 
     async def index_until(self, until_s: float) -> None:
-        """As `SearchIndex.index_until`, beside what is committed."""
+        """As `SearchIndex.index_until`, while commits go on."""
         if self._index is not None:
             await self._index.index_until(until_s)
 
     async def index_older_until(self, until_s: float) -> int:
-        """As `SearchIndex.index_older_until`, beside what is committed."""
+        """As `SearchIndex.index_older_until`, while commits go on."""
         return 0 if self._index is None else await self._index.index_older_until(until_s)
 
     async def ask(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
@@ -193,24 +194,23 @@ class PostgresLog:
                 return await self._writer.run(statement, parameters)
 
     async def _looked(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-        """As `ask`, for a batch that is to be committed: it fails at once where that would."""
+        """As `ask`, for a batch that is to be committed: it fails at once if the commit would."""
         if self._writer.is_in_doubt and self._ended is None:
             raise CommitFailed(Code.STORAGE_ERROR, IN_DOUBT)
         return await self.ask(statement, parameters)
 
     def waits_s(self, now_s: float) -> float:
-        """For how many seconds it has been at what was asked of it first; 0 where that is
-        nothing."""
+        """For how many seconds the oldest request has been under way; 0 if there is none."""
         return self._asked.waits_s(now_s)
 
     @property
     def is_rewriting(self) -> bool:
-        """Never: the server's own vacuum writes anew what was removed."""
+        """Never: the server's own vacuum rewrites what was removed."""
         return False
 
     async def close(self, timeout_s: float) -> bool:
-        """Finish what is under way within this time, and write nothing any more; whether it was
-        finished."""
+        """Finish what is under way within this time, and write nothing afterwards; returns whether
+        it was finished."""
         self._is_closed = True
         with trio.move_on_after(timeout_s) as scope:
             await self._turn.acquire()
@@ -225,8 +225,8 @@ class PostgresLog:
 
     @contextlib.contextmanager
     def _noting_its_end(self) -> Iterator[None]:
-        """What this node is not to go on after ends `run` too, again and again: the daemon then
-        gives up."""
+        """An error after which this node must not go on also ends `run`, again and again, so that
+        the daemon gives up."""
         if self._ended is not None:
             raise self._ended
         try:

@@ -1,4 +1,4 @@
-"""Sessions of commands that read or write a whole log, which takes as long as it is large."""
+"""Sessions for commands that read or write a whole log, which takes as long as the log is large."""
 
 import contextlib
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ _UNBOUNDED_S: Final = 0.0
 
 @contextlib.contextmanager
 def long_session(address: LogAddress) -> "Iterator[psycopg.Connection[Any]]":
-    """A connection whose statements take what they need; what is not committed is gone behind the
-    block."""
+    """A connection whose statements may take as long as they need; after the block, what is not
+    committed is gone."""
     connection = connected(address, _UNBOUNDED_S)
     with contextlib.closing(connection), explained(address):
         connection.execute("SET idle_in_transaction_session_timeout = 0")
@@ -25,8 +25,8 @@ def long_session(address: LogAddress) -> "Iterator[psycopg.Connection[Any]]":
 
 
 def require_log(connection: "psycopg.Connection[Any]", schema: str) -> None:
-    """Raises `StoreUnavailable` where there is no log in the schema, `StoreTooOld` where it is not
-    of the version of this chatd, and `DatabaseUnfit`."""
+    """Raises `StoreUnavailable` if there is no log in the schema, `StoreTooOld` if it is not of
+    this chatd's version, and `DatabaseUnfit`."""
     require_finished_copy(connection, schema)
     found, newest = version_of(connection, schema), all_steps()[-1].version
     if not found:

@@ -1,4 +1,4 @@
-"""Look-ups beside the pages: messages, threads and answers by id, changes, receipts."""
+"""Look-ups other than pages: messages, threads and answers by id, changes, receipts."""
 
 from collections.abc import Container
 from typing import Final
@@ -19,7 +19,7 @@ from chatd.store.lookups import change_from
 from chatd.store.message_reader import KnownMessage, StoredAnswer
 from chatd.store.rows import MESSAGE_WIDTH, ids_from, is_uuid, uuid_text
 
-# Which messages have an id, without reading what they hold: the time that takes would reveal it.
+# Which messages have an id, without reading what they hold: the time for that would reveal them.
 _PLACES: Final = """
     SELECT m.room_id, m.seq, r.connection_id
     FROM messages m JOIN rooms r ON r.room_id = m.room_id
@@ -38,7 +38,7 @@ _BY_ID: Final = f"""
     {CHANGED} {MENTIONED}
     WHERE m.message_id BETWEEN %s AND %s AND r.connection_id = %s ORDER BY m.message_id LIMIT 1
 """
-# A thread of a room by its id: there is a reply to it, or the message that may open it.
+# A room has a thread with an id if there is a reply in it, or the message that may open it.
 _HAS_THREAD: Final = """
     SELECT EXISTS (SELECT FROM messages m
                    WHERE m.room_id = r.room_id AND m.thread_id = %(thread)s)
@@ -58,7 +58,7 @@ _ANSWERS: Final = """
     FROM answers a JOIN rooms r ON r.room_id = a.room_id
     WHERE a.question_id BETWEEN %s AND %s ORDER BY a.question_id
 """
-# LATERAL, so that the limit is known where the index is chosen, which has the order.
+# LATERAL, so that the planner knows the limit when it chooses the index, which has the order.
 UNDELIVERED: Final = """
     SELECT m.message_id, r.connection_id, m.seq, m.user_id
     FROM rooms r CROSS JOIN LATERAL (

@@ -1,4 +1,5 @@
-"""Members of rooms as the log has them now, and which of them were written since a look."""
+"""Members of rooms as the log has them now, and which of them were written since an earlier
+look."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, Final
@@ -30,7 +31,8 @@ _OF_USER: Final = f"""
 _HEADS: Final = """
     SELECT connection_id, last_seq, last_rev FROM rooms WHERE connection_id = ANY (%s)
 """
-# In one statement, and so in one view: what is under way now has no lower number than the mark.
+# In one statement, and so in one view: no transaction that is under way now has a number below the
+# mark.
 _SINCE: Final = f"""
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, x.*
     FROM (SELECT 1) one LEFT JOIN (
@@ -61,7 +63,8 @@ def member_from(columns: Sequence[Any]) -> tuple[SharedMember, bool]:
 
 
 def seen(row: Sequence[Any]) -> Seen:
-    """A room, a user, a version, whether it is a member, and then `MEMBER_COLUMNS`."""
+    """What a row says: a room, a user, a version, whether the user is a member, then
+    `MEMBER_COLUMNS`."""
     room, user_id, version, is_member, *columns = row
     return Seen(room, user_id, member_from(columns)[0] if is_member else None, version)
 

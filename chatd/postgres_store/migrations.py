@@ -1,7 +1,8 @@
-"""The files of `schema`, run one after the other: which is the version of a log in PostgreSQL.
+"""The files of `schema`, run one after the other; their number is the version of a log in
+PostgreSQL.
 
-`001_log.sql` makes version 1, and so on; a file that was released is never edited. Each is run in a
-transaction of its own, with the number of the version, under a lock that lets one node at a time
+`001_log.sql` makes version 1, and so on; a file that was released is never edited. Each runs in a
+transaction of its own, which also sets the version, under a lock that lets one node at a time
 migrate.
 """
 
@@ -19,9 +20,9 @@ from chatd.postgres_store.sessions import LOCK_CLASS
 
 _NAME: Final = re.compile(r"(\d{3})_\w+\.sql")
 _MIGRATING: Final = "chatd migrates "  # and the schema: the name of the lock
-_MIGRATE_S: Final = 600  # that a step may take: it may have to rewrite a table
+_MIGRATE_S: Final = 600  # for a step: it may have to rewrite a table
 UNFINISHED_COPY: Final = "unfinished_copy"
-"""A table that stands in the schema for as long as `chatd store copy` has not finished there."""
+"""A table that is in the schema until `chatd store copy` has finished there."""
 _TABLES: Final = f"""
     SELECT count(*), count(*) FILTER (WHERE c.relname = 'meta')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -60,8 +61,8 @@ def migrate(
     created_ms: int,
     steps: Sequence[Step] | None = None,
 ) -> None:
-    """Bring the schema to the version of this chatd; make it where it is not there, as a log of the
-    name `epoch`. Raises DatabaseUnfit, and `psycopg.Error`."""
+    """Bring the schema to this chatd's version; if it is not there, make it, as a log with this
+    `epoch`. Raises DatabaseUnfit, and `psycopg.Error`."""
     steps = all_steps() if steps is None else steps
     found = version_of(connection, schema)
     if found > steps[-1].version:
@@ -99,8 +100,8 @@ def migrate(
 
 
 def version_of(connection: "psycopg.Connection[Any]", schema: str) -> int:
-    """How many steps a schema has taken; 0 where there is none, or nothing in it. Raises
-    DatabaseUnfit where it holds what is not chatd's."""
+    """How many steps a schema has taken; 0 if it does not exist or is empty. Raises DatabaseUnfit
+    if it holds tables that are not chatd's."""
     row = connection.execute(_TABLES, (schema,)).fetchone()
     tables, metas = row or (0, 0)
     if not tables:
@@ -124,7 +125,7 @@ def is_unfinished_copy(connection: "psycopg.Connection[Any]", schema: str) -> bo
 
 
 def require_finished_copy(connection: "psycopg.Connection[Any]", schema: str) -> None:
-    """Raises DatabaseUnfit where it was not."""
+    """Raises DatabaseUnfit if a copy into this schema was not finished."""
     if is_unfinished_copy(connection, schema):
         raise DatabaseUnfit(
             Unfit.COPY_UNFINISHED,

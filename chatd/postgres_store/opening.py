@@ -1,8 +1,8 @@
-"""Opening the log in PostgreSQL: from an address to a database that is looked at, locked and up to
-date, and a life of this node in it.
+"""Opening the log in PostgreSQL: from an address to a database that is checked, locked and up to
+date, with a life of this node in it.
 
-The first connection stays open, and holds the lock by which no second chatd comes in; it is the one
-that writes then. A chatd that has lost it, and finds the log taken over, writes nothing any more:
+The first connection stays open, and holds the lock that keeps a second chatd out; later it is the
+one that writes. A chatd that has lost it, and finds the log taken over, writes nothing any more:
 its row in `nodes` is gone.
 """
 
@@ -56,7 +56,7 @@ _CLAIM_ANSWERS: Final = "SELECT claim_answers(%s)"
 
 @attrs.frozen
 class LifeBegun:
-    """The connection that a node lives by, and which session of the server that is."""
+    """The connection that a node lives by, and its session in the server."""
 
     connection: "psycopg.Connection[Any]"
     session: tuple[int, datetime]
@@ -64,9 +64,9 @@ class LifeBegun:
 
 @attrs.define(eq=False)
 class OpenedLog:
-    """A log that is this node's: the connection that holds its lock, and which session of the
-    server that is; the number of this life of the node, which is another one once `Life` has begun
-    anew; what the log held; how the node lives."""
+    """A log that this node has opened: the connection that holds its lock, and its session in the
+    server; the number of this node's life, which changes when `Life` begins anew; what the log
+    held; how the node lives."""
 
     address: LogAddress
     connection: "psycopg.Connection[Any]"
@@ -83,10 +83,10 @@ class OpenedLog:
 
 
 def open_log(address: LogAddress, now_ms: int) -> OpenedLog:
-    """Open the log, which is made where there is none. Blocks, once, at the start. Nodes with a
-    name (`LogAddress.node`) share it; one without has it alone.
+    """Open the log, or make one if there is none. Blocks, once, at the start. Nodes with a name
+    (`LogAddress.node`) share it; a node without one has it alone.
 
-    Raises DatabaseUnfit, and leaves the database as it was.
+    If it raises DatabaseUnfit, the database is as it was.
     """
     connection = connected(address)
     try:
@@ -98,7 +98,7 @@ def open_log(address: LogAddress, now_ms: int) -> OpenedLog:
 
 
 def connected(address: LogAddress, statement_s: float = STATEMENT_S) -> "psycopg.Connection[Any]":
-    """A connection that blocks, set up. Raises DatabaseUnfit."""
+    """A blocking connection, set up. Raises DatabaseUnfit."""
     misread = why_misread(address.url)
     if misread is not None:
         raise DatabaseUnfit(Unfit.URL_INVALID, misread)
@@ -109,19 +109,19 @@ def connected(address: LogAddress, statement_s: float = STATEMENT_S) -> "psycopg
 
 
 def new_epoch() -> str:
-    """A name for a log that no other has: 16 hex digits."""
+    """A name for a log that no other log has: 16 hex digits."""
     return new_uuid().replace("-", "")[-16:]
 
 
 def take_lock(address: LogAddress) -> tuple[str, tuple[int, str]]:
-    """The statement that takes the lock of a log where it is free, and its parameters."""
+    """The statement that takes the lock of a log if it is free, and its parameters."""
     return _SHARE if address.node else _TAKE, (LOCK_CLASS, address.schema)
 
 
 def _opened(address: LogAddress, connection: "psycopg.Connection[Any]", now_ms: int) -> OpenedLog:
     schema = address.schema
     require_fit(address, connection)
-    version_of(connection, schema)  # before the lock, which a foreign schema has no use for
+    version_of(connection, schema)  # before the lock, which a foreign schema does not need
     lock_log(connection, address)
     require_finished_copy(connection, schema)
     migrate(connection, schema, new_epoch(), now_ms)
@@ -167,8 +167,8 @@ def _backend(connection: "psycopg.Connection[Any]") -> int:
 
 
 def lock_log(connection: "psycopg.Connection[Any]", address: LogAddress) -> None:
-    """Take the lock of a log, for as long as the session lasts. Raises DatabaseUnfit where others
-    have it, and `psycopg.Error`."""
+    """Take the lock of a log, for as long as the session lasts. Raises DatabaseUnfit if others have
+    it, and `psycopg.Error`."""
     for _ in range(LOCK_TRIES):
         if connection.execute(*take_lock(address)).fetchone() == (True,):
             return
@@ -184,7 +184,7 @@ def lock_log(connection: "psycopg.Connection[Any]", address: LogAddress) -> None
 
 @contextlib.contextmanager
 def explained(address: LogAddress) -> Iterator[None]:
-    """Errors of the server become DatabaseUnfit, with what is said of them to a person."""
+    """Turn errors of the server into DatabaseUnfit, with a sentence for people."""
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:

@@ -1,10 +1,11 @@
 """Messages of a room, read in the order of their seqs or revs: pages, and what is owed.
 
 One statement reads the room, finds the nearest messages by an index, and gives as many of them as
-make a page with all that is told of each; so a page is one way to the server and back, and one view
-of the log. Where answers are cut, what a message counts is known only here: then whole answers are
-read, `RAW_BYTES` at a time, until the page is full. A page may then be of several views, each later
-than the one before: no seq is missing for it, and nothing is older than `last_rev` says.
+fit a page, with everything that is shown of each; so a page takes one round trip to the server, and
+one view of the log. If answers are cut, the size of a message is known only here: then whole
+answers are read, `RAW_BYTES` at a time, until the page is full. Such a page may come from several
+views, each later than the one before: no seq is missing because of that, and nothing is older than
+`last_rev` says.
 """
 
 from collections.abc import Sequence
@@ -30,9 +31,10 @@ from chatd.store.message_reader import KnownMessage, Page
 from chatd.store.pages import content_bytes
 
 RAW_BYTES: Final = 8 * 1024 * 1024
-"""Of contents and answers that are read at once, where answers are cut."""
+"""Bytes of contents and answers that are read at once if answers are cut."""
 IN_THREAD_BYTES: Final = 256 * 1024
-"""Answers of more bytes together are looked through in a thread: the loop has others to serve."""
+"""If answers have more bytes together, a thread reads through them: the loop has others to
+serve."""
 
 _BEYOND_ANY_SEQ: Final = 2**63 - 1
 _FIRST_SEQ: Final = """
@@ -41,8 +43,8 @@ _FIRST_SEQ: Final = """
         ORDER BY o.seq LIMIT 1
     ) o ON true
 """
-# The room; how many were found near by; and of each that makes the page its place in the order, and
-# what is shown of it. `near` gives room_id, seq, place and size.
+# The room; how many messages were found nearby; and, for each one on the page, its place in the
+# order and what is shown of it. `near` gives room_id, seq, place and size.
 _NEAREST: Final = f"""
     SELECT coalesce(o.first_seq, 0), r.last_seq, r.last_rev, x.found, x.place, {SHOWN_COLUMNS}
     FROM rooms r {_FIRST_SEQ}
@@ -68,7 +70,7 @@ _NEAR_REV: Final = f"""
     FROM changed c JOIN messages m ON m.room_id = c.room_id AND m.seq = c.seq
     WHERE c.room_id = r.room_id AND c.rev > %(after)s ORDER BY c.rev LIMIT %(limit)s
 """
-# Seqs are dense above what retention removed, so that no gap is looked into beyond the limit.
+# Seqs are dense above what retention removed, so that no gap is searched beyond the limit.
 _NEAR_OWED: Final = f"""
     SELECT m.seq, m.seq AS place, m.size FROM (
         SELECT g.first, g.last,
@@ -112,8 +114,8 @@ async def read_page(
     page_bytes: int,
     answer_rows: int | None,
 ) -> Page:
-    """The page of `MessageReader.page`; `thread` are the keys that the opener of a thread may have,
-    the first of which is that of the thread."""
+    """The page of `MessageReader.page`; `thread` holds the keys that the opener of a thread may
+    have, the first of which is the thread's own."""
     backward = after is None
     statement = page_statement(backward=backward, of_thread=thread is not None)
     bound = after if after is not None else _BEYOND_ANY_SEQ if before is None else before
@@ -179,8 +181,8 @@ async def read_one_shown(
 
 @attrs.define
 class _Found:
-    """What was found of a room, with what the first statement said of the room; 0 where there is
-    none."""
+    """What was found in a room, with what the first statement said about the room; 0 if there is no
+    room."""
 
     first_seq: int = 0
     last_seq: int = 0
@@ -208,7 +210,7 @@ async def _read_fitting(
     page_bytes: int,
     answer_rows: int | None,
 ) -> _Found:
-    """The nearest messages of a room, as far as they make a page."""
+    """The nearest messages of a room, as many as fit a page."""
     found: _Found | None = None
     size = 0
     while True:
@@ -219,7 +221,7 @@ async def _read_fitting(
         rows = await cursor.fetchall()
         if found is None:
             found = _Found(*rows[0][:3]) if rows else _Found()
-        rows = [row for row in rows if row[3] is not None]  # else there is no message near by
+        rows = [row for row in rows if row[3] is not None]  # otherwise there is no message nearby
         for known in await shown_in_turn(rows, _HEAD_WIDTH, answer_rows):
             size += content_bytes(known.message)
             if len(found.known) == limit or (found.known and size > page_bytes):
@@ -235,7 +237,7 @@ async def _read_fitting(
 async def shown_in_turn(
     rows: Sequence[Sequence[Any]], begin: int, answer_rows: int | None
 ) -> list[KnownMessage]:
-    """The messages of rows whose `SHOWN_COLUMNS` begin at a column."""
+    """The messages in rows whose `SHOWN_COLUMNS` begin at this column."""
 
     def read() -> list[KnownMessage]:
         return [known_message(row[begin : begin + SHOWN_WIDTH], answer_rows) for row in rows]

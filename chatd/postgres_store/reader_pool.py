@@ -1,7 +1,7 @@
-"""Reads of the log in PostgreSQL: on connections of their own, and bounded in time.
+"""Reads of the log in PostgreSQL, on separate connections and bounded in time.
 
-Errors are those of the port. What goes wrong is told by its class and its code alone, since the
-words of the server may quote a row.
+Errors are those of the port. They name only the class and the code of what went wrong, since the
+server's words may quote a row.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,11 +19,12 @@ _T = TypeVar("_T")
 _P = ParamSpec("_P")
 
 READ_S: Final = 5.0
-"""That one statement of a read may take; beyond: `StoreReadFailed`."""
+"""Seconds that one statement of a read may take; beyond: `StoreReadFailed`."""
 WAIT_S: Final = 15.0
-"""That a read may take in all, the wait for a connection included; beyond: `StoreReadFailed`."""
+"""Seconds that a read may take in all, including the wait for a connection; beyond:
+`StoreReadFailed`."""
 LONGEST_WAIT_S: Final = 1.0
-"""So late a log that came back is read again at most: until then, nobody can join."""
+"""The most seconds until a log that came back is read again: until then, nobody can join."""
 _DAMAGE: Final = "XX"
 """The class of errors of a server whose files are broken (PostgreSQL's documentation, A)."""
 
@@ -32,7 +33,8 @@ def pool_to_read(address: LogAddress, connections_max: int, statement_s: float) 
     """Connections that read the log, and change nothing."""
     settings = address.settings(statement_s) | {
         "default_transaction_read_only": "on",
-        # Plans are made anew for each statement, and bounded in time: neither is worth its start.
+        # Statements are planned anew each time, and bounded in time: neither of these would pay
+        # off.
         "jit": "off",
         "max_parallel_workers_per_gather": "0",
     }
@@ -63,7 +65,7 @@ class ReaderPool:
         **kwargs: _P.kwargs,
     ) -> _T:
         """Ask `question` on a connection of its own; its other arguments follow. It may be asked
-        twice, where the connection turns out to be dead. Raises `StoreReadFailed`, `StoreClosed`.
+        twice, if the connection turns out to be dead. Raises `StoreReadFailed`, `StoreClosed`.
         """
         if self._closed:
             raise StoreClosed("The readers of the log are closed.")
@@ -74,7 +76,7 @@ class ReaderPool:
         try:
             return await self._pool.run(ask, self._wait_s)
         except UnicodeEncodeError:
-            raise  # of the arguments: nothing that is read raises it
+            raise  # from the arguments: nothing that is read raises it
         except Unreachable as error:
             failure, cause = StoreReadFailed(f"The log could not be read: {error}"), error.__cause__
         except psycopg.Error as error:
@@ -96,5 +98,5 @@ class ReaderPool:
 
 
 def words_of(error: psycopg.Error) -> str:
-    """What may be told of an error of the server: how it is called, and its code."""
+    """What may be told about an error of the server: its name and its code."""
     return f"{type(error).__name__} ({error.sqlstate})" if error.sqlstate else type(error).__name__

@@ -21,9 +21,10 @@ from chatd.store.pages import PAGE_BYTES
 from chatd.store.question_reader import CATCH_UP_S, QuestionReader, Questions
 
 READER_CONNECTIONS: Final = 4
-"""For pages and look-ups."""
+"""Connections for pages and look-ups."""
 SEARCH_CONNECTIONS: Final = SEARCH_THREADS
-"""For searches, which must not keep others from reading history: one for each that runs at once."""
+"""Connections for searches, which must not keep others from reading history: one for each search
+that may run at once."""
 
 IndexUntil = Callable[[float, Sequence[int]], Awaitable[None]]
 
@@ -32,7 +33,7 @@ IndexUntil = Callable[[float, Sequence[int]], Awaitable[None]]
 class PostgresReaders(QuestionReader):
     """Reads the log in PostgreSQL.
 
-    `index_until` brings the index of rooms forward, until a time of Trio's clock at most.
+    `index_until` brings the index of rooms forward, at most until a time of Trio's clock.
     """
 
     _questions = Questions(
@@ -80,7 +81,7 @@ class PostgresReaders(QuestionReader):
         cursor: SearchCursor | None = None,
         answer_rows: int | None = None,
     ) -> SearchPage:
-        """Where the index cannot be brought forward, what is in it is searched."""
+        """If the index cannot be brought forward, the search uses what is in it."""
         rooms = await self._pool.read(search.read_rooms, request.rooms)
         if rooms.is_behind:
             with contextlib.suppress(CommitFailed):

@@ -1,7 +1,7 @@
-"""What a database has to be for chatd to keep its log there; pure.
+"""What a database must be like for chatd to keep its log there; pure.
 
 A server of an older version lacks what the schema and its sessions use. A pooler in transaction
-mode gives each statement whichever session is free: a lock of a session, its settings, and LISTEN
+mode gives each statement whichever session is free: a session's lock, its settings, and LISTEN
 would be somebody else's.
 """
 
@@ -21,8 +21,8 @@ _POOLER_PORT: Final = (
 
 @attrs.frozen
 class ServerFacts:
-    """What was found. `backends` are the processes of the server that answered, in turns, two
-    connections that were open together."""
+    """What was found. `backends` are the server processes that answered two connections, open at
+    the same time, in turn."""
 
     backends: tuple[tuple[int, int], ...]
     version: int
@@ -38,7 +38,7 @@ class ServerFacts:
 
 
 def why_unfit(facts: ServerFacts, schema: str, *, needs_fsync: bool) -> DatabaseUnfit | None:
-    """Why a database cannot have the log in this schema; None where it can."""
+    """Why a database cannot have the log in this schema; None if it can."""
     if facts.version < OLDEST_VERSION:
         return DatabaseUnfit(
             Unfit.SERVER_TOO_OLD,
@@ -73,8 +73,8 @@ def why_unfit(facts: ServerFacts, schema: str, *, needs_fsync: bool) -> Database
 
 
 def is_shared(backends: tuple[tuple[int, int], ...]) -> bool:
-    """Whether two connections had one process of the server between them, or one had several:
-    a pooler gives out its sessions statement by statement."""
+    """Whether two connections shared one server process, or one connection had several: then a
+    pooler hands out its sessions statement by statement."""
     first, second = ({pair[at] for pair in backends} for at in (0, 1))
     return len(first) > 1 or len(second) > 1 or first == second
 

@@ -1,5 +1,4 @@
-"""What is removed because it is too old, or too much for its room; by the rules of
-`chatd.store.retention`."""
+"""Removes what is too old, or too much for its room, by the rules of `chatd.store.retention`."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -22,10 +21,10 @@ REMOVE: Final = """
     )
     SELECT count(*) FROM removed
 """
-"""What is below a seq in each of some rooms; how many messages that were. What belongs to them goes
-with them."""
+"""Removes the messages below a seq in each of some rooms, with what belongs to them, and counts
+them."""
 
-# From the oldest end only: what was written behind something young is young, whatever its time.
+# From the oldest end only: what was written after something young is young, whatever its time.
 REMOVE_OLD_AUDIT: Final = """
     WITH old AS (
         SELECT position FROM audit

@@ -1,7 +1,7 @@
 """What any node has committed in rooms, read from PostgreSQL: heads of many rooms at once, and what
-lies behind a place.
+comes after a place.
 
-Reads have connections of their own: a node publishes what others wrote, however many clients read
+These reads have separate connections: a node publishes what others wrote, however many clients read
 history.
 """
 
@@ -29,11 +29,11 @@ from chatd.store.room_log import EpochChanged, Head, Shown, Stretch
 from chatd.store.rows import is_uuid, uuid_bytes, uuid_text
 
 CONNECTIONS: Final = 2
-"""A long page of one room holds no other one up."""
+"""Two, so that a long page of one room does not hold up another room."""
 MESSAGES_MAX: Final = 200
-"""Messages that one read gives; more are read behind them."""
+"""Messages that one read gives; the next read gives more."""
 BYTES_MAX: Final = 1_048_576
-"""Of contents and answers that one read gives, beyond its first message."""
+"""Bytes of contents and answers that one read gives, beyond its first message."""
 REVS_MAX: Final = 100
 """Revs that one read goes through: each change comes with its whole message."""
 
@@ -47,7 +47,7 @@ HEADS: Final = """
     ) r ON true
 """
 # One statement, on the connection that writes: a reader may have met a server that lags. What was
-# lost may have been written over by now, with other messages.
+# lost may have been overwritten by now, with other messages.
 _NAME_ANEW: Final = """
     UPDATE meta SET epoch = %s WHERE epoch = %s AND NOT EXISTS (
         SELECT FROM rooms r LEFT JOIN messages p ON p.room_id = r.room_id AND p.seq = %s
@@ -71,7 +71,7 @@ class PostgresRoomLog:
     def at(
         cls, address: LogAddress, writer: PostgresLog, epoch: str, witness: Witness | None = None
     ) -> "PostgresRoomLog":
-        """The log at `address`; it connects when it is asked. `witness` hears of what fails."""
+        """The log at `address`; it connects when it is asked. `witness` is told what fails."""
         pool = ReaderPool(pool_to_read(address, CONNECTIONS, READ_S))
         pool.witness = witness
         return cls(pool, writer, epoch)
@@ -97,7 +97,7 @@ class PostgresRoomLog:
         try:
             await self._writer.ask(_NAME_ANEW, asked)
             [(epoch,)] = await self._writer.ask(_EPOCH, ())
-        except CommitsLost:  # the writer has found it before
+        except CommitsLost:  # the writer found it first
             raise EpochChanged from None
         except (CommitFailed, StoreClosed, StoreError) as failure:
             raise StoreReadFailed(
@@ -131,7 +131,7 @@ async def _read_heads(
 
 async def _read_after(connection: TrioConnection, room: str, place: Place) -> Stretch:
     """Messages first, and then changes up to the rev that the room had by then: whatever is
-    committed between the two statements lies behind `up_to`."""
+    committed between the two statements comes after `up_to`."""
     page = await read_page(
         connection,
         room,
@@ -149,5 +149,5 @@ async def _read_after(connection: TrioConnection, room: str, place: Place) -> St
 
 
 def _last_seq(page: Page, place: Place) -> int:
-    """Up to which seq a page has all that is there."""
+    """The seq up to which a page has everything that is there."""
     return page.messages[-1].seq if page.has_more else max(place.seq, page.last_seq)

@@ -1,6 +1,6 @@
 """Messages as statements select them, in the columns that `chatd.store.rows` makes messages of.
 
-A statement names messages `m`, their rooms `r`, what became of them `c`, their mentions `n`.
+A statement names messages `m`, their rooms `r`, their changed states `c`, their mentions `n`.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ MESSAGE_COLUMNS: Final = f"""
 """
 """A message as it is today, by `CHANGED` and `MENTIONED`."""
 FIRST_COLUMNS: Final = WRITTEN_COLUMNS + ", NULL" * (MESSAGE_WIDTH - WRITTEN_WIDTH)
-"""The same as it was first written, whatever became of it."""
+"""A message as it was first written, whatever became of it."""
 CHANGED: Final = "LEFT JOIN changed c ON c.room_id = m.room_id AND c.seq = m.seq"
 MENTIONED: Final = "LEFT JOIN mentions n ON n.room_id = m.room_id AND n.seq = m.seq"
 
 _IN_THREAD: Final = """
     FROM messages t WHERE t.room_id = m.room_id AND t.thread_id = substr(m.message_id, 1, 16)
 """
-# Of a message that opened a thread: how many replies, and the newest ones as [seq, userId].
+# For a message that opened a thread: how many replies it has, and the newest ones as [seq, userId].
 _REPLIES: Final = f"""
     CASE WHEN m.thread_id IS NULL THEN
         (SELECT count(*) FROM (SELECT {_IN_THREAD} LIMIT {REPLIES_MAX}) t) END,
@@ -36,24 +36,25 @@ _REPLIES: Final = f"""
                ORDER BY t.seq DESC LIMIT {REPLY_USERS_AMONG}) t) END
 """
 SHOWN_COLUMNS: Final = f"{MESSAGE_COLUMNS}, m.delivered_by IS NOT NULL, {_REPLIES}"
-"""A message as pages show it: beside its own columns whether it was delivered, and its replies."""
+"""A message as pages show it: its own columns, whether it was delivered, and its replies."""
 SHOWN_WIDTH: Final = MESSAGE_WIDTH + 3
 ANSWER_AT: Final = WRITTEN_WIDTH - 1
-"""The column of the answer among them."""
+"""The index of the answer's column among them."""
 
 SIZE: Final = """
     CASE WHEN c.deleted_ms IS NOT NULL THEN 0
          ELSE octet_length(coalesce(c.content, m.content)) END
     + coalesce(octet_length(m.answer), 0)
 """
-"""What a message counts against the bytes of a page, as long as its answer has all its rows.
+"""How much a message counts towards the bytes of a page, as long as its answer has all its rows.
 
-No content is read for it: the length of what is stored apart stands beside the place of that."""
+No content is read for it: a value that is stored separately has its length in the reference to
+it."""
 
 
 def as_text(value: str) -> str | None:
-    """A parameter that is compared with a text: null, which equals nothing, where it has a NUL, as
-    no text of PostgreSQL has one."""
+    """A parameter that is compared with a text: null, which equals nothing, if it contains a NUL,
+    since no text in PostgreSQL does."""
     return None if "\0" in value else value
 
 

@@ -1,12 +1,13 @@
 """Searches in the index of words (`search_index`), with the promises of the search in SQLite.
 
-The order of hits is that of `chatd.store.search`: the shorter a message the better, in classes, and
-within a class the newer. It depends on the message alone, so a search holds whatever matched when
-its first page was made, each once, in one order. One exception: a message that another node was
-storing at that very moment may be on a later page, as it can have a position below the newest one.
+Hits are ordered as in `chatd.store.search`: by classes of length, shorter messages first, and
+within a class the newer first. The order depends on the message alone, so a search gives everything
+that matched when its first page was made, each message once, in one order. One exception: a message
+that another node was storing at that very moment may turn up on a later page, since its position
+can be below the newest one.
 
-One statement finds the hits, puts them in order, and gives as many of them as make a page. The
-server gives it up after `SEARCH_S`.
+One statement finds the hits, orders them, and gives as many as fit a page. The server gives up
+after `SEARCH_S`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,7 +42,7 @@ from chatd.store.message_reader import (
 from chatd.store.pages import content_bytes
 
 SEARCH_S: Final = 1.0
-"""That a query may take; beyond: `SearchTooBroad`."""
+"""Seconds that a query may take; beyond: `SearchTooBroad`."""
 
 _ROOMS: Final = """
     SELECT r.room_id, r.last_seq > coalesce(i.seq, 0) OR r.last_rev > coalesce(i.rev, 0),
@@ -51,8 +52,8 @@ _ROOMS: Final = """
 """
 _NEWEST: Final = "SELECT coalesce(max(position), 0) FROM messages"
 _IS_STALE: Final = "(t.edited_rev <> coalesce(c.edited_rev, 0) OR c.deleted_ms IS NOT NULL)"
-# What matches, best first; how many there are, one more than a page has at most; and of those that
-# make the page, whether its text is another by now, and what is shown of it.
+# What matches, best first; how many matches there are, at most one more than a page has; and, for
+# each one on the page, whether its text has changed by now, and what is shown of it.
 _FIND: Final = f"""
     SELECT x.found, x.length, x.position, x.is_stale, {SHOWN_COLUMNS}
     FROM (
@@ -81,13 +82,13 @@ _FIND: Final = f"""
     ORDER BY x.length, x.position DESC
 """
 _HEAD_WIDTH: Final = 4  # of `_FIND`: columns before those of the message
-_BEFORE_ALL: Final = -1  # a class of lengths, for where a search begins
+_BEFORE_ALL: Final = -1  # a class of lengths below all others, where a search begins
 
 
 @attrs.frozen
 class SearchedRooms:
-    """The rooms of a search that there are, by their numbers; whether messages or changes of one
-    are not in the index; whether the index of one is being built anew."""
+    """Those rooms of a search that exist, by their numbers; whether some room has messages or
+    changes that are not in the index; whether some room's index is being built anew."""
 
     room_ids: Sequence[int]
     is_behind: bool
@@ -113,7 +114,7 @@ async def find(
     page_bytes: int,
     answer_rows: int | None,
 ) -> SearchPage:
-    """The page of `MessageReader.search`, in rooms that there are."""
+    """The page of `MessageReader.search`, in rooms that exist."""
     if not rooms.room_ids:
         return SearchPage((), None)
     with _given_up_in_time():
@@ -151,7 +152,7 @@ async def find(
 
 @contextmanager
 def _given_up_in_time() -> Iterator[None]:
-    """Raises `SearchTooBroad` where the server has ended a statement."""
+    """Raises `SearchTooBroad` if the server has ended a statement."""
     try:
         yield
     except psycopg.errors.QueryCanceled as error:
@@ -159,7 +160,7 @@ def _given_up_in_time() -> Iterator[None]:
 
 
 def _statement(wanted: Sought, request: SearchRequest) -> tuple[str, dict[str, object]]:
-    """The statement that finds what is wanted, and its parameters, but for the bounds of a page."""
+    """The statement that finds what is wanted, and its parameters except the bounds of a page."""
     asked: dict[str, object] = {}
     narrowed = ""
 
@@ -185,8 +186,8 @@ def _statement(wanted: Sought, request: SearchRequest) -> tuple[str, dict[str, o
 async def _hits(
     rows: Sequence[Sequence[Any]], query: SearchQuery, answer_rows: int | None
 ) -> list[SearchHit | None]:
-    """The hits in rows; None for one whose text is another than the index has, which the next
-    search finds as it is, if it does. Texts are looked through in a thread."""
+    """The hits in rows; None for a message whose text differs from the index: the next search finds
+    it as it is, if it still matches. A thread reads through the texts."""
 
     def read() -> list[SearchHit | None]:
         return [None if row[3] else _hit(row, query, answer_rows) for row in rows]

@@ -1,19 +1,20 @@
-"""The index of the search: the words of messages, brought forward behind the commits.
+"""The search index: the words of messages, brought forward after the commits.
 
-A commit leaves the index alone. It is brought forward each second, and before a search in the rooms
-of that search, so that a search finds what was acknowledged before it began. `indexed` says of each
-room how far it is: seqs and revs are dense and ascend with the commits of a room, whichever nodes
-made them, where nothing else does over all rooms.
+A commit leaves the index alone. The index is brought forward each second, and before a search in
+the rooms of that search, so that a search finds what was acknowledged before it began. `indexed`
+says how far each room has come: seqs and revs are dense and ascend with the commits of a room,
+whichever nodes made them; nothing does so across all rooms.
 
-A step reads what is next, makes words of it here, and writes them in one statement, which does so
-only where nobody has brought the room forward meanwhile. So several nodes may index at once, and
-one that stands still between reading and writing keeps nobody waiting.
+A step reads what is next, makes words of it here, and writes them in one statement, but only in
+rooms that nobody has brought forward meanwhile. So several nodes may index at once, and a node that
+stops between reading and writing keeps nobody waiting.
 
-What is indexed is the text of today: a change that is met again changes nothing. Each row says of
-which edit it is, so that a search leaves out what was changed since.
+The index holds the text as it is today: indexing a change again changes nothing. Each row names the
+edit that it is from, so that a search leaves out what was changed since.
 
-An index of another form is built anew behind the commits, the newest messages of all rooms first.
-So is one that lacks what was copied into the log. Until then its older rows are found as they are.
+An index of another form is built anew while commits go on, the newest messages of all rooms first.
+So is one that lacks messages which were copied into the log. Until then its older rows are found as
+they are.
 """
 
 import contextlib
@@ -48,20 +49,20 @@ _T = TypeVar("_T")
 STEP_ROWS: Final = 500
 """Messages and changes that one step indexes."""
 STEP_BYTES: Final = 1_000_000
-"""Of text at which a step ends before it has so many; one message may have more."""
+"""Bytes of text at which a step ends before it has so many rows; one message may have more."""
 STEP_ROOMS: Final = 100
 """Rooms that one step brings forward."""
 OLDER_ROOMS: Final = 20
 """Rooms in which one step indexes older messages."""
 STEP_S: Final = 10.0
-"""That a step may take; beyond: `CommitFailed`."""
+"""Seconds that a step may take; beyond: `CommitFailed`."""
 INDEX_STATEMENT_S: Final = 5.0
-"""That one statement of a step may take."""
+"""Seconds that one statement of a step may take."""
 _FULL: Final = "53"
 """The class of errors of a server that lacks room or memory (PostgreSQL's documentation, A)."""
 
-# Of the rooms that are behind: up to where each is indexed, and what it has. A room that is new
-# gets its row.
+# For the rooms that are behind: how far each is indexed, and how far it has come. A new room gets
+# its row.
 _BEHIND: Final = """
     WITH behind AS (
         SELECT r.room_id, coalesce(i.seq, 0) AS seq, coalesce(i.rev, 0) AS rev,
@@ -78,7 +79,7 @@ _BEHIND: Final = """
     SELECT room_id, seq, rev, older_seq, forgotten_seq, last_seq, last_rev
     FROM behind ORDER BY room_id
 """
-# The rooms whose index lacks older messages, first the one in which the next of these is newest.
+# The rooms whose index lacks older messages; first the room whose next such message is newest.
 _LACKING: Final = """
     SELECT i.room_id, i.seq, i.rev, i.older_seq, r.forgotten_seq
     FROM indexed i JOIN rooms r ON r.room_id = i.room_id LEFT JOIN LATERAL (
@@ -136,8 +137,8 @@ _RENEW: Final = """
 
 
 def pool_to_index(address: LogAddress) -> Pool:
-    """The connection that indexes. What a crash of the server takes from the index is indexed
-    again: nobody waits for its disk."""
+    """The connection that indexes. What the index loses in a crash of the server is indexed again,
+    so writes need not wait for the disk."""
     settings = {"synchronous_commit": "off", "jit": "off"}
     return Pool(address.url, 1, address.settings(INDEX_STATEMENT_S) | settings)
 
@@ -157,8 +158,8 @@ class SearchIndex:
 
     async def renew_form(self) -> None:
         """Have an index of another form built anew, once: at the start of a node, which may be
-        newer than others that still run. Those then leave the index to it. Where this fails, the
-        first step does it. Raises `CommitFailed`."""
+        newer than others that still run. These then leave the index to it. If this fails, the first
+        step does it. Raises `CommitFailed`."""
 
         async def nothing_more(_connection: TrioConnection) -> None:
             pass
@@ -166,15 +167,15 @@ class SearchIndex:
         await self._run(nothing_more)
 
     async def index_until(self, until_s: float, room_ids: Sequence[int] | None = None) -> None:
-        """Bring the index of these rooms forward, of all where it is None, until it is up to date
-        or `trio.current_time` is `until_s`. Raises `CommitFailed`."""
+        """Bring the index of these rooms (None: all) forward, until it is up to date or
+        `trio.current_time` is `until_s`. Raises `CommitFailed`."""
 
         while trio.current_time() < until_s and await self.index_some(room_ids):
             pass
 
     async def index_some(self, room_ids: Sequence[int] | None = None) -> bool:
-        """Index the next messages and changes of these rooms, of all where it is None; whether
-        there were any. Raises `CommitFailed`."""
+        """Index the next messages and changes of these rooms (None: all); returns whether there
+        were any. Raises `CommitFailed`."""
 
         async def step(connection: TrioConnection) -> bool:
             return await self._index_some(connection, room_ids)
@@ -182,15 +183,15 @@ class SearchIndex:
         return await self._run(step)
 
     async def index_older_until(self, until_s: float) -> int:
-        """Index what an index lacks that is built anew, until it lacks nothing or
-        `trio.current_time` is `until_s`; how many messages there were. Raises `CommitFailed`."""
+        """Index what a new index still lacks, until it lacks nothing or `trio.current_time` is
+        `until_s`; returns how many messages that was. Raises `CommitFailed`."""
         indexed = 0
         while trio.current_time() < until_s and (some := await self.index_older_once()):
             indexed += some
         return indexed
 
     async def index_older_once(self) -> int:
-        """Index the newest of what is lacking; how many messages, 0 where nothing is lacking.
+        """Index the newest of what is lacking; returns how many messages, 0 if nothing is lacking.
         Raises `CommitFailed`."""
         return await self._run(self._index_older)
 
@@ -212,7 +213,7 @@ class SearchIndex:
             raise CommitFailed(code, what) from error
 
     async def _index_some(self, connection: TrioConnection, room_ids: Sequence[int] | None) -> bool:
-        """Index the next messages and changes; whether there were any."""
+        """Index the next messages and changes; returns whether there were any."""
         asked = {
             "rooms": None if room_ids is None else list(room_ids),
             "form": self._form,
@@ -234,7 +235,7 @@ class SearchIndex:
         return bool(stretches)
 
     async def _index_older(self, connection: TrioConnection) -> int:
-        """Index the newest of what is lacking; how many messages, 0 where nothing is."""
+        """Index the newest of what is lacking; returns how many messages, 0 if nothing is."""
         asked = {"form": self._form, "most": OLDER_ROOMS}
         cursor = await connection.execute(_LACKING, asked, binary=True)
         rooms = await cursor.fetchall()
@@ -269,7 +270,7 @@ class SearchIndex:
             "put": orjson.dumps(put).decode(),
             "gone": orjson.dumps(gone).decode(),
         }
-        # Where a message was removed meanwhile, nothing is written, and the next step goes on.
+        # If a message was removed meanwhile, nothing is written, and the next step goes on.
         with contextlib.suppress(
             psycopg.errors.ForeignKeyViolation, psycopg.errors.DeadlockDetected
         ):

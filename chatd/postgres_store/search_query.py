@@ -1,9 +1,9 @@
-"""A query as PostgreSQL looks for it: by an index of words, and in the text that these make.
+"""A query as PostgreSQL searches for it: by an index of words, and in the text that these make.
 
-The index holds which words a message has, and not where: PostgreSQL knows no more than 256 places
-of a word, so that a phrase of frequent words would be missed. A phrase is a part of the text of
-words, which has each of them between spaces. So it is looked for there, in those messages alone
-that have all of its words. The same holds for a word that is too long to be one of the index.
+The index knows which words a message has, but not where: PostgreSQL keeps at most 256 positions of
+a word, so that phrases of frequent words would be missed. A phrase is a part of the text of words,
+in which each word is between spaces. So phrases are looked for there, in messages that have all of
+their words. The same holds for a word that is too long for the index.
 """
 
 from collections.abc import Sequence
@@ -15,18 +15,19 @@ from chatd.chat.search import SearchQuery, SearchTerm
 from chatd.chat.words import words_of
 
 WORD_CHARS: Final = 500
-"""Of a word, in the index: PostgreSQL takes 2,046 bytes."""
+"""Characters of a word in the index: PostgreSQL takes 2,046 bytes."""
 TEXT_BYTES_MAX: Final = 1_000_000
-"""Of the words of a message, in the index: PostgreSQL takes 1 MiB of them. Words behind are not
-found; a message has so many only where `content_chars` is above 100,000 or so."""
+"""Bytes of a message's words in the index: PostgreSQL takes 1 MiB of them. Words after these are
+not found; a message has so many only if `content_chars` is above 100,000 or so."""
 ROOMS_IN_INDEX_MAX: Final = 100
-"""Rooms that are looked for in the index, as words are; of more, each message found is asked."""
+"""Rooms that are searched by the index, as words are; if there are more, each message found is
+checked."""
 
 
 @attrs.frozen
 class Sought:
-    """What a message has to have: in its words, as the text of a `tsquery`; in its text, and what
-    must not be in that."""
+    """What a message must have: in its words, as the text of a `tsquery`; in its text; and what its
+    text must not have."""
 
     words: str
     texts: tuple[str, ...]
@@ -34,7 +35,7 @@ class Sought:
 
 
 def sought(query: SearchQuery, room_ids: Sequence[int] = ()) -> Sought:
-    """What matches the query in one of these rooms, in any where there are none.
+    """What matches the query in one of these rooms; in any room if none are given.
 
     >>> from chatd.chat.search import parse_query
     >>> sought(parse_query('ord* -"a b" "late orders" -old'), [12])
@@ -62,12 +63,12 @@ excluded_texts=(' a b ',))
 
 
 def text_of(words: Sequence[str]) -> str:
-    """Words as the text in which phrases are looked for: with a space before and behind each."""
+    """Words as the text in which phrases are looked for: with a space before and after each."""
     return f" {' '.join(words)} "
 
 
 def indexed_text(words: Sequence[str]) -> str:
-    """The text of these words, as far as the index takes them."""
+    """The text of these words, as much of it as the index takes."""
     text = text_of(words)
     if len(text) <= TEXT_BYTES_MAX // 4:  # no character has more bytes
         return text

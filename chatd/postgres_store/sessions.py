@@ -1,6 +1,6 @@
 """Sessions with the database of the log: how they are set up, and what they are asked.
 
-Settings are made once a session, which is why a pooler in transaction mode is of no use.
+Settings are made once per session, which is why a pooler in transaction mode does not work.
 """
 
 from typing import Any, Final
@@ -12,11 +12,11 @@ import trio
 from chatd.postgres_client import TrioConnection, conninfo_of
 
 STATEMENT_S: Final = 5
-"""Seconds that a statement which writes may take: a lock that is held, or a server that does not
-come on, ends it, and it is tried again."""
+"""Seconds that a writing statement may take: if a lock is held, or the server makes no progress,
+the statement ends and is tried again."""
 IDLE_IN_TRANSACTION_S: Final = 2
 """Seconds that a transaction may wait for its node: only migrations have any."""
-LOCK_CLASS: Final = 0x63686474  # "chdt": of advisory locks, which all programs of a database share
+LOCK_CLASS: Final = 0x63686474  # "chdt": for advisory locks, which all programs of a database share
 
 _SET_UP: Final = """
     SELECT set_config(name, value, false)
@@ -28,9 +28,9 @@ _SET_UP: Final = """
 class LogAddress:
     """Where the log is: the address of the database, which holds a password, and the schema.
     `is_synced`: what is committed survives a power cut of the server. `node` is the name of a node
-    that shares the log with others, empty where it has it alone; `bus` is where it tells them what
-    it wrote, without who it is there. A node that the server does not hear for `dead_after_s` is
-    dead."""
+    that shares the log with others, empty if it has the log alone; `bus` is where it tells them
+    what it wrote, without credentials. A node from which the server hears nothing for
+    `dead_after_s` is dead."""
 
     url: str = attrs.field(repr=False)
     schema: str
@@ -59,7 +59,7 @@ class LogAddress:
 
 
 def connect(address: LogAddress, statement_s: float = STATEMENT_S) -> "psycopg.Connection[Any]":
-    """A connection that blocks, set up, for the start and for commands. Raises `psycopg.Error`."""
+    """A blocking connection, set up, for the start and for commands. Raises `psycopg.Error`."""
     connection = psycopg.connect(conninfo_of(address.url), autocommit=True, prepare_threshold=None)
     try:
         connection.execute(*address.set_up(statement_s))

@@ -1,8 +1,8 @@
 """A log in PostgreSQL, with what a state directory beside it holds: the counterpart of
 `chatd.store.opening`.
 
-The directory has what is this machine's: the lock, by which one daemon at a time uses it, and
-snapshots of who was present and who typed, of which nothing that was acknowledged depends.
+The directory has what belongs to this machine: the lock, by which one daemon at a time uses it, and
+snapshots of who was present and who typed; nothing that was acknowledged depends on these.
 """
 
 import time
@@ -48,7 +48,7 @@ from chatd.store.state_directory import locked_to_open
 
 REREAD_TRIES: Final = 20
 REREAD_AGAIN_S: Final = 0.5
-"""Between two tries to read the log for an actor that recovers: ten seconds in all."""
+"""Seconds between two tries to read the log for an actor that recovers: ten seconds in all."""
 _OF_MEMBERS: Final = frozenset({MEMBERS, READ_SEQS, NAMES})  # the log has them
 
 
@@ -85,11 +85,11 @@ class PostgresStore(OpenedStore):
 
     @property
     def is_cut(self) -> bool:
-        """There are no files that could be."""
+        """There are no files that could be cut."""
         return False
 
     def start_log(self, committed: Callable[[float], None] = lambda _took_s: None) -> PostgresLog:
-        """The side of the log that writes; there is one. `committed` as for `PostgresLog`."""
+        """The writing side of the log; there is only one. `committed` is as for `PostgresLog`."""
         self._log = PostgresLog(self._opened, committed, self._index, self.life)
         return self._log
 
@@ -100,11 +100,11 @@ class PostgresStore(OpenedStore):
 
     @property
     def member_mark(self) -> int:
-        """From where on members that are written are to be looked for."""
+        """The mark from which to look for members that are written."""
         return self._opened.log.member_mark
 
     def read_rooms(self, log: PostgresLog) -> PostgresRoomLog:
-        """What any node commits; `log` is the side that writes."""
+        """What any node commits; `log` is the writing side."""
         self._room_log = PostgresRoomLog.at(
             self._opened.address, log, self.epoch, self._readers.witness
         )
@@ -112,7 +112,7 @@ class PostgresStore(OpenedStore):
 
     @property
     def cluster(self) -> str:
-        """What the nodes on this log have in common, and those on no other log: 32 hex digits."""
+        """What all nodes on this log share, and nodes on other logs do not: 32 hex digits."""
         named = "\0".join((self._database, self._opened.address.schema, self.epoch))
         return blake2b(named.encode(), digest_size=16).hexdigest()
 
@@ -166,8 +166,8 @@ class PostgresStore(OpenedStore):
 def open_postgres_store(
     directory: Path, address: LogAddress, clock: Clock | None = None
 ) -> PostgresStore:
-    """Open the log at `address`, and the state directory, each of which is made where there is
-    none. Blocks, once, at the start.
+    """Open the log at `address`, and the state directory; make each of them if it is not there.
+    Blocks, once, at the start.
 
     Raises `StoreUnavailable`, `StoreLocked`, `DatabaseUnfit`.
     """
@@ -175,7 +175,7 @@ def open_postgres_store(
         opened = open_log(address, (clock or Clock()).wall_ms())
         try:
             found = newest_snapshot(directory, opened.log.epoch, 0)
-            # They are of the log in SQLite from which this one was copied.
+            # They belong to the log in SQLite from which this one was copied.
             put_aside(directory, found.passed_over)
         except OSError as error:
             opened.close()

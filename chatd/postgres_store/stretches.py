@@ -1,4 +1,4 @@
-"""What counts of unread messages lack: who wrote a part of a room, and whom it mentions."""
+"""What is missing to count unread messages: who wrote a part of a room, and whom it mentions."""
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -10,7 +10,7 @@ from chatd.postgres_store.rows import as_text
 from chatd.store.rows import mentions_from_json
 
 LACKS_AT_ONCE: Final = 16
-"""That one statement reads: between two of them the loop serves others."""
+"""Lacks that one statement reads: between two statements the loop serves others."""
 
 _LACKS: Final = """
     SELECT l.number, r.room_id, r.forgotten_seq, l.first, l.last
@@ -18,7 +18,7 @@ _LACKS: Final = """
         WITH ORDINALITY AS l (room, first, last, number)
     JOIN rooms r ON r.connection_id = l.room
 """
-# Seqs as the text of an array: some thousands of numbers are quicker to read so than one by one.
+# Seqs as the text of an array: thousands of numbers are read faster so than one by one.
 STRETCHES: Final = f"""
     SELECT l.number, l.forgotten_seq, m.author, m.seqs
     FROM ({_LACKS}) l LEFT JOIN LATERAL (

@@ -11,12 +11,12 @@ from chatd.postgres_store.recovery import recover
 from chatd.postgres_store.sessions import LogAddress
 from chatd.store.verify import Finding, Verified
 
-_NO_NODE: Final = 0  # whose members and answers would be its own
+_NO_NODE: Final = 0  # the node whose members and answers would be its own
 
 
 def verify_postgres_log(address: LogAddress) -> Verified:
-    """Check the log. Blocks as long as reading all takes. Raises `DatabaseUnfit`, `StoreTooOld`,
-    or `StoreUnavailable` where there is none."""
+    """Check the log. Blocks for as long as reading all of it takes. Raises `DatabaseUnfit`,
+    `StoreTooOld`, or `StoreUnavailable` if there is no log."""
     with long_session(address) as connection:
         require_log(connection, address.schema)
         with connection.transaction():

@@ -10,9 +10,9 @@ node. What may go wrong, and what is done:
     all that until `GIVE_UP_S`             `CommitFailed`
 
 A batch that was given up while its outcome was unknown is in doubt, and nothing else is written
-until it is known: `settled` says so. Where it was carried out after all, memory has to begin again
-with what the log holds. A statement of a lost connection that goes on by itself does no harm: its
-number is taken once.
+until it is known: `settled` says so. If it was carried out after all, memory has to begin again
+with what the log holds. If a statement of a lost connection goes on by itself, that does no harm:
+its number can be taken only once.
 """
 
 import contextlib
@@ -52,10 +52,10 @@ from chatd.wire.codes import Code
 GIVE_UP_S: Final = 8.0
 """Seconds for a batch, with all attempts; then its senders get `storage_error`."""
 ANSWER_S: Final = STATEMENT_S + 1.0
-"""Seconds that the server has for an answer: it ends the statement itself before."""
+"""Seconds that the server has for an answer: it ends the statement itself sooner."""
 FIRST_WAIT_S: Final = 0.05
 LONGEST_WAIT_S: Final = 0.5
-"""Before the connection is tried again, doubled from the first to the longest."""
+"""Seconds before the connection is tried again, doubled from the first wait to the longest."""
 
 _NOT_NEXT: Final = "CHD01"
 _BEHIND: Final = "CHD06"
@@ -66,8 +66,8 @@ AGAIN: Final = frozenset({"40001", "40P01", "55P03", "57014"})
 """Serialization, deadlock, a lock that is held, a statement that took too long: nothing was
 written."""
 _ELSEWHERE: Final = frozenset({"25006", "57P03"})
-"""A server that only reads, or does not serve yet, is not the one to be asked: another connection
-may lead to it."""
+"""A server that is read-only, or does not serve yet, is the wrong one: another connection may lead
+to the right one."""
 _FULL: Final = "53100"
 _OF_RECORDS: Final = ("22", "23", _TWIN)  # classes of errors: the caller erred
 _ENDS_IT: Final = ("FATAL", "PANIC")
@@ -95,13 +95,13 @@ END_SESSION: Final = """
 _NAME_ANEW: Final = "UPDATE meta SET epoch = %s WHERE epoch = %s RETURNING epoch"
 
 UNKNOWN_VERSION: Final = -1
-"""Of a member: no row has it."""
+"""The version of a member: no row has it."""
 _NOTHING: Final = Batch.of((), Heads({}))
 
 
 @attrs.frozen
 class _Answer:
-    """What the server says of a batch that it has carried out."""
+    """What the server says about a batch that it has carried out."""
 
     last_seqs: Mapping[str, int]
     version: int
@@ -124,7 +124,7 @@ class LogWriter:
     _is_adopted: bool = attrs.field(init=False, default=False)
     _has_lock: bool = attrs.field(init=False, default=True)
     _session: tuple[int, datetime] = attrs.field(init=False)
-    _commits: int = attrs.field(init=False, default=0)  # that are known to have been carried out
+    _commits: int = attrs.field(init=False, default=0)  # known to have been carried out
     _pending: Batch | None = attrs.field(init=False, default=None)  # whose outcome is unknown
     _why: str = attrs.field(init=False, default="the database gave no answer")
 
@@ -137,12 +137,12 @@ class LogWriter:
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether a batch was given up of which it is not known whether it was carried out."""
+        """Whether a batch was given up, and nobody knows whether it was carried out."""
         return self._pending is not None
 
     async def commit(self, records: Sequence[Record]) -> CommitOutcome:
-        """Write all of them or none. Raises CommitFailed, RecordRefused, NodeReplaced, CommitsLost;
-        FailedCommitFound where the batch that was in doubt was carried out."""
+        """Write all records or none. Raises CommitFailed, RecordRefused, NodeReplaced, CommitsLost;
+        FailedCommitFound if the batch that was in doubt was carried out."""
         with trio.move_on_after(GIVE_UP_S) as scope:
             return await self._commit(records)
         assert scope.cancelled_caught
@@ -173,7 +173,7 @@ class LogWriter:
 
     @property
     def is_of_past_life(self) -> bool:
-        """Whether another life of this node has begun (`Life`), for which it does not write yet."""
+        """Whether another life of this node has begun (`Life`) for which it does not write yet."""
         return self._node_id != self._opened.node_id
 
     def begin_anew(self) -> None:
@@ -184,7 +184,7 @@ class LogWriter:
         self._commits = 0
 
     def close(self) -> None:
-        """Close the connection, and with it give the lock of the log free."""
+        """Close the connection, which frees the lock of the log."""
         self._is_adopted = True
         self._opened.close()
         if self._connection is not None:
@@ -235,7 +235,7 @@ class LogWriter:
         return await self._refused(connection, records, error)
 
     async def _sent(self, connection: TrioConnection, batch: Batch) -> _Answer:
-        """Carry a batch out once, whatever was tried before."""
+        """Carry out a batch once, whatever was tried before."""
         before, self._pending = self._pending, batch
         number = self._commits + 1
         try:
@@ -245,7 +245,7 @@ class LogWriter:
         except psycopg.Error as error:
             if error.sqlstate == _NOT_NEXT and await self._count(connection) > self._commits:
                 return await self._found(connection, batch)
-            self._pending = before  # this statement has written nothing, one that was lost may have
+            self._pending = before  # this statement wrote nothing; one that was lost may have
             raise
         last_seqs = dict(zip(batch.rooms, seqs, strict=True))
         if not repeated:
@@ -303,8 +303,8 @@ class LogWriter:
         return int(count)
 
     async def _found(self, connection: TrioConnection, batch: Batch) -> _Answer:
-        """What a batch came to of which the answer was lost. Its members have a version that no row
-        has, so that they are read again before they are written; its receipts are the first."""
+        """The outcome of a batch whose answer was lost. Its members get a version that no row has,
+        so that they are read again before they are written; its receipts count as the first."""
         keys = {uuid_bytes(one.message_id): one for one in batch.messages}
         rows = await self._asked(connection, _SEQS, (list(keys),))
         seqs = dict(batch.last_seqs)
@@ -321,7 +321,7 @@ class LogWriter:
             self._heads.room_ids.update(found)
 
     async def _behind(self, connection: TrioConnection, batch: Batch) -> Behind:
-        """What a batch rests on, as it is now."""
+        """What a batch relies on, as it is now."""
         heads = await self._asked(connection, HEADS, (list(batch.rooms),))
         changed = [room for room, _ in batch.changed], [seq for _, seq in batch.changed]
         messages = await self._asked(connection, MESSAGES, changed) if batch.changed else []
@@ -347,8 +347,8 @@ class LogWriter:
     async def _refused(
         self, connection: TrioConnection, records: Sequence[Record], error: psycopg.Error
     ) -> Conflict:
-        """What a batch comes to of which the server refuses a record. Raises RecordRefused, and
-        CommitFailed where it is not the record's fault."""
+        """The outcome of a batch of which the server refuses a record. Raises RecordRefused, and
+        CommitFailed if it is not the record's fault."""
         state = error.sqlstate or ""
         if not state.startswith(_OF_RECORDS):
             raise self._failed(error) from None
@@ -361,7 +361,7 @@ class LogWriter:
     async def _existing(
         self, connection: TrioConnection, records: Sequence[Record]
     ) -> dict[str, Message]:
-        """Those messages of the log whose ids are among the records'."""
+        """The messages in the log whose ids are among the records'."""
         existing: dict[str, Message] = {}
         messages = [one.message for one in records if isinstance(one, MessageStored)]
         if not messages:
@@ -373,14 +373,14 @@ class LogWriter:
         for message in messages:
             own_id = message.message_id
             twin = scoped_id(own_id, message.connection_id)
-            if own_id in found or twin in found:  # else something else is why it was refused
+            if own_id in found or twin in found:  # otherwise it was refused for another reason
                 existing |= {key: one for key, one in found.items() if key.startswith(own_id)}
         return existing
 
     # The connection
 
     async def _connected(self) -> TrioConnection:
-        """A connection that can be used. Raises _Lost where there is none now."""
+        """A connection that can be used. Raises _Lost if there is none now."""
         connection = self._connection
         if connection is not None and not connection.closed:
             return connection
@@ -395,7 +395,7 @@ class LogWriter:
             self._why = why_unreached(address.url, error)
             raise _Lost from None
         try:
-            # What the lost connection still does on the server ends, and its lock is free.
+            # End what the lost connection still does in the server, so that its lock is free.
             await self._asked(connection, END_SESSION, self._session)
             [(self._has_lock,)] = await self._asked(connection, *take_lock(address))
             await self._count(connection)
@@ -413,8 +413,8 @@ class LogWriter:
     async def _asked(
         self, connection: TrioConnection, statement: str, parameters: Sequence[object]
     ) -> list[tuple[Any, ...]]:
-        """The rows of a statement. Raises _Lost, and `psycopg.Error` where the server has answered
-        with one."""
+        """The rows of a statement. Raises _Lost, and `psycopg.Error` if the server answers with an
+        error."""
         with trio.move_on_after(ANSWER_S) as scope:
             try:
                 cursor = await connection.execute(statement, parameters)
@@ -435,7 +435,8 @@ class LogWriter:
 
 
 def is_lost(connection: TrioConnection, error: psycopg.Error) -> bool:
-    """Whether an error ends the connection, or it leads to a server that cannot be written to."""
+    """Whether an error ends the connection, or shows that it leads to a server that cannot be
+    written to."""
     severity = error.diag.severity_nonlocalized
     state = error.sqlstate
     return connection.closed or state is None or severity in _ENDS_IT or state in _ELSEWHERE

@@ -1,5 +1,5 @@
-"""Rows of messages as they were first written, which is what a message that is sent again is
-compared with. Their columns are in the order of those in SQLite, and read by the same rules."""
+"""Rows of messages as they were first written; a message that is sent again is compared with them.
+Their columns are in the same order as in SQLite, and read by the same rules."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -18,7 +18,7 @@ SELECT_WRITTEN: Final = f"""
     JOIN messages m ON m.message_id BETWEEN b.first AND b.last JOIN rooms r USING (room_id)
     ORDER BY m.message_id
 """
-"""The messages of ids, each between the two of `chatd.store.rows.ids_from`."""
+"""The messages of ids, each between the two bounds of `chatd.store.rows.ids_from`."""
 
 
 def written_from_row(row: Sequence[Any]) -> Message:

@@ -1,4 +1,4 @@
-"""What nodes tell each other of answers that are not theirs, to all nodes:
+"""What a node tells all other nodes about answers that are not its own:
 
 answer:cancel  [question, room]     end it as if its asker had cancelled it, if it is yours
 answer:ended   [question, state, whether the database has stopped, or null]
@@ -23,12 +23,13 @@ _ERASE: Final = "answer:erase"
 
 @attrs.define(eq=False)
 class AnswerRelay:
-    """The `OtherNodes` of the answers of this node; what others tell goes to `serve`'s service."""
+    """The `OtherNodes` of the answers of this node; what others tell goes to the service that
+    `serve` was given."""
 
     _signals: Signals
 
     def serve(self, answers: AnswerService) -> None:
-        """Hear what other nodes tell of answers, for these."""
+        """Hand what other nodes tell of answers to this service."""
 
         def cancel(_room: str, _node: str, fields: Sequence[Any]) -> None:
             question_id, room = _texts(fields, 2)

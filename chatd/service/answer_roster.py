@@ -37,8 +37,8 @@ _TABLE: Final = ("statement", "columns", "rows")  # of a stored answer, beside h
 
 @attrs.define
 class _Sent:
-    """What the room got of an open answer: how far it is, and when it began, on Trio's clock.
-    After `until_s` nothing of it is shown any more."""
+    """What the room got of an open answer: how far it is, and when it began, on Trio's clock. After
+    `until_s` no more of it is shown."""
 
     ids: "_Ids"
     start: Outgoing
@@ -65,8 +65,8 @@ class AnswerRoster:
         deadline_ms: int,
         until_s: float = math.inf,
     ) -> None:
-        """A question is being answered, until `deadline_ms` at the latest; who comes after
-        `until_s` is told nothing of it."""
+        """A question is being answered, until `deadline_ms` at the latest; a client that comes
+        after `until_s` is told nothing of it."""
         packet = event_packet(
             AnswerStart(
                 **_ids(answer),
@@ -109,8 +109,8 @@ class AnswerRoster:
         self._broadcast(answer, event_packet(AnswerEnd(**_ids(answer), result=result)))
 
     def end_as_stored(self, answer: OpenAnswer, stored: bytes) -> None:
-        """The same, of an answer that another node has ended, and that is stored as this JSON; of
-        damaged JSON nothing is told."""
+        """The same for an answer that another node has ended, and that is stored as this JSON;
+        damaged JSON is not shown."""
         self.drop(answer)
         try:
             fields = orjson.loads(stored)
@@ -129,14 +129,14 @@ class AnswerRoster:
         self._broadcast(answer, rendered_packet(AnswerEnd.event, orjson.dumps(body)))
 
     def drop(self, answer: OpenAnswer) -> None:
-        """Nothing more is to be told of it: its end is another node's."""
+        """Tell nothing more of it: another node tells its end."""
         room = self._rooms.get(answer.connection_id, {})
         room.pop(answer.question_id, None)
         if not room:
             self._rooms.pop(answer.connection_id, None)
 
     def hint(self, answer: OpenAnswer, code: HintCode, sentence: str | None) -> None:
-        """The message is no question: its sender is told, on each device, and nobody else."""
+        """The message is not a question: its sender is told, on each device, and nobody else."""
         hint = MessageHint(
             message_id=written_id(answer.question_id),
             connection_id=answer.connection_id,
@@ -147,7 +147,7 @@ class AnswerRoster:
 
     def enter(self, client: Client, connection_id: str) -> None:
         """Send a client that enters a room what the room got of its open answers, with the time
-        that they have taken by now."""
+        that they have taken so far."""
         for sent in self._rooms.get(connection_id, {}).values():
             if sent.until_s <= trio.current_time():
                 continue

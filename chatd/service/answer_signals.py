@@ -1,4 +1,4 @@
-"""Answers on their way, shown on every node: who owns one tells the others how it grows.
+"""Answers on their way, shown on every node: the node that owns one tells the others how it grows.
 
     answer:start   [question, its seq, answer, asker, opened ms, read only, dry run, deadline ms,
                     ms left]
@@ -9,8 +9,8 @@
 
 A node that begins to hold a room, or that has missed something, says hello, and the owners repeat
 what they have told so far. What is told twice changes nothing: a node goes by how many rows it has
-(`chatd.service.heard_answers`). Rows that the bus does not take do not travel, and none behind
-them.
+(`chatd.service.heard_answers`). Rows that the bus does not take do not travel, nor do the rows
+after them.
 
 No signal tells the end. It is shown where the message that ends the answer is published, before
 that message: so it is shown once on each node, whichever node has stored it, and however that node
@@ -33,14 +33,15 @@ from chatd.wire.codes import HintCode
 from chatd.wire.events import AnswerResult
 
 PIECES_MAX: Final = 1_000
-"""Signals with rows of one answer, each time that it is told; further rows are seen at its end."""
+"""Signals with rows of one answer, each time that the answer is told; further rows are seen at its
+end."""
 HELLO_ROOMS: Final = 20
 """Rooms of one hello, so that it is short enough for every bus."""
 
 
 @attrs.define
 class _Own:
-    """An answer of this node, as it was told; `is_cut`: not all of its rows were."""
+    """An answer of this node, as it was told; `is_cut`: not all of its rows were told."""
 
     answer: OpenAnswer
     read_only: bool
@@ -123,8 +124,8 @@ class AnswerSignals:
         self._signals.send(answer.connection_id, HINT, fields)
 
     def published(self, message: Message) -> None:
-        """A message is about to be shown that ends an answer. Where its end is not shown yet, it is
-        now: another node has stored it, or the actor of this one crashed once it was stored."""
+        """A message that ends an answer is about to be shown. If the end is not shown yet, show it
+        now: another node has stored it, or this node's actor crashed after it was stored."""
         question, stored = message.reply_to, message.answer
         if question is None or stored is None:
             return
@@ -140,7 +141,7 @@ class AnswerSignals:
             self._roster.end_as_stored(ended, stored)
 
     def shown(self, message: Message) -> None:
-        """A message was shown: where it is a question, what was heard of its answer is, too."""
+        """A message was shown: if it is a question, show what was heard of its answer, too."""
         self._heard.shown(message.connection_id, message.seq)
 
     def _known(self, answer: OpenAnswer) -> _Own | None:
@@ -207,8 +208,8 @@ class AnswerSignals:
     def _tell_rows(
         self, own: _Own, first: int, columns: Sequence[Column] | None, rows: Sequence[Row]
     ) -> None:
-        """Tell rows, in halves where they are too long at once; behind some that are not told,
-        none are."""
+        """Tell rows, in halves if they are too long for one signal; once some are not told, no
+        later ones are."""
         if own.is_cut:
             return
         own.pieces += 1

@@ -12,18 +12,18 @@ from chatd.wire.codes import Refusal
 
 @attrs.define(eq=False)
 class AuditTrail:
-    """Appends entries. Questions need it not: theirs are committed with their answers."""
+    """Appends entries. Questions do not need it: their entries are committed with their answers."""
 
     _commands: Commands
 
     async def append(self, entry: AuditEntry | AuditEnd) -> Refusal | None:
-        """Return when an entry is in the log; or why it is not: then what it is about must not be
+        """Return when an entry is in the log, or why it is not: then what it is about must not be
         done."""
         origin = TaskOrigin()
         await self._commands.settle(Audit(entry, origin))
         return origin.refusal
 
     def post(self, end: AuditEnd) -> None:
-        """Append how something ended; never waits. Where the disk does not take it, or the daemon
-        is about to end, the entry stays as it was begun."""
+        """Append how something ended; never waits. If the disk does not take it, or the daemon is
+        about to end, the entry stays as it was begun."""
         self._commands.post(Audit(end))

@@ -11,8 +11,8 @@ from chatd.sockets.socket import Socket
 
 @attrs.define(eq=False)
 class Clients:
-    """The connected clients of this daemon. `counted` is told how many a user has, where that
-    matters to others."""
+    """The connected clients of this daemon. `counted` is told how many a user has, if that matters
+    to other nodes."""
 
     _by_user: dict[str, dict[Client, None]] = attrs.field(init=False, factory=dict)
     count: int = attrs.field(init=False, default=0)
@@ -31,7 +31,7 @@ class Clients:
         return (one.socket for one in self.of(user_id) if connection_id in one.grants)
 
     def kick(self, user_id: str) -> int:
-        """End the sessions of a user, which may come back; how many these were."""
+        """End the sessions of a user, whose clients may come back; returns how many there were."""
         clients = list(self.of(user_id))
         for client in clients:
             client.end(DisconnectReason.KICKED)

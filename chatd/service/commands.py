@@ -1,7 +1,7 @@
 """Commands on their way to the actors: delivered at once, or as soon as there is space.
 
-Waiting goes one way only. A mailbox that is full stops the input of the socket whose command does
-not fit; where the mailbox closes meanwhile, the command is refused with `draining`.
+Waiting goes one way only. A full mailbox stops the input of the socket whose command does not fit;
+if the mailbox closes meanwhile, the command is refused with `draining`.
 """
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -47,7 +47,7 @@ Settling: TypeAlias = (
 )
 
 
-MARKERS_WAIT_S = 0.2  # for a commit that they can share, so that messages seldom wait for theirs
+MARKERS_WAIT_S = 0.2  # for a commit to share, so that messages seldom wait for one of markers
 
 
 def deliver(
@@ -58,7 +58,7 @@ def deliver(
     *,
     is_urgent: bool = False,
 ) -> Coroutine[Any, Any, None] | None:
-    """Give a command to an actor; where its mailbox is full, the coroutine waits for space."""
+    """Give a command to an actor; if its mailbox is full, the coroutine waits for space."""
     if mailbox.offer(command, patience_s, is_urgent=is_urgent):
         return None
     return _deliver_later(mailbox, command, origin)
@@ -76,8 +76,8 @@ async def _deliver_later(mailbox: Mailbox[T], command: T, origin: Origin | TaskO
 
 
 def _is_urgent(command: Command) -> bool:
-    """Whether somebody waits for more than its ack: who asks, for the first row, as the database
-    begins once the question is in the log; and for the end of the answer."""
+    """Whether somebody waits for more than its ack: the asker of a question waits for its first
+    row, as the database begins once the question is in the log; and for the end of the answer."""
     if not isinstance(command, SendMessage):
         return False
     return command.asks is not None or command.reply is not None
@@ -96,23 +96,23 @@ class Commands:
     def submit(
         self, command: SendMessage | Acknowledge | ChangeCommand
     ) -> Coroutine[Any, Any, None] | None:
-        """Give a command to the actor; where its mailbox is full, the coroutine waits for space."""
+        """Give a command to the actor; if its mailbox is full, the coroutine waits for space."""
         is_urgent = _is_urgent(command)
         return deliver(self._mailbox, command, command.origin, is_urgent=is_urgent)
 
     def post(self, command: LeaveRooms | RemoveMember | ClearOverflow | Audit) -> None:
-        """Give the actor a command that must not be lost, and whose outcome nothing waits for."""
+        """Give the actor a command that must not be lost, and whose outcome nobody waits for."""
         self._mailbox.put(command)
 
     async def remove_member(self, connection_id: str, user_id: str) -> Refusal | None:
-        """End a membership, and return when it has ended; or why it has not."""
+        """End a membership, and return when it has ended, or why it has not."""
         origin = TaskOrigin()
         await self.settle(RemoveMember(user_id, (connection_id,), origin))
         return origin.refusal
 
     def note_read(self, answer: OpenAnswer, *, is_question: bool) -> None:
-        """Record that a message was read for a question; where that is lost, the next start reads
-        the message again."""
+        """Record that a message was read for a question; if this is lost, the next start reads the
+        message again."""
         self._mailbox.put(NoteRead(answer, is_question), MARKERS_WAIT_S)
 
     async def settle(self, command: Settling) -> None:
@@ -135,7 +135,7 @@ class Commands:
         *,
         up_to: bool,
     ) -> Refusal | None:
-        """Return when a part of an acknowledgement is in the log; or why it is not. The client is
+        """Return when a part of an acknowledgement is in the log, or why it is not. The client is
         not answered."""
         origin = TaskOrigin(client)
         await self.settle(Acknowledge(origin, client.user_id, message, up_to, receipts))
@@ -146,7 +146,7 @@ class Commands:
         await self.settle(Barrier(TaskOrigin(client)))
 
     async def disown(self, surplus: Sequence[Surplus]) -> bool:
-        """Take what retention removes out of the queues of members; False where that failed."""
+        """Take what retention removes out of the queues of members; False if that failed."""
         commands = [
             ForgetMessages(one.connection_id, one.first_kept, TaskOrigin()) for one in surplus
         ]

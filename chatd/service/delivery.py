@@ -6,7 +6,8 @@ from chatd.answers.spool import SpooledFile
 
 
 class Delivery:
-    """A file on its way to a client; `on_end` is told once whether it was sent, and its bytes."""
+    """A file on its way to a client; `on_end` is told, once, whether it was sent, and how many
+    bytes."""
 
     def __init__(
         self, source: Iterator[bytes] | SpooledFile, on_end: Callable[[bool, int], None]

@@ -1,7 +1,7 @@
 """What is published on several nodes, with what it means for answers.
 
-A message that ends an answer is shown behind the end. What was heard of an answer is shown behind
-its question. A question that is deleted is answered no more, whichever node has done it.
+A message that ends an answer is shown after the end. What was heard of an answer is shown after its
+question. A question that is deleted is no longer answered, whichever node deleted it.
 """
 
 import attrs
@@ -15,13 +15,13 @@ from chatd.service.publisher import Publisher
 
 @attrs.define(eq=False, slots=False)
 class EndingPublisher:
-    """A `Publisher` that shows by another one; `tell` says whom it tells."""
+    """A `Publisher` that shows messages by another one; `tell` says whom it tells."""
 
     _shown: Publisher
     _told: tuple[AnswerSignals, AnswerService] | None = attrs.field(init=False, default=None)
 
     def tell(self, signals: AnswerSignals, answers: AnswerService) -> None:
-        """Tell these, which need this publisher to be built, of what is shown."""
+        """Tell these two of what is shown; they can only be built once this publisher is."""
         self._told = signals, answers
 
     def publish(self, message: Message) -> None:

@@ -4,7 +4,7 @@
     event: chat:message
     data: {"messageId":...}
 
-Only messages have an id, by which a client goes on. JSON has no line break, so that an event is
+Only messages have an id, from which a client goes on. JSON has no line break, so that an event is
 always these lines. The bytes of a message are equal for all streams of its room, and are made once.
 """
 
@@ -22,7 +22,8 @@ from chatd.wire.over_http import StreamGap, StreamOpened
 OPEN: Final = b"stream:open"
 GAP: Final = b"stream:gap"
 FRAMES_KEPT: Final = 16
-"""Messages whose bytes are kept: streams get each one in the same turn, if in several slices."""
+"""Messages whose bytes are kept: all streams get a message in the same turn, though in several
+slices."""
 
 _CARRIED: Final = frozenset(
     event.value.encode()
@@ -42,7 +43,8 @@ _CARRIED: Final = frozenset(
         ServerEvent.SERVER_DRAINING,
     )
 )
-"""What a stream has of what a socket gets: what happens in its room, and to the stream itself."""
+"""The events of sockets that a stream has too: what happens in its room, and to the stream
+itself."""
 
 _MESSAGE: Final = ServerEvent.CHAT_MESSAGE.value.encode()
 _HINT: Final = ServerEvent.CHAT_HINT.value.encode()
@@ -60,7 +62,7 @@ class MessageFrames:
 
     def frame(self, outgoing: Outgoing, payload: bytes) -> tuple[int, bytes]:
         """The seq of a message, and its event."""
-        kept = self._kept.get(id(outgoing))  # which is not another's while it is kept
+        kept = self._kept.get(id(outgoing))  # no other object has this id while it is kept
         if kept is not None:
             return kept[1:]
         seq: int = orjson.loads(payload)["seq"]
@@ -90,7 +92,7 @@ class RoomFrames:
         return b"retry: %d\n%b" % (retry_ms, event(OPEN, encode(opened), at))
 
     def of_packet(self, outgoing: Outgoing) -> bytes:
-        """The bytes of a packet of the chat; none where a stream does not have it.
+        """The bytes of a packet of the chat; empty if streams do not get it.
 
         >>> packet = Outgoing(b'42["auth:expiring",{"expiresAt":1}]')
         >>> RoomFrames(MessageFrames("e"), "demo", 0).of_packet(packet)

@@ -1,12 +1,12 @@
 """Answers of other nodes, as far as they were heard of, for the clients of this node.
 
 Signals may be faster than messages, where these are read from the log: what is heard of an answer
-before its question is shown waits for that.
+before its question is shown waits until it is.
 
 What the signals hold is said in `chatd.service.answer_signals`. They may get lost, come twice or
-late: rows are shown where they follow on those that are there, a phase where it is a later one.
-What has a hole waits until the owner has told all of it again. An answer that is never ended here
-is forgotten some time after its deadline.
+late: rows are shown if they follow on those that are there, a phase if it is a later one. An answer
+with a hole waits until its owner has told all of it again. An answer that is never ended here is
+forgotten some time after its deadline.
 """
 
 from collections import OrderedDict
@@ -25,17 +25,17 @@ from chatd.wire.codes import HintCode
 from chatd.wire.names import AnswerPhase
 
 GRACE_S: Final = 60.0
-"""How long after its deadline an answer of another node is remembered: its end has to be stored, or
-its node to be found dead, meanwhile."""
+"""How long after its deadline an answer of another node is remembered: by then its end must be
+stored, or its node found dead."""
 HEARD_MAX: Final = 10_000
 """Answers of other nodes that are shown at once; more are seen when they have ended."""
 WAITING_MAX: Final = 100
-"""Signals of one answer that wait for its question to be shown; with more, what comes is missed,
-and told again."""
+"""Signals of one answer that wait for its question to be shown; further ones are missed, and told
+again."""
 ENDED_MAX: Final = 1_000
 """Questions that are remembered as answered, so that a start which comes late shows nothing."""
 HELLO_AGAIN_S: Final = 1.0
-"""Between two hellos for a room of which something was missed."""
+"""Between two hellos for a room in which something was missed."""
 
 START: Final = "answer:start"
 STATUS: Final = "answer:status"
@@ -49,8 +49,8 @@ Step: TypeAlias = Callable[[], None]
 
 @attrs.define
 class _Heard:
-    """An answer, as far as it was heard. `waiting` is what is to be shown once its question is;
-    None where it is."""
+    """An answer, as far as it was heard. `waiting` is what to show once its question is shown; None
+    after that."""
 
     answer: OpenAnswer
     until_s: float
@@ -82,7 +82,7 @@ class HeardAnswers:
         self._signals.on(HINT, self._on_hint)
 
     def answer(self, room: str, question: str) -> OpenAnswer | None:
-        """The one to this question, where it was heard of."""
+        """The answer to this question, if it was heard of."""
         heard = self._rooms.get(room, {}).get(question)
         return None if heard is None else heard.answer
 
@@ -109,11 +109,11 @@ class HeardAnswers:
                     step()
 
     def held(self, room: str) -> None:
-        """The room's signals are heard from now on, and hello is said."""
+        """The room's signals are heard from now on: say hello."""
         self._hello_s[room] = trio.current_time()
 
     def released(self, room: str) -> None:
-        """They are heard no more."""
+        """The room's signals are no longer heard."""
         self._hello_s.pop(room, None)
         for heard in list(self._rooms.get(room, {}).values()):
             self._drop(heard.answer)
@@ -178,14 +178,14 @@ class HeardAnswers:
         self._roster.hint(answer, HintCode(code), sentence)
 
     def _once_shown(self, heard: _Heard, step: Step) -> None:
-        """Show something of an answer, now, or behind its question."""
+        """Show something of an answer: now, or after its question."""
         if heard.waiting is None:
             step()
         else:
             heard.waiting.append(step)
 
     def _known(self, room: str, question: str) -> _Heard | None:
-        """An answer of another node; where nothing is known of it, its start was missed."""
+        """An answer of another node; if nothing is known of it, its start was missed."""
         heard = self._rooms.get(room, {}).get(question)
         is_elsewhere = question not in self._ended and not self._is_own(room, question)
         if heard is None and is_elsewhere:

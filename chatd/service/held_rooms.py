@@ -17,7 +17,7 @@ class HeldRooms:
         try:
             await self._publisher.hold(room)
         except BaseException:
-            self._release_signals(room)  # the last one who held it may have gone meanwhile
+            self._release_signals(room)  # the last holder may have gone meanwhile
             raise
         try:
             if not self._signals.holds(room):

@@ -1,8 +1,8 @@
-"""From a request over HTTP to the payload of the event that it stands for; or why there is none.
+"""Makes the payload of an event from the request over HTTP that stands for it, or says why not.
 
-Pure. The room is the path's, wherever else one is written. What a payload may be is judged where
-those of sockets are; here is what only HTTP can get wrong: names that stand twice, bodies that are
-no text, a query that is not what a browser would send.
+Pure. The room is always the path's, even if another one is written elsewhere. Payloads are judged
+where those of sockets are; here is what only HTTP can get wrong: names that stand twice, bodies
+that are not text, a query that no browser would send.
 """
 
 import re
@@ -20,7 +20,7 @@ PARAMETERS_MAX: Final = 50
 """Parameters of a query; no request has a dozen. Beyond: refused unread."""
 MARKS_MAX: Final = 1_000
 """Colons, commas and opening brackets of a body, strings aside; a message with 100 tables has some
-120. Beyond: refused unread, as a body of nothing else would keep others waiting."""
+120. Beyond: refused unread, as a body full of them would keep others waiting."""
 QUOTES_MAX: Final = 50_000
 """Quotes of a body, those in its text as well. Beyond: likewise."""
 ROOM: Final = "connectionId"
@@ -28,7 +28,8 @@ MESSAGE_ID: Final = "messageId"
 
 _JSON: Final = re.compile(r'application/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?', re.IGNORECASE)
 _STRING: Final = re.compile(r'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
-"""A string of JSON; one that does not end goes on to the end, so that nothing is tried twice."""
+"""A string of JSON; an unclosed one goes on to the end of the body, so that nothing is tried
+twice."""
 _WHOLE: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 
 
@@ -38,8 +39,8 @@ def is_json(content_type: str | None) -> bool:
 
 
 def read_query(query: bytes, kind: type[Any], room: str) -> dict[str, Any] | Refusal:
-    """The payload of a class that a query stands for. Numbers are written in digits; what no field
-    is called is left in it, for the ack to name."""
+    """The payload of this class that a query stands for. Numbers are written in digits; names that
+    are not a field's are left in it, for the ack to name."""
     try:
         text = query.decode("ascii")
         pairs = parse_qsl(
@@ -61,8 +62,8 @@ def read_query(query: bytes, kind: type[Any], room: str) -> dict[str, Any] | Ref
 
 
 def read_body(body: bytes, room: str, idempotency_key: str | None) -> dict[str, Any] | Refusal:
-    """The payload of a message that a body stands for. Its messageId is the key, where there is
-    one; with neither it has none yet."""
+    """The payload of a message that a body stands for. Its messageId is the key, if there is one;
+    without key and messageId it has none yet."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Readings as the machine of the messages actor counts them, and what that lacks from the log."""
+"""Readings as the machine of the messages actor counts them; what it lacks is read from the log."""
 
 import contextlib
 from collections.abc import Collection, Mapping
@@ -12,7 +12,7 @@ from chatd.chat.reading import Lack, Reading
 from chatd.store import MessageReader, StoreReadFailed
 
 ROOMS_PER_READ = 20  # rooms that one read of the log is for; others read in between
-LEARN_S = 1.0  # that is read for one user; the rest counts as messages of others until it is known
+LEARN_S = 1.0  # of reading for one user; the rest counts as messages of others until it is known
 
 
 @attrs.define(eq=False)
@@ -30,7 +30,7 @@ class MachineReadings:
 
     async def readings(self, user_id: str, rooms: Collection[str]) -> Mapping[str, Reading]:
         until_s = trio.current_time() + self._learn_s
-        with contextlib.suppress(StoreReadFailed):  # more is unread for a while than has to be
+        with contextlib.suppress(StoreReadFailed):  # for a while too much counts as unread
             while lacks := self._lacks(user_id, rooms):
                 if not await self._learn_until(lacks, until_s):
                     break
@@ -50,7 +50,7 @@ class MachineReadings:
         return [lack for lack in lacks if lack is not None]
 
     async def _learn_until(self, lacks: list[Lack], until_s: float) -> bool:
-        """Learn what is lacking; False where the time is up before that."""
+        """Learn what is lacking; False if the time is up before that."""
         for first in range(0, len(lacks), ROOMS_PER_READ):
             if trio.current_time() >= until_s:
                 return False

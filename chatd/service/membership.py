@@ -24,7 +24,7 @@ class Membership(Protocol):
 
     @property
     def is_shared(self) -> bool:
-        """Whether other nodes write them too: then who connects is looked up first."""
+        """Whether other nodes write them too: then a user who connects is looked up first."""
         ...
 
     def standing(self, user_id: str, now_ms: int) -> Standing:
@@ -32,8 +32,8 @@ class Membership(Protocol):
         ...
 
     async def look(self, user_id: str, rooms: Collection[str]) -> None:
-        """Learn where a user stands now, and how far `rooms` are. Where that cannot be read, what
-        is known stands."""
+        """Learn where a user stands now, and how far `rooms` are. If that cannot be read, what is
+        known stays."""
         ...
 
     async def follow(self) -> None:
@@ -41,5 +41,5 @@ class Membership(Protocol):
         ...
 
     def overdue(self, user_id: str, now_ms: int) -> Mapping[str, Sequence[Gap]] | None:
-        """What the user's queues hold, by room, where it is too much or too old; else None."""
+        """What the user's queues hold, by room, if it is too much or too old; else None."""
         ...

@@ -2,8 +2,8 @@
 
 Each node says so once a second, and goodbye at its end. One that says nothing for `SILENCE_S` is
 taken for gone, with what it told of itself. Nothing durable rests on that: what a node owes when it
-dies is the business of its life in the log. So to be wrong costs little: a node that speaks again
-tells all of it again.
+dies is settled by its life in the log. So an error costs little: a node that speaks again tells all
+of it again.
 """
 
 import math
@@ -18,11 +18,11 @@ BEAT_S: Final = 1.0
 SILENCE_S: Final = 3.5
 """With a grace of presence behind it this stays below 15 s, by which all nodes show the same."""
 NODES_MAX: Final = 100
-"""Other nodes that are heard; more can only be somebody who makes up names."""
+"""Other nodes that are heard; if there are more, somebody makes up names."""
 
 
 class Watcher(Protocol):
-    """Who goes by what nodes say."""
+    """Whatever goes by what nodes say."""
 
     def beat(self) -> None:
         """A second is over: tell what there is to tell."""
@@ -56,7 +56,7 @@ class NodesAlive:
         return tuple(self._heard_s)
 
     def heard(self, node: str) -> bool:
-        """A signal of this node came; False where it is one too many."""
+        """A signal of this node came; False if it is one node too many."""
         if node not in self._heard_s and len(self._heard_s) >= NODES_MAX:
             return False
         self._heard_s[node] = trio.current_time()
@@ -70,7 +70,8 @@ class NodesAlive:
         await trio.sleep_forever()
 
     def goodbye(self) -> None:
-        """This node has nobody any more, and is about to end: the last thing that it tells."""
+        """Tell the others that this node has no clients left and is about to end; nothing is told
+        after that."""
         self._is_over = True
         self._signals.send_all("node.bye", [])
 

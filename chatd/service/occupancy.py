@@ -37,7 +37,8 @@ class Occupancy:
             stay.sockets += 1
 
     def leave(self, connection_id: str, user_id: str, seen_seq: int) -> int | None:
-        """One that has seen up to `seen_seq` has left; what all have seen, if it was the last."""
+        """One that has seen up to `seen_seq` has left; returns what all have seen, if it was the
+        last."""
         stay = self._occupancy[connection_id, user_id]
         stay.sockets -= 1
         stay.seen_seq = max(stay.seen_seq, seen_seq)

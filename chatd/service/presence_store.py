@@ -26,5 +26,5 @@ class PresenceStore(Protocol[T]):
         ...
 
     def drop(self, connection_id: str, user_id: str) -> None:
-        """The room learns that the user is there no more, or types no more."""
+        """The room learns that the user is no longer there, or no longer types."""
         ...

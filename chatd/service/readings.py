@@ -10,15 +10,15 @@ from chatd.wire.acks import ReadAck
 
 
 class Readings(Protocol):
-    """Where users stand in rooms. Who is no member of a room has read all of it."""
+    """Where users stand in rooms. A user who is not a member of a room has read all of it."""
 
     def readings_now(self, user_id: str, rooms: Collection[str]) -> Mapping[str, Reading] | None:
-        """As `readings`; None where something has to be read for it."""
+        """As `readings`; None if something has to be read for it."""
         ...
 
     async def readings(self, user_id: str, rooms: Collection[str]) -> Mapping[str, Reading]:
-        """Where the user stands in each of the rooms. Where the history cannot be read, or not in
-        its time, what is not known counts as messages of others."""
+        """Where the user stands in each of the rooms. If the history cannot be read, or not in
+        time, what is not known counts as messages of others."""
         ...
 
     def is_known(self, user_id: str, room: str, read_seq: int) -> bool:

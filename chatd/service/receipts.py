@@ -14,7 +14,8 @@ from chatd.wire.events import MessageReceipt
 
 @attrs.define(eq=False, slots=False)
 class Receipts:
-    """Those of acknowledgements; `to_user` sends to the sockets of a user that may use a room."""
+    """The receipts of acknowledgements; `to_user` sends to those sockets of a user that may use a
+    room."""
 
     _timelines: Timelines
     _to_user: Callable[[str, str, Outgoing], None]

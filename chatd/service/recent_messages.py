@@ -7,7 +7,7 @@ from chatd.chat.records import MessagePlace
 
 
 class RecentMessages(Protocol):
-    """Hints, as of the actor's last batch: what is not known here, the log may know."""
+    """Hints, as of the actor's last batch: the log may know what is not known here."""
 
     def knows(self, message_id: str, rooms: Collection[str]) -> bool:
         """Whether a message of this id is among the recent ones of these rooms."""
@@ -22,8 +22,8 @@ class RecentMessages(Protocol):
         ...
 
     def settled_to(self, connection_id: str, user_id: str) -> int:
-        """The seq of a room up to which every message has a receipt that the user's would repeat;
-        0 where that is not known."""
+        """The seq of a room up to which every message already has a receipt, so that the user's
+        would only repeat it; 0 if that is not known."""
         ...
 
     def undelivered(

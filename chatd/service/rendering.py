@@ -1,4 +1,5 @@
-"""Messages of pages: many are rendered without holding up other tasks, and threads are told."""
+"""Messages of pages: renders many without holding up other tasks, and says what was replied to
+them."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar

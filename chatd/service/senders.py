@@ -23,8 +23,7 @@ class Origin:
     `message_id` is that of a message, in lower case, which is how everybody gets it.
     `received_s`: when a message was read from its socket, by `message_times.now_s`.
     `is_read`: its message is read for a question once it is stored.
-    `refund_to`: the limits that a message was counted against, which refund it where it stores
-    nothing.
+    `refund_to`: the limits that a message was counted against; they refund it if it stores nothing.
     """
 
     client: Client
@@ -76,8 +75,8 @@ class Origin:
 
 @attrs.define(eq=False)
 class TaskOrigin:
-    """A task of the daemon as the origin of a command; it waits for `settled`, no client is
-    answered by it.
+    """A task of the daemon as the origin of a command; it waits for `settled`, and answers no
+    client.
 
     `client` is the one that the task serves, if any. `on_stored` is called when a message is
     stored, before its room gets it. `joined` is the outcome of a `JoinRooms`.

@@ -13,14 +13,14 @@ from chatd.service.machine_membership import MachineMembership
 from chatd.store import StoreReadFailed
 from chatd.store.member_log import MemberLog
 
-LOOK_S = 1.0  # between two looks at what other nodes have written, where nobody says that they have
-HINTED_S = 0.1  # the same where one says so
+LOOK_S = 1.0  # between two looks at what other nodes have written, if none says that it has
+HINTED_S = 0.1  # the same if one says so
 FIRST_WAIT_S = 0.5  # after a look has failed; doubled with each further one
 LONGEST_WAIT_S = 5.0
 
 
 class Learner(Protocol):
-    """Who keeps the machine up to date."""
+    """What keeps the machine up to date."""
 
     def learn_head(self, connection_id: str, last_seq: int, last_rev: int) -> None:
         """As `MessageMachine.learn_head`."""
@@ -33,9 +33,9 @@ class Learner(Protocol):
 
 @attrs.define(eq=False)
 class SharedMembership(MachineMembership):
-    """A `Membership` that other nodes write too. Where a user stands is looked up as it connects,
-    and what others write is followed from `mark` on. `is_held` says whether what is committed in a
-    room is heard of here; `note_heads` is told how far rooms are."""
+    """A `Membership` that other nodes write too. Where a user stands is looked up as the user
+    connects, and what others write is followed from `mark` on. `is_held` says whether this node
+    hears what is committed in a room; `note_heads` is told how far rooms are."""
 
     _log: MemberLog
     _learner: Learner

@@ -5,8 +5,8 @@ them (`Slices` of `Claim`s). The users of the others come into the machine as so
 (`Elsewhere`), and the machine does what it always does: it waits for the grace, and tells the
 sockets of this node. All nodes get the same claims, and of two claims the same one counts on all.
 
-A node may know a later claim than the node that has the user: of one who came back, to a node that
-knew nothing yet. Then it says so, until that node has it.
+A node may know a later claim than the node that has the user, when the user came back to a node
+that knew nothing yet. Then it says so, until that node has the claim.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ from chatd.service.slices import Slices
 from chatd.wire.names import PresenceStatus
 
 CORRECTIONS_MAX: Final = 100
-"""Claims that are said again with one beat."""
+"""Claims that are told again with one beat."""
 _KIND: Final = "presence"
 _CLAIM: Final = "presence.claim"
 
@@ -89,7 +89,7 @@ class SharedPresenceRoster(PresenceRoster):
             del self._here[place]
             seen = attrs.evolve(self._claims[place], seen_ms=self._clock.wall_ms())
             self._claims[place] = seen
-            self._contested[place] = None  # what it said last may get lost with its slice
+            self._contested[place] = None  # the last claim may get lost with its slice
             self._slices.drop(*place, seen)
             self._slices.tell()
 
@@ -163,8 +163,8 @@ class SharedPresenceRoster(PresenceRoster):
         return self._shared.stamp(self._clock.wall_ms()), self._signals.node
 
     def _tell(self, place: tuple[str, str]) -> None:
-        """Have what is known of a user who is here in the slice of this node, unless it differs
-        in nothing but the last sign."""
+        """Put what is known of a user who is here into the slice of this node, unless it differs in
+        nothing but the last sign."""
         claim, room, user_id = self._claims[place], *place
         told = self._slices.own(room).get(user_id)
         if told is None or told.decided != claim.decided:
@@ -185,8 +185,8 @@ class SharedPresenceRoster(PresenceRoster):
             self._correct(place, claim)
 
     def _merge(self, place: tuple[str, str], value: Claim) -> Claim:
-        """Know what is later of a claim and what is known; a status that was declared elsewhere
-        takes the place of what a client of this node has declared."""
+        """Keep the later one of a claim and what is known; a status that was declared elsewhere
+        replaces what a client of this node has declared."""
         before = self._claims.get(place)
         claim = self._claims[place] = value if before is None else before.merged(value)
         if before is None or before.declared_at != claim.declared_at:
@@ -212,7 +212,8 @@ class SharedPresenceRoster(PresenceRoster):
             self._mailbox.put(Restate(room, user_id, claim))
 
     def _forgotten(self, room: str, user_id: str) -> None:
-        """The grace of a user is over: what was declared is forgotten, unless it is there again."""
+        """The grace of a user is over: what was declared is forgotten, unless the user is there
+        again."""
         place = room, user_id
         if place not in self._here and not any(self._slices.holders(room, user_id)):
             self._claims.pop(place, None)

@@ -1,8 +1,8 @@
-"""Receipts on several nodes: each tells the authors that it has, and remembers what was delivered.
+"""Receipts on several nodes: each node tells its own authors, and remembers what was delivered.
 
     receipts   [by, [[seq, messageId, author], ...]]
 
-Who misses one reads it with the message, which says whether it was delivered.
+An author who misses one reads it with the message, which says whether it was delivered.
 """
 
 from collections import defaultdict

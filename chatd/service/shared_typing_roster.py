@@ -4,9 +4,9 @@
     typing.end    [userId]                   of all sockets of the user, whichever node they are on
     typing.ask    []                         who types, by a node that begins to hold the room
 
-Another node's user comes into the machine as one socket (`Elsewhere`). Each start is told, as it
-makes the typing longer, so that what gets lost ends by itself. A message ends the typing of its
-user on each node that shows it (`ended_elsewhere`).
+Another node's user comes into the machine as one socket (`Elsewhere`). Each start is told, since it
+prolongs the typing, so that typing whose end gets lost ends by itself. A message ends the typing of
+its user on each node that shows it (`ended_elsewhere`).
 """
 
 from collections.abc import Coroutine, Sequence
@@ -29,7 +29,7 @@ _ASK: Final = "typing.ask"
 
 
 class _Nobody:
-    """Who waits for no answer."""
+    """An origin that waits for no answer."""
 
     def acknowledge(self, ack: AckPayload) -> None:
         """The node of the user has answered."""
@@ -73,7 +73,7 @@ class SharedTypingRoster(TypingRoster):
         super().end(connection_id, user_id)
 
     def ended_elsewhere(self, connection_id: str, user_id: str) -> None:
-        """A message of the user is shown that another node has stored."""
+        """A message of the user that another node has stored is shown."""
         self._here.pop((connection_id, user_id), None)
         super().end(connection_id, user_id)
 

@@ -1,5 +1,5 @@
-"""Which messages a node showed last, so that it knows another one in the place of one of them: the
-log has lost what was there, and has gone on."""
+"""Which messages a node showed last, so that it notices another one in the place of one of them:
+then the log has lost what was there, and has gone on."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from chatd.chat.records import Message
 from chatd.store.room_log import Shown
 
 IDS_KEPT: Final = 32
-"""Of a room: so many messages can be lost and written over within a look at the log."""
+"""Of a room: so many messages can be lost and written over between two looks at the log."""
 
 
 @attrs.define(eq=False)
@@ -28,14 +28,15 @@ class ShownMessages:
             del ids[next(iter(ids))]
 
     def compare(self, message: Message) -> None:
-        """It was heard of: where another one was shown in its place, the log is to be asked."""
+        """This message was heard of: if another one was shown in its place, the log has to be
+        asked."""
         room = message.connection_id
         shown_id = self._ids.get(room, {}).get(message.seq)
         if shown_id not in (None, message.message_id):
             self._doubted[room] = Shown(Place(message.seq), shown_id)
 
     def to_look_at(self, room: str, place: Place) -> Shown:
-        """What the log is to be asked of a room that was shown up to `place`."""
+        """What to ask the log about a room that was shown up to `place`."""
         doubted = self._doubted.pop(room, None)
         return Shown(place, self._ids.get(room, {}).get(place.seq)) if doubted is None else doubted
 

@@ -1,4 +1,4 @@
-"""What messages of other nodes say of their authors: they are there, and have ended to type."""
+"""What messages of other nodes say of their authors: they are there, and have stopped typing."""
 
 from collections.abc import Callable
 

@@ -10,9 +10,9 @@ which any may get lost, come twice or late; `now` is when one was sent:
                                                         of names behind `after`, up to `upTo`
     ask     [node]                                      tell this slice; "" for all nodes
 
-So a copy is always what the slice was as of one stamp. A change that does not follow on the copy,
-and heads that say another stamp, have the whole asked for; heads are told all the time. What was
-sent before a copy was dropped does not bring it back.
+So a copy is always what the slice was as of one stamp. A node asks for the whole when a change does
+not follow on its copy, or heads say another stamp; heads are told all the time. What was sent
+before a copy was dropped does not bring it back.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,11 +28,12 @@ from chatd.service.nodes_alive import NodesAlive
 from chatd.service.signals import Signals, in_pieces
 
 HEADS_EVERY: Final = 3
-"""Beats between two rounds of heads: so late is found what got lost."""
+"""Beats between two rounds of heads: what got lost is found so late."""
 AGAIN_S: Final = 1.0
 """Before the same whole is asked for again."""
 WHOLE_S: Final = 0.2
-"""Between two wholes of one slice; who lost something meanwhile gets it with the next beat."""
+"""Between two wholes of one slice; a node that lost something meanwhile gets it with the next
+beat."""
 LAST: Final = "\U0010ffff"
 """Behind all names."""
 
@@ -87,7 +88,7 @@ class Slices(Generic[V]):
         self._stamps: dict[str, int] = {}
         self._changed: dict[str, dict[str, tuple[bool, V]]] = {}
         self._copies: dict[str, dict[str, _Copy[V]]] = {}  # by name and node
-        self._dropped: dict[str, int] = {}  # the last stamp by which something was, by node
+        self._dropped: dict[str, int] = {}  # the last stamp at which something was dropped, by node
         self._held = {""}
         self._asked_s: dict[tuple[str, str], float] = {}  # by name and node
         self._told_s: dict[str, float] = {}  # when a whole was told
@@ -103,14 +104,15 @@ class Slices(Generic[V]):
     # What this node has
 
     def put(self, name: str, key: str, value: V) -> None:
-        """Have this entry; nothing where it is there already. The others learn with `tell`."""
+        """Have this entry; does nothing if it is there already. The others learn of it with
+        `tell`."""
         entries = self._own.setdefault(name, {})
         if entries.get(key) != value:
             entries[key] = value
             self._changed.setdefault(name, {})[key] = (True, value)
 
     def drop(self, name: str, key: str, value: V) -> None:
-        """Have this entry no more; `value` is the last word on it."""
+        """No longer have this entry; `value` is the last word on it."""
         entries = self._own.get(name, {})
         if entries.pop(key, None) is not None:
             self._changed.setdefault(name, {})[key] = (False, value)
@@ -136,7 +138,7 @@ class Slices(Generic[V]):
     # What others have
 
     def holders(self, name: str, key: str) -> Iterator[tuple[str, V]]:
-        """The other nodes that have the entry, and what it is there."""
+        """The other nodes that have the entry, each with its value there."""
         for node, copy in self._copies.get(name, {}).items():
             value = copy.entries.get(key)
             if value is not None:
@@ -267,8 +269,8 @@ class Slices(Generic[V]):
             self._tell_whole(name)
 
     def _takes(self, name: str, node: str, *stamps: int) -> bool:
-        """Whether a signal is about something that this node listens to. Raises ValueError for what
-        is no stamp."""
+        """Whether a signal is about something that this node listens to. Raises ValueError for a
+        value that is not a stamp."""
         for stamp in stamps:
             self._shared.witness(stamp, self._clock.wall_ms())
         return name in self._held and self._nodes.heard(node)

@@ -46,8 +46,8 @@ class TypingRoster:
     machine: Typing
     _markup: Markup
     _clock: Clock
-    # Users who may type, by room, known to the room or not: a message ends it. The value is the
-    # last start that is on its way to the actor, None where the store has all of them.
+    # Users who may be typing, by room, whether or not the room knows: a message ends it. The value
+    # is the last start that is on its way to the actor, None if the store has all of them.
     _started: dict[tuple[str, str], StartTyping | None] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -60,13 +60,14 @@ class TypingRoster:
         return deliver(self._mailbox, command, command.origin)
 
     def end(self, connection_id: str, user_id: str) -> None:
-        """The user does not type any more: the message was sent, or the user is not seen now."""
+        """The user has stopped typing: the message was sent, or the user is now unseen."""
         if (connection_id, user_id) in self._started:
             del self._started[connection_id, user_id]
             self._mailbox.put(EndTyping(connection_id, user_id))
 
     def forget(self, *, user_id: str | None = None, connection_id: str | None = None) -> None:
-        """A user does not type any more, or nobody in a room; between two batches of the actor."""
+        """A user, or everybody in a room, has stopped typing; call this between two batches of the
+        actor."""
         now_s, now_ms = trio.current_time(), self._clock.wall_ms()
         ends = [
             EndTyping(room, typist)
@@ -78,7 +79,7 @@ class TypingRoster:
             self.run(effect)
 
     def depart(self, client: Client, connection_id: str) -> None:
-        """The client is in the room no more."""
+        """The client is no longer in the room."""
         place = connection_id, client.user_id
         if place in self._started:
             self._mailbox.put(LeaveTyping(client.socket, connection_id))
@@ -152,7 +153,7 @@ class TypingRoster:
                 command.origin.refuse(Refusal(Code.INTERNAL))
 
     def _arrived(self, start: StartTyping) -> None:
-        """The start is on its way no more; a user whom the store has stays."""
+        """The start is no longer on its way; a user whom the store has stays."""
         place = start.connection_id, start.user_id
         if self._started.get(place) is start:
             if start.user_id in self._store.room(start.connection_id):

@@ -1,7 +1,7 @@
 """A packet with binary attachments, from its header to its last attachment.
 
-Owns the placeholders, both ways, and the bounds on what is waited for. Must not know how the header
-was written, which namespaces are joined. Source: Socket.IO protocol 5, "Binary attachments".
+Owns the placeholders, both ways, and the bounds on what it waits for. Must not know how the header
+was written, or which namespaces are joined. Source: Socket.IO protocol 5, "Binary attachments".
 
 Placeholders are found and checked when the header arrives, so that a bad one ends the session
 before anything is kept for it; they are filled when the last attachment is there.
@@ -14,8 +14,8 @@ from typing import Any, Final
 from .packet import Ack, Event, ProtocolError
 
 DEFAULT_MAX_ATTACHMENT_BYTES: Final = 10_000_000
-"""Bytes of all attachments of one packet: ten messages of the default maxPayload (1,000,000), what
-the reference server takes. Beyond it: `ProtocolError`."""
+"""Bytes of all attachments of one packet: ten messages of the default maxPayload (1,000,000), which
+the reference server has. Beyond it: `ProtocolError`."""
 
 _MARK: Final = "_placeholder"
 _NUMBER: Final = "num"
@@ -30,7 +30,7 @@ def find_placeholders(args: list[Any], attachments: int) -> list[tuple[Any, Any,
     """(container, key or index, attachment number) of each placeholder below `args`.
 
     Numbers may come in any order, and more than once. Raises `ProtocolError` for a number that is
-    missing, no integer, or not below `attachments` (CVE-2022-2421). Does not recurse.
+    missing, is not an integer, or is not below `attachments` (CVE-2022-2421). Does not recurse.
     """
     places: list[tuple[Any, Any, int]] = []
     pending: list[Any] = [args]
@@ -66,7 +66,7 @@ class Assembly:
         self._noticed_s: float | None = None
 
     def waited_s(self, now_s: float) -> float:
-        """Seconds since this was asked for the first time."""
+        """Seconds since the first call of this method."""
         if self._noticed_s is None:
             self._noticed_s = now_s
         return now_s - self._noticed_s

@@ -1,7 +1,7 @@
 """From what Engine.IO delivers, text and binary messages, to packets.
 
 Owns the grammar of a packet's text, and what a payload must be for its type. Must not know which
-namespaces are joined, what an event means, how bytes travelled. Source: Socket.IO protocol 5,
+namespaces are joined, what an event means, or how bytes travelled. Source: Socket.IO protocol 5,
 "Packet encoding"; socket.io-parser 4.2.6; (docs/architecture, "What real peers send").
 
     <type>[<attachments>-][<namespace>,][<ack id>][<JSON>]
@@ -11,9 +11,9 @@ namespace: they are recognised first and by hand. Everything else takes the way 
 A test runs both ways over the same texts.
 
 Stricter than the reference parser (60,000 random messages were run through both) only where that
-one leans on JavaScript's coercions or waits for something useless: an empty text is no CONNECT, a
-blank is no digit, a binary packet needs a payload, and a CONNECT_ERROR too. Nothing that it refuses
-is taken, but for `50-[...]`, an event without attachments.
+one relies on JavaScript's coercions or waits for something useless: an empty text is not a CONNECT,
+a blank is not a digit, and a binary packet needs a payload, as does a CONNECT_ERROR. Nothing that
+the reference refuses is accepted, except `50-[...]`, an event without attachments.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ class Decoder:
     """
 
     _max_attachment_bytes: int = attrs.field(default=DEFAULT_MAX_ATTACHMENT_BYTES, kw_only=True)
-    """Bounds the attachments of one packet together."""
+    """The most bytes that the attachments of one packet may have together."""
     _from_server: bool = attrs.field(default=False, kw_only=True)
-    """For clients: it allows CONNECT_ERROR, which a server never receives."""
+    """For clients: allows CONNECT_ERROR, which a server never receives."""
     _assembly: Assembly | None = attrs.field(default=None, init=False)
 
     @property
@@ -74,9 +74,9 @@ class Decoder:
         return self._assembly is not None
 
     def give_up_late(self, now_s: float, most_s: float) -> None:
-        """Raise `ProtocolError` where a packet still lacks attachments that it lacked `most_s` ago.
-        The time counts from the first call that finds it waiting: a packet that is complete at
-        once, as nearly all are, costs no look at a clock."""
+        """Raise `ProtocolError` if a packet has lacked attachments for `most_s`. The time counts
+        from the first call that finds it waiting: a packet that is complete at once, as nearly all
+        are, costs no look at a clock."""
         assembly = self._assembly
         if assembly is not None and assembly.waited_s(now_s) >= most_s:
             self._assembly = None
@@ -86,7 +86,7 @@ class Decoder:
         """The packet in `text` (a message without Engine.IO's own `4`).
 
         None: attachments are due, or the packet is an event without a payload, which is ignored.
-        Raises `ProtocolError`, and nothing else, for all that is malformed.
+        Raises `ProtocolError`, and nothing else, for anything malformed.
         """
         if self._assembly is not None:
             self._assembly = None
@@ -115,11 +115,11 @@ class Decoder:
 
     def receive_binary(self, data: bytes) -> Packet | None:
         """The packet that this attachment completes, None while more are due. Raises
-        `ProtocolError` when none is due, or when they are too large together."""
+        `ProtocolError` if none is due, or if together they are too large."""
         assembly = self._assembly
         if assembly is None:
             raise ProtocolError("A binary message came while no attachment was due.")
-        # Cleared first: whether the packet is complete or refused, nothing is due any more.
+        # Cleared first: whether the packet is complete or refused, nothing is due afterwards.
         self._assembly = None
         packet = assembly.add(data)
         if packet is None:

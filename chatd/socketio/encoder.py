@@ -3,8 +3,8 @@
 Owns how each packet is written. Must not know who receives it, or Engine.IO's own `4` in front.
 Source: Socket.IO protocol 5, "Packet encoding".
 
-Texts are `bytes` in UTF-8, as orjson writes and transports want them: a `str` in between would be
-decoded and encoded again for each message.
+Texts are `bytes` in UTF-8, as orjson writes and transports want them: a `str` in between would have
+to be decoded and encoded again for each message.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def encode(packet: Packet) -> Encoded:
     numbered in the order in which they stand in the JSON, one for each occurrence.
 
     Raises ValueError for more than `MAX_ATTACHMENTS` of them, a reserved event name, a namespace
-    that cannot be written, a value without end; TypeError for what JSON has no form for, `bytes`
-    outside of events and acks included.
+    that cannot be written, an endless value; TypeError for anything that JSON has no form for,
+    including `bytes` outside events and acks.
     """
     # The frequent two come first and by hand: a class pattern costs 0.3 us.
     if isinstance(packet, Event):

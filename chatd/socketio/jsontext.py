@@ -1,7 +1,7 @@
-"""JSON as Socket.IO peers write and read it: strict, bounded, and equal to Node's where it counts.
+"""JSON as Socket.IO peers write and read it: strict, bounded, and equal to Node's where it matters.
 
-Owns text to value and value to bytes, and the limits on nesting. Must not know packets and
-placeholders. Source: RFC 8259.
+Owns the ways from text to value and from value to bytes, and the limits on nesting. Must not know
+packets or placeholders. Source: RFC 8259.
 
 orjson does the work. Where it and Node differ, measured with orjson 3.13:
 
@@ -39,13 +39,13 @@ MAX_NESTING: Final = 512
 the stdlib writes about 900 before CPython's recursion limit. Beyond it: `ProtocolError`."""
 
 MAX_BRACKETS: Final = 50_000
-"""Opening brackets in one text, those in strings as well. An array costs a hundred times what a
-character of a string does: a payload of nothing else would stop all clients for a tenth of a
+"""Opening brackets in one text, including those in strings. An array costs a hundred times as much
+as a character of a string: a payload of nothing but arrays would stop all clients for a tenth of a
 second. Beyond it: `ProtocolError`, unread."""
 
 MAX_STRICT_CHARS: Final = 200_000
 """Characters of a text with a lone surrogate, which the stdlib reads ten times slower; twice what
-the longest message takes, all of it escaped. Beyond it: `ProtocolError`."""
+the longest message takes if all of it is escaped. Beyond it: `ProtocolError`."""
 
 _MIN_CHARS_TOO_DEEP: Final = 2 * (MAX_NESTING + 1)
 _MAX_INT: Final = 2**64 - 1
@@ -71,7 +71,8 @@ def loads(text: str) -> Any:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        # Only an unpaired surrogate is worth a second look; all else that orjson refuses is wrong.
+        # Only an unpaired surrogate deserves a second look; everything else that orjson refuses is
+        # wrong.
         is_strange = "\\ud" in text or "\\uD" in text
         if not is_strange or len(text) > MAX_STRICT_CHARS:
             raise ProtocolError("The payload is not JSON.") from error
@@ -85,8 +86,8 @@ def loads(text: str) -> Any:
 def dumps(value: Any) -> bytes:
     """`value` as compact JSON in UTF-8; NaN and Infinity become null.
 
-    Takes what `loads` returns, tuples, and integers of any size. Raises TypeError for what JSON has
-    no form for, ValueError for what is endless or absurdly deep.
+    Takes what `loads` returns, tuples, and integers of any size. Raises TypeError for anything that
+    JSON has no form for, ValueError for anything endless or absurdly deep.
     """
     try:
         return orjson.dumps(value)
@@ -95,12 +96,12 @@ def dumps(value: Any) -> bytes:
 
 
 dumps_plain = orjson.dumps
-"""As `dumps`, by orjson alone, for what is JSON throughout; TypeError where it is not."""
+"""Like `dumps`, but only orjson, for values that are JSON throughout; TypeError if one is not."""
 
 
 def dumps_strictly(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
-    """As `dumps`, by the stdlib, ten times slower: lone surrogates, deep nesting, large integers.
-    `default` gives what stands for a value that JSON has no form for."""
+    """Like `dumps`, but by the stdlib, ten times slower: for lone surrogates, deep nesting, large
+    integers. `default` gives a replacement for a value that JSON has no form for."""
     try:
         try:
             text = _stdlib_text(value, default, allow_nan=False)
@@ -110,8 +111,8 @@ def dumps_strictly(value: Any, default: Callable[[Any], Any] | None = None) -> b
             text = _STRING_OR_NOT_FINITE.sub(_null_unless_string, text)
     except RecursionError as error:
         raise ValueError("The value is nested too deeply for JSON.") from error
-    # In a Python string only a surrogate cannot be encoded, and its replacement by this handler,
-    # \udXXX, is just the escape that JSON wants.
+    # In a Python string only a surrogate cannot be encoded, and what this handler puts in its
+    # place, \udXXX, is exactly the escape that JSON wants.
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -140,7 +141,7 @@ def _read_strictly(text: str) -> Any:
 
 
 def _parse_int(digits: str) -> int | float:
-    # The length is looked at first: int() of thousands of digits is slow, then refused by CPython.
+    # The length is checked first: int() is slow for thousands of digits, and CPython refuses more.
     if len(digits) <= _MAX_INT_CHARS:
         number = int(digits)
         if _MIN_INT <= number <= _MAX_INT:

@@ -1,8 +1,8 @@
 """Which namespaces one connection has joined, and what a packet means there.
 
 Owns the state of each namespace of a connection, and the acks that the server waits for. Must not
-know which peer may join (the shell authenticates, then calls `accept` or `refuse`), time, bytes.
-Source: Socket.IO protocol 5, "Connection to a namespace".
+know which peer may join (the shell authenticates, then calls `accept` or `refuse`), the time, or
+bytes. Source: Socket.IO protocol 5, "Connection to a namespace".
 
 One namespace:
 
@@ -38,18 +38,18 @@ from .packet import (
 )
 
 MAX_NAMESPACES: Final = 16
-"""Namespaces that one connection may be in or be joining. Beyond it: `ProtocolError`. chatd itself
-has one; the number bounds what a peer can make the server remember."""
+"""How many namespaces one connection may be in or be joining. Beyond it: `ProtocolError`. chatd
+itself has one; the number bounds what a peer can make the server remember."""
 
 MAX_OUTSTANDING_ACKS: Final = 1_000
-"""Acks that the server may wait for on one connection. Beyond it: `TooManyAcks`."""
+"""How many acks the server may wait for on one connection. Beyond it: `TooManyAcks`."""
 
 
 _MAIN_ALONE: Final = (MAIN_NAMESPACE,)
-"""What nearly every connection has joined: one tuple for all of them."""
+"""What nearly every connection has joined: all of them share this tuple."""
 
 OnAnswer: TypeAlias = Callable[[list[Any]], None]
-"""What gets the arguments of an ack."""
+"""Called with the arguments of an ack."""
 
 
 class LocalProtocolError(Exception):
@@ -93,9 +93,9 @@ class Namespaces:
     """The namespaces of one connection.
 
     Most connections have just `/`, and every event asks whether its namespace is joined. So the
-    names stand in tuples: the search of a tuple of one is as fast as that of a dict, and an idle
-    connection has no dict at all. To the outside `joined`, the oldest first, `joining` and
-    `has_joined_any` are for reading.
+    names stand in tuples: searching a tuple of one is as fast as searching a dict, and an idle
+    connection has no dict at all. Others may only read `joined`, the oldest first, `joining` and
+    `has_joined_any`.
     """
 
     joined: tuple[str, ...] = ()
@@ -105,8 +105,8 @@ class Namespaces:
     _acks_due: dict[int, tuple[str, OnAnswer]] | None = None
 
     def receive(self, packet: Packet) -> Received | None:
-        """What `packet` means, None for an ack that is not waited for; an event is what it is.
-        Raises `ProtocolError` where the table above has no entry."""
+        """What `packet` means: None for an ack that nobody waits for; an event is returned as it
+        is. Raises `ProtocolError` if the table above has no entry."""
         if isinstance(packet, Event):
             if packet.namespace in self.joined:
                 return packet
@@ -148,8 +148,8 @@ class Namespaces:
         return encode(ConnectError(namespace, payload))
 
     def disconnect(self, namespace: str) -> Encoded:
-        """Put the peer out of a joined namespace and return the packet for it. Stock clients do not
-        come back by themselves after this: end the transport where they should."""
+        """Remove the peer from a joined namespace and return the packet that tells it. Stock
+        clients do not come back by themselves after this: if they should, end the transport."""
         if namespace not in self.joined:
             raise LocalProtocolError("Only a joined namespace can be disconnected.")
         self._leave(namespace)

@@ -1,4 +1,5 @@
-"""The packets of Socket.IO protocol 5, as values, and the exception for a peer that breaks it.
+"""The packets of Socket.IO protocol 5, as values, and the exception for a peer that breaks the
+protocol.
 
 Owns: the packet types with their digits, the reserved event names, the limits of the protocol.
 Must not know: how a packet is written (`encoder`), read (`decoder`), or when it is legal
@@ -44,7 +45,7 @@ RESERVED_EVENT_NAMES: Final = frozenset(
 
 
 class ProtocolError(Exception):
-    """The peer has broken the protocol: end its session, and no other.
+    """The peer has broken the protocol: end its session, and no others.
 
     The message is one sentence and holds nothing that the peer sent.
     """
@@ -66,7 +67,7 @@ class PacketType(Enum):
 class Connect:
     """A client asks to join `namespace`, or a server says that it has joined.
 
-    `payload` is what the client wants to be known by (`auth`), or the server's `{"sid": ...}`.
+    `payload` is the client's credentials (`auth`), or the server's `{"sid": ...}`.
     """
 
     namespace: str
@@ -115,7 +116,7 @@ Packet: TypeAlias = Connect | Disconnect | Event | Ack | ConnectError
 def is_event_name(name: object) -> bool:
     """Whether `name` may stand first in an event: a number, or a string that is not reserved.
 
-    Booleans are no numbers here, as in JavaScript.
+    Booleans are not numbers here, as in JavaScript.
     """
     if type(name) is str:
         return name not in RESERVED_EVENT_NAMES

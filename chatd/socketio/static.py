@@ -1,8 +1,8 @@
-"""A frozen class for the type checker alone, for values that are built once for each message.
+"""A class that is frozen only to the type checker, for values that are built once for each message.
 
-The checked assignment of `attrs.frozen` makes the construction of three fields 0.5 us, a plain
-slots class 0.2 us (CPython 3.11). mypy sees a frozen class, the interpreter an ordinary one. The
-idiom is attrs's own.
+With the checked assignment of `attrs.frozen`, the construction of three fields takes 0.5 us, in a
+plain slots class 0.2 us (CPython 3.11). mypy sees a frozen class, the interpreter an ordinary one.
+The idiom is attrs's own.
 """
 
 from typing import TYPE_CHECKING

@@ -8,8 +8,8 @@ from chatd.sockets.socket import Socket
 
 NAMESPACE = "/"  # the chat lives here, and nowhere else
 
-# Sends a socket of a room what may be dropped, or drops it: the socket, the room, the packet, and
-# what the sender of the packet said that it is about.
+# Sends a socket of a room a packet that may be dropped, or drops it. Gets the socket, the room, the
+# packet, and what the packet is about, as its sender said.
 DeliverVolatile: TypeAlias = Callable[[Socket, str, Outgoing, str | None], None]
 
 
@@ -50,10 +50,11 @@ class Adapter(Protocol):
         about: str | None = None,
         but: object = None,
     ) -> None:
-        """Offer a packet that may be dropped to every socket of the room, `but` one of this node.
+        """Offer a packet that may be dropped to every socket of the room, except `but`, one of this
+        node.
 
-        Each node decides for its sockets, by what `on_volatile` was given there. `about` is handed
-        on to that.
+        Each node decides for its sockets, by the function that `on_volatile` was given there, which
+        also gets `about`.
         """
         ...
 
@@ -64,6 +65,6 @@ class Adapter(Protocol):
     def to_user(
         self, user_id: str, room: str, outgoing: Outgoing, *, but: Socket | None = None
     ) -> None:
-        """Send to every socket of a user that may use the room, whether it is there or not, `but`
-        one of this node."""
+        """Send to every socket of a user that may use the room, whether it is there or not, except
+        `but`, one of this node."""
         ...

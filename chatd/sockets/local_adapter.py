@@ -77,6 +77,6 @@ class LocalAdapter:
 
 
 def _send_volatile(socket: Socket, room: str, outgoing: Outgoing, about: str | None) -> None:
-    """Send to every socket, where no one decides otherwise."""
+    """Send to every socket, unless somebody decides otherwise."""
     del room, about
     socket.session.send(outgoing)

@@ -20,7 +20,7 @@ from chatd.wire.events import EventPayload
 
 
 class Carrier(Flushable, Protocol):
-    """What carries a socket: a `Session`, or what stands in for one where a peer has none."""
+    """What carries a socket: a `Session`, or a stand-in if the peer has none."""
 
     is_over: bool
 
@@ -63,12 +63,12 @@ class Socket:
         self.session.send(event_packet(payload))
 
     def ack(self, ack_id: int | None, *args: Any) -> None:
-        """Answer an event with any arguments; nothing happens where it asked for no answer."""
+        """Answer an event with any arguments; nothing happens if it asked for no answer."""
         if ack_id is not None:
             self.session.send(free_ack_packet(ack_id, args, self.namespace))
 
     def answer(self, ack_id: int | None, ack: AckPayload | RefusedAck) -> None:
-        """Answer an event of the chat; nothing happens where it asked for no answer."""
+        """Answer an event of the chat; nothing happens if it asked for no answer."""
         if ack_id is not None:
             self.session.send(ack_packet(ack_id, ack))
 

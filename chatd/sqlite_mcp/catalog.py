@@ -1,7 +1,7 @@
-"""The tables of a database, as people ask for them; the statements here are ours alone.
+"""The tables of a database, as people ask for them; all statements here are our own.
 
-They run before an authorizer is set. Looking the tables up also makes SQLite set up every virtual
-table, which it may not do under one.
+They run before an authorizer is set. Looking up the tables also makes SQLite set up every virtual
+table, which the authorizer would deny.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ class Catalog:
 
     @classmethod
     def read(cls, connection: sqlite3.Connection, narrowing: Sequence[str] | None) -> "Catalog":
-        """Look the tables up. Raises `sqlite3.Error`."""
+        """Look up the tables. Raises `sqlite3.Error`."""
         rows = connection.execute(f"PRAGMA {MAIN}.table_list").fetchall()
         for source in sorted(ROW_SOURCES):
             with contextlib.suppress(sqlite3.OperationalError):  # an SQLite without JSON
@@ -68,7 +68,7 @@ class Catalog:
         )
 
     def tables(self) -> list[Values]:
-        """The tables and views in scope, by name; not what SQLite keeps for itself."""
+        """The tables and views in scope, by name, without those that SQLite keeps for itself."""
         return [
             (table.name, _KINDS_SHOWN[table.kind], table.column_count)
             for key, table in sorted(self._tables.items())
@@ -78,8 +78,8 @@ class Catalog:
         ]
 
     def columns(self, connection: sqlite3.Connection) -> Iterator[Values]:
-        """The columns of all tables and views in scope, each with its table. A view that cannot be
-        read any more has none, and is there all the same. Raises `sqlite3.Error`."""
+        """The columns of all tables and views in scope, each with its table. A view that can no
+        longer be read has no columns, but is listed all the same. Raises `sqlite3.Error`."""
         for name, kind, _ in self.tables():
             statement = f"PRAGMA {MAIN}.table_xinfo({quoted(str(name))})"
             try:
@@ -95,7 +95,7 @@ class Catalog:
     def find(self, name: str) -> CatalogTable:
         """The table of that name, which may be in quotes and have its schema before it.
 
-        Raises `DatabaseFailed` where none is, or it is out of scope.
+        Raises `DatabaseFailed` if there is none, or it is out of scope.
         """
         key = fold(name)
         written = None if key in self._tables else TableName.read(name, "sqlite")
@@ -111,9 +111,9 @@ class Catalog:
         return table
 
     def nearest(self, connection: sqlite3.Connection, complaint: str, sql: str) -> list[str]:
-        """The names in scope that are nearest to the one that SQLite says is not there.
+        """The names in scope that are nearest to the one that SQLite says is missing.
 
-        Columns are those of the tables that the statement names. Raises `sqlite3.Error`.
+        Columns are taken from the tables that the statement names. Raises `sqlite3.Error`.
         """
         table, column = unknown_table(complaint), unknown_column(complaint)
         if table is not None:
@@ -127,7 +127,7 @@ class Catalog:
             if fold(name) in folded
             for row in connection.execute(f"PRAGMA {MAIN}.table_xinfo({quoted(name)})")
         ]
-        is_there = fold(column) in map(fold, known)  # so that what stands before it is wrong
+        is_there = fold(column) in map(fold, known)  # so the table name before it is wrong
         return [] if is_there else list(map(shown, nearest(column, known)))
 
     def _names(self) -> list[str]:
@@ -154,5 +154,5 @@ class Catalog:
             for _, column, kind, is_not_null, default, key, hidden in connection.execute(
                 f"PRAGMA {MAIN}.table_xinfo({table})"
             )
-            if hidden != 1  # a column of a virtual table that only serves to ask it
+            if hidden != 1  # a column of a virtual table that serves only for queries
         ]

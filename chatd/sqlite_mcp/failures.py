@@ -13,12 +13,12 @@ from chatd.wire.codes import Code
 
 _SHOWN_CHARS = 200
 
-# The statement is one, and names what is not there: the same as to ask for the columns of it.
+# The statement is valid, but names something missing: it fails like asking for its columns does.
 _NOT_THERE = re.compile(r"no such (?:table|column): |table .+ has no column named ", re.DOTALL)
 
 _NO_FUNCTION = re.compile(r"no such function: (.{1,64})\Z", re.DOTALL)
 
-# SQLite's own words for these hold nothing that helps, or a word of the machine's.
+# SQLite's own words for these say nothing that helps, or name something of the machine.
 _SENTENCES = {
     sqlite3.SQLITE_CANTOPEN: "The database file cannot be opened.",
     sqlite3.SQLITE_NOTADB: "The file is no SQLite database.",
@@ -37,12 +37,14 @@ _SENTENCES = {
 
 
 def primary_code(error: BaseException) -> int:
-    """The primary result code of SQLite, 0 where there is none (`sqlite3` itself raised it)."""
+    """The primary result code of SQLite; 0 if there is none, as `sqlite3` itself raised the
+    error."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def as_failure(error: BaseException, is_compiling: bool) -> DatabaseFailed:
-    """What to tell of an error of `sqlite3`; `is_compiling`: nothing of the statement ran yet."""
+    """What to say about an error of `sqlite3`; `is_compiling`: no part of the statement has run
+    yet."""
     if isinstance(error, MemoryError):
         return DatabaseFailed(Code.DB_ERROR, _SENTENCES[sqlite3.SQLITE_NOMEM])
     words = str(error)

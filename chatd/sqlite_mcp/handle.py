@@ -1,7 +1,8 @@
-"""A connection to the database file for one call, with all that bounds what a statement can do.
+"""A connection to the database file for one call, with everything that bounds what a statement can
+do.
 
 The file is opened read-only unless the call may write. What SQLite would spill to temporary files
-stays in memory, and all memory of SQLite in the process has one hard limit: a statement that wants
+stays in memory, and SQLite's memory in the whole process has one hard limit: a statement that wants
 more fails.
 """
 
@@ -15,23 +16,25 @@ from chatd.answers.mcp.contract import GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
 from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX, bound_functions
 
 HEAP_BYTES_MAX = 134_217_728
-"""Of SQLite in the whole process, for all calls together; beyond it a statement fails."""
+"""SQLite's memory in the whole process, for all calls together; beyond it a statement fails."""
 CALLS_WITH_LONG_VALUES = 100
-"""Calls of functions in a statement whose values may all be of `VALUE_BYTES_MAX`. Nothing stops
-SQLite between two calls, and the slowest (`json_set`) takes 0.08 s for such a value: so that the
-calls for one row take no longer than 8 s, values are shorter where there are more."""
+"""In a statement with at most so many calls of functions, each value may have `VALUE_BYTES_MAX`.
+Nothing stops SQLite between two calls, and the slowest (`json_set`) takes 0.08 s for such a value:
+if there are more calls, values must be shorter, so that the calls for one row never take longer
+than 8 s."""
 EXPRESSION_DEPTH_MAX = 1_000
-"""Parts of an expression that are inside of each other: `a OR b OR c` has three. SQLite's own."""
+"""How deep the parts of an expression may be nested: `a OR b OR c` has three levels. SQLite's own
+limit."""
 COMPOUND_TERMS_MAX = 500
-"""SELECTs that UNION and the like put together. SQLite's own."""
+"""How many SELECTs UNION and the like may put together. SQLite's own limit."""
 PATTERN_BYTES_MAX = 100
-"""Of a pattern of LIKE or GLOB; see below."""
+"""The longest pattern of LIKE or GLOB; see below."""
 LOCK_WAIT_S = 0.25
 """How long SQLite waits for a lock in one go: nothing interrupts it meanwhile."""
 
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: VALUE_BYTES_MAX,
-    # More than a statement may have: SQLite reads the statements that made the tables as well.
+    # More than a statement may have, as SQLite also reads the statements that made the tables.
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 1_000_000,
     sqlite3.SQLITE_LIMIT_EXPR_DEPTH: EXPRESSION_DEPTH_MAX,
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: COMPOUND_TERMS_MAX,
@@ -119,7 +122,7 @@ def bound_values(connection: sqlite3.Connection, calls: int) -> None:
 
 
 def bound_growth(connection: sqlite3.Connection, place: DatabaseFile) -> None:
-    """No statement on the connection makes the file longer than it may from now on."""
+    """From now on no statement on the connection may make the file longer than allowed."""
     (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     most = pages + -(-place.max_growth_bytes // page_bytes)
@@ -127,7 +130,7 @@ def bound_growth(connection: sqlite3.Connection, place: DatabaseFile) -> None:
 
 
 def bytes_beside(path: Path) -> int:
-    """Bytes of what SQLite writes beside a file until a change is part of it."""
+    """The size of what SQLite writes beside a file until a change is part of it."""
     total = 0
     for suffix in ("-journal", "-wal"):
         with contextlib.suppress(OSError):
@@ -136,5 +139,5 @@ def bytes_beside(path: Path) -> int:
 
 
 def forbid_writes(connection: sqlite3.Connection) -> None:
-    """No statement on the connection writes from now on, temporary tables included."""
+    """From now on no statement on the connection may write, not even to temporary tables."""
     connection.execute("PRAGMA query_only = ON")

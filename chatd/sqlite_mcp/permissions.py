@@ -1,20 +1,19 @@
 """Which actions of a statement SQLite may carry out: the authorizer of one call.
 
 SQLite asks for each action while it compiles a statement, so that a statement with one forbidden
-part never runs. All that is not named here is denied. Reading may SELECT, read the tables in scope
-and call functions of the list; writing may also change rows, tables and indexes. ATTACH, triggers,
-views, virtual tables, transactions and most PRAGMAs are never allowed.
+part never runs. Everything that is not named here is denied. A reading statement may SELECT, read
+the tables in scope and call the listed functions; a writing one may also change rows, tables and
+indexes. ATTACH, triggers, views, virtual tables, transactions and most PRAGMAs are never allowed.
 
-SQLite also names the view through which a table is read. That is no ground to allow it: it gives
-the name of a common table expression in the same place, which the statement chooses. So a view can
-be read where the tables beneath it can.
+SQLite also names the view through which a table is read. That is no reason to allow it: in the same
+place SQLite gives the name of a common table expression, which the statement chooses. So a view can
+be read only if the tables beneath it can.
 
-A table in which a virtual one keeps its content (a shadow table) is written by that one alone, and
-what SQLite keeps for itself (`sqlite_...`) by SQLite: a statement that names it would damage what
-no client can see. When a full-text table is written, SQLite asks for its shadow tables too, but
-only while the statement runs. So they are denied while it is compiled to be looked at, and allowed
-then.
-(SQLITE_DBCONFIG_DEFENSIVE would do the same; Python has it from 3.12 on.)
+Only a virtual table may write to the tables in which it keeps its content (shadow tables), and only
+SQLite to what it keeps for itself (`sqlite_...`): a statement that names one would damage what no
+client can see. When a full-text table is written, SQLite asks for its shadow tables too, but only
+while the statement runs. So they are denied while it is compiled to be checked, and allowed while
+it runs. (SQLITE_DBCONFIG_DEFENSIVE would do the same; Python has it from 3.12 on.)
 """
 
 import sqlite3
@@ -34,16 +33,17 @@ _SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
 _TEMPORARY_SCHEMA = frozenset({"sqlite_temp_master", "sqlite_temp_schema"})
 
 CALLS_MAX = 5_000
-"""Calls of functions in one statement. Each is compiled, and SQLite heeds an interrupt at jumps
-alone, of which a statement that only calls has none for a row. How long that can take is bounded by
-the length of what the calls are given (`handle.bound_values`); honest pivots have some hundreds."""
+"""Calls of functions in one statement. Each is compiled, and SQLite heeds an interrupt only at
+jumps, of which a statement that does nothing but call functions has none within a row. The length
+of what the calls are given bounds how long that can take (`handle.bound_values`); honest pivots
+have a few hundred calls."""
 
 ROW_SOURCES = frozenset(map(str.lower, SQLITE_ROW_SOURCES))
 """Functions that stand in FROM."""
 FUNCTIONS = frozenset(map(str.lower, SQLITE_FUNCTIONS)) | {"->", "->>"}
 """What may be called; SQLite has these two operators as functions."""
 
-# What comes after the name of a virtual table in those of its shadow tables (FTS3 to 5, R-tree,
+# What follows the name of a virtual table in the names of its shadow tables (FTS3 to 5, R-tree,
 # Geopoly: xShadowName).
 _SHADOWS = names("config content data docsize idx segdir segments stat node parent rowid")
 
@@ -53,7 +53,7 @@ _FUNCTIONS_OF_ALTER = names("""
     sqlite_rename_test
 """)
 
-# Of one table, named as the argument; they change nothing.
+# They tell about one table, the argument, and change nothing.
 _PRAGMAS_OF_TABLES = names("table_info table_xinfo index_list foreign_key_list")
 _DATA_VERSION = "data_version"  # full-text search asks for it
 
@@ -97,8 +97,8 @@ class TableScope:
         )
 
     def is_shadow(self, folded: str) -> bool:
-        """Whether a virtual table keeps its content there, or would: also where this SQLite does
-        not know its kind, and takes what it keeps for tables like others."""
+        """Whether a virtual table keeps its content there, or would: even if this SQLite does not
+        know its kind, and takes its shadow tables for ordinary ones."""
         if self.known.get(folded) == "shadow":
             return True
         owner, _, suffix = folded.rpartition("_")
@@ -106,13 +106,13 @@ class TableScope:
 
 
 def outside(table: str) -> DatabaseFailed:
-    """The refusal of a table that the call may not touch."""
+    """The refusal for a table that the call may not touch."""
     return rejected(f"The table {shown(table)} is outside of what this question may touch.")
 
 
 class Authorizer:
-    """What SQLite asks while it compiles a statement, once; `denial` is the refusal of the first
-    action that it denied, and `calls` counts the functions that are called.
+    """SQLite calls it while it compiles one statement; `denial` is the refusal for the first action
+    that it denied, and `calls` counts the calls of functions.
 
     `leading_word` is the first word of the statement, in capitals. `typing_view` is the one
     temporary view that may be made, to learn the types of columns; None allows none. `is_running`:
@@ -142,7 +142,7 @@ class Authorizer:
         first: str | None,
         second: str | None,
         schema: str | None,
-        source: str | None,  # of a trigger, a view or a common table expression: see above
+        source: str | None,  # a trigger, a view or a common table expression: see above
     ) -> int:
         denial = self._judge(action, first or "", second or "", schema)
         if denial is None:
@@ -165,7 +165,8 @@ class Authorizer:
             return self._judge_typing(action, first)
         if action in _WRITES:
             if not self._may_write:
-                # Of the list of tables: a virtual table that is not for statements is set up.
+                # It is the list of tables: SQLite sets up a virtual table that is not for
+                # statements.
                 is_setting_up = fold(first) in _SCHEMA_TABLES
                 return rejected() if is_setting_up else DatabaseFailed(Code.DB_READ_ONLY)
             return self._judge_write(action, first, second, schema)
@@ -183,18 +184,18 @@ class Authorizer:
             return None
         if table in self._scope.known or table in self._created:
             return None if self._scope.holds(table) else outside(table)
-        # Of a row source without a column that is used, SQLite tells the name in the statement.
-        # A name that no table has is that of a common table expression.
+        # If no column of a row source is used, SQLite gives its name in the statement. A name that
+        # no table has belongs to a common table expression.
         if not column and not table.startswith("sqlite_"):
             return None
         return outside(table)
 
     def _judge_schema_read(self, column: str) -> DatabaseFailed | None:
-        """The list of tables tells of those outside of a narrowing too."""
+        """Judge a read of the list of tables, which also shows tables outside the narrowing."""
         if self._scope.narrowing is None:
             return None
         if self._may_write and (
-            # These read it by themselves, and no query can stand in them.
+            # These statements read it by themselves, and cannot contain a query.
             self._leading_word in ("ALTER", "DROP")
             or (self._leading_word == "CREATE" and column == "ROWID")
         ):
@@ -233,14 +234,14 @@ class Authorizer:
         self, action: int, first: str, second: str, schema: str | None
     ) -> DatabaseFailed | None:
         if action == sqlite3.SQLITE_REINDEX:
-            return None  # of an index that is being made: no statement may begin with REINDEX
+            return None  # for an index that is being made: no statement may begin with REINDEX
         if action == sqlite3.SQLITE_ALTER_TABLE:  # the one that names the schema first
             schema, table = first, fold(second)
         elif action in (sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_DROP_INDEX):
             table = fold(second)
         else:
             table = fold(first)
-        # Tables and indexes are kept in these, so SQLite asks for them when it makes or drops one.
+        # SQLite keeps tables and indexes in these, and so asks for them when it makes or drops one.
         # It refuses statements that change them.
         if action in _ROW_CHANGES and table in _SCHEMA_TABLES | _TEMPORARY_SCHEMA:
             return None

@@ -9,8 +9,8 @@ import trio
 
 @attrs.define(eq=False)
 class Asked:
-    """How much that is, and since when the writer is at the first of it; it does one thing after
-    the other."""
+    """How much is asked for, and since when the writer has been at the first of it; it does one
+    thing after the other."""
 
     _count: int = attrs.field(init=False, default=0)
     _since_s: float = attrs.field(init=False, default=0.0)
@@ -28,5 +28,5 @@ class Asked:
             self._since_s = trio.current_time()
 
     def waits_s(self, now_s: float) -> float:
-        """For how many seconds the writer has been at the first; 0 where nothing is asked."""
+        """For how many seconds the writer has been at the first; 0 if nothing is asked."""
         return now_s - self._since_s if self._count else 0.0

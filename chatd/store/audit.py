@@ -40,7 +40,7 @@ ENTRIES_WITH_ENDS: Final = """
         FROM audit a LEFT JOIN audit e ON e.span = a.span AND e.action IS NULL
         WHERE a.action IS NOT NULL
 """
-"""Each entry, with what its end says where it has one."""
+"""Each entry, with what its end says if it has one."""
 _ENTRIES = f"""
     SELECT * FROM ({ENTRIES_WITH_ENDS}
         UNION ALL
@@ -53,7 +53,7 @@ _ENTRIES = f"""
           AND (?3 IS NULL OR at_ms >= ?3) AND (?4 IS NULL OR at_ms < ?4)
     ORDER BY at_ms, position IS NULL, position
 """
-# From the oldest end only: what was written behind something young is young, whatever its time.
+# From the oldest end only: what was written after something young is young, whatever its time says.
 _REMOVE_OLD = """
     DELETE FROM audit WHERE position IN (
         SELECT position FROM audit
@@ -66,7 +66,7 @@ _REMOVE_OLD = """
 @attrs.frozen
 class AuditQuery:
     """What narrows the audit: a room, a user who did something or was the target of it, times in
-    ms, `since_ms` included and `until_ms` excluded. None narrows nothing."""
+    ms, `since_ms` included and `until_ms` excluded. None does not narrow."""
 
     connection_id: str | None = None
     user_id: str | None = None
@@ -93,8 +93,8 @@ def audit_row(position: int, entry: AuditEntry | AuditEnd) -> tuple[object, ...]
 
 
 def read_audit(connection: sqlite3.Connection, query: AuditQuery) -> Iterator[AuditEntry]:
-    """The entries, the oldest first, each with its end where it has one; questions that are being
-    answered are among them, as `OPEN`. A row that is broken is passed over."""
+    """The entries, the oldest first, each with its end if it has one; questions that are being
+    answered are among them, as `OPEN`. A broken row is skipped."""
     narrowed = query.connection_id, query.user_id, query.since_ms, query.until_ms
     for row in connection.execute(_ENTRIES, narrowed):
         entry = entry_of(*row[1:])
@@ -106,7 +106,7 @@ def entry_of(
     at_ms: int, action: object, user_id: str, outcome: str, address: str | None, room: str | None,
     message_id: str | None, statement: str | None, *rest: Any,
 ) -> AuditEntry | None:  # fmt: skip
-    """The entry in a row; None where it is broken."""
+    """The entry in a row; None if the row is broken."""
     if action not in frozenset(AuditAction):
         return None  # of a newer chatd, or broken
     if outcome == OPEN and message_id is not None and "-" not in message_id:
@@ -126,7 +126,7 @@ def entry_of(
 
 
 def remove_old(connection: sqlite3.Connection, before_ms: int, most: int) -> int:
-    """Remove the oldest entries from before a time, `most` of them; how many they were."""
+    """Remove the oldest entries from before a time, `most` at most; returns how many there were."""
     return connection.execute(_REMOVE_OLD, (before_ms, most)).rowcount
 
 
@@ -150,7 +150,7 @@ def look_at_audit(directory: Path, query: AuditQuery) -> list[AuditEntry]:
 
 
 def require_current_form(connection: sqlite3.Connection, path: Path) -> None:
-    """Raises `StoreTooOld` where an older chatd wrote the log last, and `StoreTooNew`."""
+    """Raises `StoreTooOld` if an older chatd was the last to write the log, and `StoreTooNew`."""
     version = require_known_form(connection, path)
     if version < schema.CURRENT_VERSION:
         raise StoreTooOld(

@@ -2,8 +2,8 @@
 
 The copy is made by SQLite's online backup, in steps, from one view of the log: what is committed
 meanwhile is not in it, and does not make it begin anew. It is made under another name, checked,
-synced and renamed, so that what has the name of a backup is one. A copy that was cut off by a
-`kill -9` is left as `TARGET.unfinished`, which the next backup to TARGET takes over.
+synced and renamed, so that what has the name of a backup is one. A `kill -9` leaves an unfinished
+copy as `TARGET.unfinished`, which the next backup to TARGET takes over.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ _UNFINISHED_SUFFIX = ".unfinished"
 
 @attrs.frozen
 class BackedUp:
-    """A backup that is there for good, and how much is in it."""
+    """A finished backup, and how much is in it."""
 
     path: Path
     size_bytes: int
@@ -46,9 +46,9 @@ class BackedUp:
 def back_up_store(directory: Path, target: Path) -> BackedUp:
     """Copy the log of a state directory to the new file `target`, which its user alone may read.
 
-    Raises `BackupFailed` where there is something at `target`, or it cannot be written;
-    `StoreUnavailable` where there is no log, `StoreTooNew`, or `StoreDamaged`: what is not whole is
-    not kept as a backup.
+    Raises `BackupFailed` if there is something at `target`, or it cannot be written;
+    `StoreUnavailable` if there is no log; `StoreTooNew`; or `StoreDamaged`: a damaged copy is not
+    kept as a backup.
     """
     source = directory / LOG_NAME
     with explained(source):
@@ -77,7 +77,8 @@ def back_up_store(directory: Path, target: Path) -> BackedUp:
 
 
 def copy_log(source: Path, target: Path) -> int:
-    """Copy a log into the empty file `target`, check and sync it; how many messages it holds.
+    """Copy a log into the empty file `target`, check and sync it; returns how many messages it
+    holds.
 
     Raises `BackupFailed`, `StoreTooNew` or `StoreDamaged`, which name `source`, and `OSError`.
     """
@@ -128,7 +129,7 @@ def _require_free(target: Path) -> None:
 
 @contextlib.contextmanager
 def _reserved(unfinished: Path) -> Iterator[None]:
-    """An empty file that no other backup writes to; it is removed where the block fails."""
+    """An empty file that no other backup writes to; it is removed if the block fails."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(unfinished, flags, 0o600)
     try:

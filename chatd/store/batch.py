@@ -1,9 +1,9 @@
 """Records as rows to be written.
 
 A `Batch` collects the rows of many records by statement, so that each is run by one `executemany`;
-what becomes of a member in one batch is written once, as its last record has it. Messages go first,
-as a `Delivered` may mark one of the same batch, or a change be of one; the order of the others does
-not matter.
+what becomes of a member in one batch is written once, as the member's last record has it. Messages
+go first, as a `Delivered` or a change may be about one of the same batch; the order of the others
+does not matter.
 """
 
 import sqlite3
@@ -51,7 +51,7 @@ _INSERT_MESSAGE = """
                           user_id, name, context, content, reply_to, answer)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-# The same of a message that has nothing else, as most: sqlite3 looks for an adapter for every None
+# The same for a message that has nothing else, as most: sqlite3 looks for an adapter for every None
 # and every `bytes` that it is given (0.2 us each), and a row is written in two thirds of the time.
 _INSERT_TALK = """
     INSERT INTO messages (position, room_id, seq, message_id, timestamp_ms, user_id, name, content)
@@ -68,7 +68,8 @@ _CLOSE_ANSWER = """
     UPDATE answers SET state = ?, answer_id = ?, is_to_read = 0, address = NULL
     WHERE question_id = ?
 """
-# Parameter 10: the user was removed and came again in this batch. A first joining stands else.
+# Parameter 10: the user was removed and came again in this batch. Otherwise the first joining
+# stands.
 _PUT_MEMBER = """
     INSERT INTO members (room_id, user_id, position, joined_ms, is_member,
                          away_seq, away_ms, gaps, fallen, read_seq, name)
@@ -130,7 +131,7 @@ _IN_ORDER = (
 @attrs.define
 class Heads:
     """Where the log ends: the last position, the number of each room, its last seq and its last
-    rev, where it has one.
+    rev, if it has one.
 
     `messages` is how many were ever stored: the sum of those.
     `has_scoped`: a message has, or had, an id with a scope (`chatd.chat.ids`).
@@ -172,7 +173,7 @@ class Heads:
 class _MemberRow:
     """What becomes of a member in one batch.
 
-    `queue` is None where it is removed; `joined_anew` where it was removed before it came again.
+    `queue` is None if it is removed; `joined_anew`: it was removed before it came again.
     """
 
     position: int
@@ -214,15 +215,17 @@ class Batch:
         self.has_scoped = False
         self._twins: list[bytes] = []  # ids that would make two of one in a room
         self._members: dict[tuple[int, str], _MemberRow] = {}
-        # Where nothing else of a member is to be written: the seq, and the position of the record.
+        # For members of whom nothing else has to be written: the seq, and the position of the
+        # record.
         self._read: dict[tuple[int, str], tuple[int, int]] = {}
         self._mentions: dict[tuple[int, int], Sequence[str]] = {}  # by room and seq
-        # Room, seq and rev of what is erased, and whose it is said to be then.
+        # Room, seq and rev of what is erased, and who is then named as its author.
         self._erased: list[tuple[int, int, int, str]] = []
         self._rows: dict[str, list[tuple[object, ...]]] = {one: [] for one in _IN_ORDER}
 
     def add(self, records: Iterable[Record]) -> None:
-        """Take in records, in order. Raises `RecordRefused` or `ValueError` where one cannot be."""
+        """Take in records, in order. Raises `RecordRefused` or `ValueError` if one cannot be taken
+        in."""
         for record in records:
             self.position += 1
             match record:
@@ -270,8 +273,8 @@ class Batch:
                     assert_never(record)
 
     def write(self, connection: sqlite3.Connection) -> None:
-        """Run the statements, inside of the transaction that the caller has begun. Raises
-        `RecordRefused` where a room has a message of the same id with its scope."""
+        """Run the statements, inside the transaction that the caller has begun. Raises
+        `RecordRefused` if a room already has a message of the same id with its scope."""
         for twin in self._twins:
             if connection.execute(_HAS_ID, (twin,)).fetchone() is not None:
                 raise RecordRefused("A message of this id is in the room, with its scope.")
@@ -296,8 +299,8 @@ class Batch:
         if self._erased:
             scrub(connection, self._erased)
         if self.position == self._heads.position:
-            # Nothing to write: a test whether the disk takes anything. SQLite leaves a page
-            # alone whose bytes stay the same, so that they are changed there and back.
+            # Nothing to write: a test whether the disk takes anything. SQLite does not write a page
+            # whose bytes stay the same, so they are changed there and back.
             connection.execute(_SET_POSITION, (self.position + 1,))
         connection.execute(_SET_POSITION, (self.position,))
 

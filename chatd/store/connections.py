@@ -65,8 +65,8 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 def connect_to_unused(path: Path) -> sqlite3.Connection:
     """A connection that reads a file without a writer, as it lies. Raises `sqlite3.Error`.
 
-    It takes no lock and makes no file beside it, so that who has the log now is not looked for
-    (`log_file.look`), and a WAL is not seen.
+    It takes no lock and makes no file beside it: so it does not check who has the log now
+    (`log_file.look`), and does not see a WAL.
     """
     return _connect(path, "ro&immutable=1", READER_CACHE_KIB)
 

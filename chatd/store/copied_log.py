@@ -1,7 +1,7 @@
 """A log in SQLite as one that is copied, or made by a copy.
 
-A log that is being made has a name of its own. While that is there, no daemon starts in the
-directory: it would begin an empty log in the place of the one that was to come.
+A log that is being made has a name of its own. While a file of that name is there, no daemon starts
+in the directory: it would begin an empty log in the place of the one to come.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ from chatd.store.snapshots import furthest, newest_snapshot, snapshots_of
 from chatd.store.state_directory import make_directory
 
 _WITHOUT_POSITION: Final = f"snapshot-{0:020}-"
-# What is of a message that is not there is left out.
+# Rows about a message that is not there are left out.
 _NO_SEQ: Final = "CASE WHEN m.room_id = {table}.room_id THEN m.seq END"
 _ROWS: Final[Mapping[Table, str]] = {
     Table.ROOMS: f"""
@@ -78,7 +78,7 @@ _ROWS: Final[Mapping[Table, str]] = {
         FROM audit ORDER BY position
     """,
 }
-# A parameter for each column of a row, in their order, and the position behind them.
+# A parameter for each column of a row, in their order, and then the position.
 _OF_MESSAGE: Final = "FROM messages WHERE room_id = ?1 AND seq = {seq}"
 _WRITE: Final[Mapping[Table, str]] = {
     Table.ROOMS: """
@@ -138,10 +138,10 @@ class SqliteRows:
 
 
 class NewSqliteLog(SqliteRows):
-    """A log that is being made, of which no other process knows.
+    """A log that is being made, which no other process knows of.
 
-    Changes get the positions behind those of all messages, and each room's in the order of its
-    revs: which change came before a message of another room is in no log.
+    Changes get the positions after those of all messages, each room's in the order of its revs: no
+    log says which change came before a message of another room.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -190,7 +190,7 @@ def sqlite_log_to_copy(directory: Path) -> Iterator[SqliteRows]:
     """The log of a state directory, in which no daemon runs meanwhile; it is not changed.
 
     Raises `StoreLocked`, `StoreUnavailable`, `StoreTooOld`, `StoreTooNew`, `StoreDamaged`, and
-    `CopyFailed` where the log has lost its end: under its epoch the copy would be wrong.
+    `CopyFailed` if the log has lost its end: under its epoch the copy would be wrong.
     """
     path = directory / LOG_NAME
     with explained(path):
@@ -230,7 +230,7 @@ def _require_its_end(directory: Path, connection: sqlite3.Connection) -> None:
 def new_sqlite_log(directory: Path) -> Iterator[NewSqliteLog]:
     """A log for a state directory that has none; it is there once the block has ended well.
 
-    Raises `StoreLocked`, `StoreUnavailable`, and `CopyFailed` where there is a log.
+    Raises `StoreLocked`, `StoreUnavailable`, and `CopyFailed` if there is a log.
     """
     path, unfinished = directory / LOG_NAME, directory / COPYING_NAME
     with explained(directory):

@@ -1,9 +1,10 @@
-"""The rows of a log in a form that is neither engine's: what `chatd store copy` reads and writes.
+"""The rows of a log in a form that belongs to neither engine: what `chatd store copy` reads and
+writes.
 
-A row of SQLite may be broken, as its pages have no checksum. What PostgreSQL does not hold gets a
-value that can be held, and that readers take for damage as they did for the first: content that
-is not UTF-8 becomes the sentence for damaged messages, with a context that is no JSON. A row of
-which nobody can tell where it belongs is left out. Either is told.
+A row of SQLite may be broken, as its pages have no checksum. What PostgreSQL cannot hold gets a
+value that it can hold, and that readers take for damage just as they took the first: content that
+is not UTF-8 becomes the sentence for damaged messages, with a context that is not JSON. A row is
+left out if nobody can tell where it belongs. Both are reported.
 """
 
 import enum
@@ -40,7 +41,7 @@ class Kind(enum.Enum):
 
 @attrs.frozen
 class Column:
-    """A column; `instead` stands for a value of another kind, and without one the row is left
+    """A column; `instead` replaces a value of another kind; a column without one has the row left
     out."""
 
     name: str
@@ -193,8 +194,8 @@ _READ_AT: Final = 3
 
 @attrs.frozen
 class Head:
-    """What a log says of itself. No position of it is above `position`, and no room has more
-    changes."""
+    """What a log says of itself. None of its positions is above `position`, and no room has more
+    changes than that."""
 
     epoch: str
     created_ms: int
@@ -226,8 +227,7 @@ class Rooms:
 
 
 def fitted(table: Table, row: Row, rooms: Rooms) -> tuple[Row, bool]:
-    """A row as it is copied, and whether it was damaged. Raises `Misplaced` where it is left
-    out."""
+    """A row as it is copied, and whether it was damaged. Raises `Misplaced` if it is left out."""
     is_damaged = False
     values: list[Any] = []
     for column, value in zip(COLUMNS[table], row, strict=True):

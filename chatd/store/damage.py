@@ -1,8 +1,8 @@
-"""What is broken in a log that can be read otherwise, and how its errors are worded.
+"""What is broken in a log that can otherwise be read, and how its errors are worded.
 
-A page of SQLite has no checksum. So a text may be no UTF-8 any more, a number may have become a
-text, a document no JSON. A reader of rows gets `BROKEN` for such a text, and passes the one row
-over; raising would cost all that lies beside it.
+A page of SQLite has no checksum. So a text may no longer be UTF-8, a number may have become a text,
+a document may not be JSON. A reader of rows gets `BROKEN` for such a text, and skips that one row;
+raising would cost everything beside it.
 
 `words_of` is how an error of the database becomes a sentence. Its own words may quote a row ("Could
 not decode to UTF-8 column 'content' with text ..."), and content must not be shown.
@@ -18,7 +18,7 @@ WRONG_VALUE: Final = (ValueError, TypeError, AttributeError, LookupError, Overfl
 
 
 class BrokenText:
-    """A text that is no UTF-8; there is one, `BROKEN`, whatever the bytes were."""
+    """A text that is not UTF-8; there is one object, `BROKEN`, whatever the bytes were."""
 
     __slots__ = ()
 
@@ -90,6 +90,6 @@ def is_unavailable(error: sqlite3.Error) -> bool:
 
 
 def primary_code(error: BaseException) -> int:
-    """The code of an error of SQLite, without what extends it; 0 where there is none."""
+    """The code of an error of SQLite, without its extension; 0 if it has no code."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF

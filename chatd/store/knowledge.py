@@ -1,4 +1,4 @@
-"""All that is known of a user, or that a room holds, as one file: a JSON object a line
+"""Everything that is known of a user, or that a room holds, as one file: one JSON object per line
 (docs/administration, "Erasure"), from a log in SQLite.
 
 Read in one view of the log, whether a daemon runs or not. Nothing is left out: texts as they were
@@ -110,9 +110,11 @@ class _SqliteLog(KnownLog):
 
 
 def export_user(directory: Path, user_id: str, target: Path) -> int:
-    """Write all that is known of a user to the new file `target`; how many lines these are.
+    """Write everything that is known of a user to the new file `target`; returns how many lines
+    there are.
 
-    Raises `BackupFailed` where the file cannot be written, and what `look_at_audit` raises.
+    Raises `BackupFailed` if the file cannot be written, `NothingKnown` if it would be empty, and
+    what `look_at_audit` raises.
     """
     return _export(directory, target, lambda log: lines_of_user(log, directory, user_id))
 

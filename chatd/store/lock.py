@@ -6,13 +6,13 @@ however that ends:
 - a `flock` on the directory itself, wherever it is moved to, by whatever path or network namespace
   a process reaches it;
 - a socket in the abstract namespace, whose name says the path and the directory above it: nothing
-  removes that while the process lives, so a second daemon is kept away also where the directory was
-  deleted and made anew (Linux alone has these). Any user of the machine may take a name there, so
-  that one which another user has, other than root, says nothing, and the other locks hold alone;
-- a `flock` on a file in it, for older versions of chatd, which know no other. It holds the process
-  id, for the error of a second process.
+  removes that while the process lives, so a second daemon is kept away even if the directory was
+  deleted and made anew (only Linux has these). Any user of the machine may take a name there, so a
+  name that another user than root has taken says nothing, and only the other locks hold;
+- a `flock` on a file in it, for older versions of chatd, which know no other lock. It holds the
+  process id, for the error of a second process.
 
-The first two cannot be unlinked; a file that was, is made again (`renew`).
+The first two cannot be unlinked; if the file was, `renew` makes it again.
 """
 
 import contextlib
@@ -48,7 +48,7 @@ class DirectoryLock:
 
     @classmethod
     def acquire(cls, directory: Path) -> "DirectoryLock":
-        """Lock `directory`, or raise `StoreLocked` at once; `OSError` where it cannot be tried."""
+        """Lock `directory`, or raise `StoreLocked` at once; `OSError` if it cannot be tried."""
         lock = cls(directory)
         try:
             lock._lock_directory()
@@ -67,10 +67,10 @@ class DirectoryLock:
         self._held.close()
 
     def renew(self) -> bool:
-        """Make the file again where it was removed or replaced; whether it was.
+        """Make the file again if it was removed or replaced; returns whether it was.
 
-        Nothing is made where another directory is at the path now. Raises `StoreLocked` where
-        another process holds the new file, `OSError` where there can be none.
+        Nothing is made if another directory is at the path now. Raises `StoreLocked` if another
+        process holds the new file, `OSError` if the file cannot be made.
         """
         if self._file is None or leads_to(self._directory / LOCK_NAME, self._file):
             return False
@@ -90,7 +90,7 @@ class DirectoryLock:
         except BlockingIOError:
             raise self._in_use(self._noted_holder()) from None
         except OSError:
-            pass  # a network's file system that locks no directories: the others hold
+            pass  # a network file system that locks no directories: the other locks hold
 
     def _lock_name(self) -> None:
         if sys.platform != "linux":
@@ -148,8 +148,9 @@ class DirectoryLock:
 def _socket_name(directory: Path) -> str:
     """The same for every process that means this directory, and for no other directory.
 
-    By its path, as it may be deleted and made anew; and by the directory above it, as containers
-    that share the network of the machine have other directories at the same path.
+    It is made of the path, as the directory may be deleted and made anew; and of the directory
+    above it, as containers that share the network of the machine have other directories at the same
+    path.
     """
     path = os.path.realpath(directory)
     above = os.stat(os.path.dirname(path))
@@ -170,7 +171,7 @@ class _Holder:
 
 
 def _holder_of(name: str) -> _Holder | None:
-    """The holder of a name in the abstract namespace; None where it cannot be found out."""
+    """The holder of a name in the abstract namespace; None if it cannot be found out."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         asking.setblocking(False)
         try:

@@ -1,12 +1,12 @@
 """The write side of the log, synchronous: many requests in, one transaction, a result for each.
 
-Every request is optimistic: all are written together, and only when the database objects to
-something are they taken back and written one after the other, each behind a savepoint, to find the
-one that is at fault. So the usual case pays for no look-up and no savepoint.
+Every request is optimistic: all are written together. Only when the database objects to something
+are they taken back and written one after the other, each with a savepoint, to find the one at
+fault. So the usual case pays for no look-up and no savepoint.
 
-What the disk says ends a commit for all of its requests: nothing was written. After anything but a
-full disk the connection is not trusted any more, and the next commit starts with a new one. A log
-whose files were taken away writes no more, until the same files are back.
+An error of the disk ends a commit for all of its requests: nothing was written. After anything but
+a full disk the connection is no longer trusted, and the next commit starts with a new one. A log
+whose files were taken away writes nothing until the same files are back.
 
 Upkeep (retention, the index of the search) is a job in a transaction of its own, in the same way.
 """
@@ -38,7 +38,8 @@ Request: TypeAlias = Sequence[Record]
 
 _T = TypeVar("_T")
 
-# What the records can be at fault for, in the words of sqlite3 and of `rows`; all else is the disk.
+# Errors that are the fault of the records, as sqlite3 and `rows` raise them; all others are the
+# disk's.
 _FAULTS_OF_RECORDS = (
     RecordRefused,
     ValueError,  # UnicodeEncodeError (a lone surrogate) is one
@@ -63,8 +64,8 @@ class Log:
     ) -> None:
         """`connect` makes a write connection, now and after a failure. Raises `sqlite3.Error`.
 
-        `files` are checked before each commit and after it: records in files that no start would
-        find were not stored. `mark` then notes each commit. `synced` is told how many seconds the
+        `files` are checked before and after each commit: records in files that no start would find
+        do not count as stored. `mark` then notes each commit. `synced` is told how many seconds the
         disk took to take each transaction of records, in the thread that commits.
         """
         self._connect = connect
@@ -86,10 +87,10 @@ class Log:
     def commit(self, requests: Sequence[Request]) -> list[CommitOutcome | RecordRefused]:
         """Commit the requests in one transaction, and say for each what became of it, in order.
 
-        A request of no records writes nothing new, and tests the disk: it is written to and synced.
-        Raises `CommitFailed` when the disk failed: then nothing of any request was written; but see
-        `CommitFailed.is_displaced`. `FailedCommitFound` where such a one is found again: then this
-        log is done with.
+        A request without records writes nothing new, but tests the disk, which is written to and
+        synced. Raises `CommitFailed` when the disk failed: then nothing of any request was written;
+        but see `CommitFailed.is_displaced`. Raises `FailedCommitFound` if such a commit is found
+        again: then this log object cannot be used any longer.
         """
         with self._or_taken_back():
             try:
@@ -114,10 +115,10 @@ class Log:
             return result
 
     def rewrite(self) -> None:
-        """Write the log anew, and empty its WAL: what was removed is in its files no more.
+        """Write the log anew, and empty its WAL: what was removed is no longer in its files.
 
         It takes as long as copying the log, and as much space again; nothing else is written
-        meanwhile. Raises `CommitFailed` where that did not come about, and nothing is lost.
+        meanwhile. Raises `CommitFailed` if that did not work; nothing is lost then.
         """
         with self._or_taken_back():
             if self._files is not None:
@@ -135,9 +136,10 @@ class Log:
                 raise CommitFailed(Code.STORAGE_ERROR, "somebody else reads the log for long")
 
     def close(self) -> None:
-        """Close the connection; SQLite brings the WAL into the file where no other has it open.
+        """Close the connection; SQLite brings the WAL into the file if no other connection has it
+        open.
 
-        Not where something is missing in either: the next start has to find them as they are.
+        Not if something is missing in either: the next start has to find them as they are.
         """
         if self._files is not None:
             if self._files.is_cut:
@@ -209,13 +211,13 @@ class Log:
             found = {message.message_id: message for message in map(message_from_row, rows)}
             own_id = record.message.message_id
             twin = scoped_id(own_id, record.message.connection_id)
-            if own_id in found or twin in found:  # else something else is why it was refused
+            if own_id in found or twin in found:  # else it was refused for another reason
                 existing.update(found)
         return existing
 
     @contextlib.contextmanager
     def _or_taken_back(self) -> Iterator[None]:
-        """A connection that is ready, and what fails on it leaves nothing behind."""
+        """A connection that is ready; what fails on it leaves nothing behind."""
         try:
             self._make_ready()
             yield
@@ -231,7 +233,7 @@ class Log:
             self._heads_stale = True
             raise CommitFailed(Code.STORAGE_ERROR, str(displaced), is_displaced=True) from displaced
         except BaseException:
-            # A fault of ours, or of a job: the disk is none the worse for it, the heads may be.
+            # A fault of ours, or of a job: the disk is as it was, but the heads may be wrong.
             self._heads_stale = True
             self._take_back(trusted=True)
             raise
@@ -240,7 +242,7 @@ class Log:
             self._mark.note(heads.position, heads.messages, len(heads.room_ids))
 
     def _make_ready(self) -> None:
-        if self._files is not None:  # what is removed before a commit leaves none behind
+        if self._files is not None:  # what is removed before a commit takes no commit with it
             self._files.require_whole()
             if self._has_doubtful:
                 raise FailedCommitFound("The log holds a commit that was reported as failed.")

@@ -1,4 +1,4 @@
-"""Look-ups in the log beside its pages: messages and answers by id, receipts, what queues hold."""
+"""Look-ups in the log other than pages: messages and answers by id, receipts, what queues hold."""
 
 import heapq
 import sqlite3
@@ -134,8 +134,8 @@ def _change_from_row(
 def change_from(
     message: Message, rev: int, kind: object, by: object, at_ms: object, written: object
 ) -> Change | None:
-    """The change in a row, of a message as it is today; None where it is broken, as its message
-    then says."""
+    """The change in a row, of a message as it is today; None if it is broken, as its message then
+    says."""
     if message.changes is None:
         return None
     if not (isinstance(by, str) and isinstance(at_ms, int)):
@@ -260,12 +260,13 @@ def read_cuts(
     connection: sqlite3.Connection, owed: Mapping[str, Sequence[Gap]], most: int, oldest_ms: int
 ) -> dict[str, QueueCut]:
     cuts: dict[str, QueueCut] = {}
-    newest: list[tuple[int, str, int, int]] = []  # of each room the next one: a heap of positions
+    newest: list[tuple[int, str, int, int]] = []  # the next one of each room: a heap of positions
     rest: dict[str, Iterator[tuple[int, int, int]]] = {}
 
     def offer_next(room: str) -> None:
         for position, seq, timestamp_ms in rest[room]:
-            # A time that is none may be young: it says nothing, as a clock that was never set.
+            # A value that is not a time may be young: it says nothing, like a clock that was never
+            # set.
             if not isinstance(timestamp_ms, int):
                 timestamp_ms = oldest_ms
             if timestamp_ms >= oldest_ms or timestamp_ms < PLAUSIBLE_FROM_MS:

@@ -1,9 +1,9 @@
 """The high-water mark: how far the log has come, in a file beside it.
 
 A log that lost its end looks like a whole one: without its WAL, or as an older copy, it is sound,
-and shorter. So what was committed is noted apart, where the same accident hardly reaches: after
-each commit one `pwrite` of some bytes, which survives a killed process. It is synced with the
-snapshots only, and never in a commit: after a cut of power it may note less than there is.
+and shorter. So what was committed is noted in a separate file, which the same accident hardly
+reaches: after each commit one `pwrite` of some bytes, which survives a killed process. It is synced
+with the snapshots only, and never in a commit: after a cut of power it may note less than there is.
 
 **It may lag, and never leads**: it is written once the commit is durable. So a mark that is further
 than the log proves a loss, and one that is not proves nothing.
@@ -61,7 +61,7 @@ class FoundLoss:
 @attrs.frozen
 class Noted:
     """What a mark says. `write` numbers what was ever written to it; `before` is the word before
-    the last, where that is still there."""
+    the last, if that is still there."""
 
     reached: Reached
     loss: FoundLoss | None = None
@@ -69,20 +69,20 @@ class Noted:
     before: Reached | None = attrs.field(default=None, eq=False)
 
     def reached_by(self, epoch: str) -> Reached:
-        """How far the log `epoch` has come. The last word, or the one before it where that is of
-        this log and the last is not: it was to get another epoch, and never did."""
+        """How far the log `epoch` has come. The last word; or the one before it, if that is of this
+        log and the last is not: the log was about to get another epoch, and never did."""
         if self.before is not None and self.before.epoch == epoch != self.reached.epoch:
             return self.before
         return self.reached
 
 
 class MarkDamagedError(Exception):
-    """Something was written, and neither slot is whole: the mark says nothing any more."""
+    """Something was written, but neither slot is whole: the mark no longer says anything."""
 
 
 def read_mark(directory: Path) -> Noted | None:
-    """What the mark of a state directory says; None where there is none, or one in which nothing
-    was ever written: of no bytes, or of zeros. Raises `MarkDamagedError`, and `OSError`."""
+    """What the mark of a state directory says; None if there is no mark, or nothing was ever
+    written in it: it has no bytes, or only zeros. Raises `MarkDamagedError`, and `OSError`."""
     try:
         descriptor = open_file(directory / MARK_NAME, os.O_RDONLY)
     except FileNotFoundError:
@@ -108,7 +108,7 @@ class Mark:
     def __init__(self, directory: Path, noted: Noted) -> None:
         """Goes on from what the mark said; `noted.write` is the number of that write.
 
-        Raises `OSError` where there can be none. On a full disk it does without, and the next start
+        Raises `OSError` if it cannot be made. On a full disk it does without, and the next start
         knows less.
         """
         reached, loss = noted.reached, noted.loss
@@ -123,12 +123,14 @@ class Mark:
         self._write(*self._last)
 
     def note(self, position: int, messages: int, rooms: int) -> None:
-        """The log has come so far, durably. A disk that does not take it costs the proof alone."""
+        """The log has come so far, durably. If the disk does not take it, only the proof is
+        lost."""
         if (position, messages, rooms) != self._last:
             self._write(position, messages, rooms)
 
     def renew(self) -> bool:
-        """Make the file again where it was removed or replaced; whether it was; from any thread.
+        """Make the file again if it was removed or replaced; returns whether it was. From any
+        thread.
 
         A note meanwhile may go into the old one: a mark may lag. Raises `OSError` where there can
         be none.
@@ -158,7 +160,7 @@ class Mark:
             os.close(descriptor)
 
     def close(self) -> None:
-        """Note nothing any more. A second call does nothing; nor does it wait for a `sync`, which
+        """Note nothing after this. A second call does nothing; nor does it wait for a `sync`, which
         may hang in the disk."""
         with self._closing:
             if self._descriptor is not None:
@@ -179,7 +181,7 @@ class Mark:
 
 
 def _opened(path: Path) -> int | None:
-    """The file, of its full length; None where the disk is full."""
+    """The file, at its full length; None if the disk is full."""
     descriptor = -1
     try:
         descriptor = open_file(path, os.O_RDWR | os.O_CREAT)

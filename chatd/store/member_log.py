@@ -1,4 +1,4 @@
-"""The port to the members that a log has which several nodes write."""
+"""The port to the members in a log that several nodes write."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol

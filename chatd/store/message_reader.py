@@ -20,7 +20,7 @@ from chatd.chat.search import SearchQuery
 
 REPLIES_MAX = 1_000  # of a thread that are counted; `Replies.count` says no more
 REPLY_USERS_MAX = 3  # who wrote the newest replies
-REPLY_USERS_AMONG = 20  # of the newest replies are looked through for that
+REPLY_USERS_AMONG = 20  # newest replies that are looked through for that
 
 
 @attrs.frozen
@@ -43,7 +43,7 @@ class Replies:
 
 @attrs.frozen
 class KnownMessage:
-    """A message, whether somebody else than its author has acknowledged it, and the replies to it,
+    """A message, whether somebody other than its author has acknowledged it, and the replies to it,
     None where there are none."""
 
     message: Message
@@ -96,7 +96,7 @@ class SearchRequest:
 
 @attrs.frozen
 class SearchCursor:
-    """The last hit of a page: the next page begins behind it.
+    """The last hit of a page: the next page begins after it.
 
     `newest` is the last position that the first page knew: the search ends there. `length` is the
     class of the hit's length. None of them is negative, nor above 2**63 - 1.
@@ -109,7 +109,7 @@ class SearchCursor:
 
 @attrs.frozen
 class SearchHit:
-    """A message that matches, and where: positions in its content, from and to."""
+    """A message that matches, and where: positions in its content, start and end."""
 
     message: Message
     is_delivered: bool
@@ -203,7 +203,7 @@ class MessageReader(Protocol):
     async def answer_to(
         self, question_id: str, rooms: Container[str] | None = None
     ) -> StoredAnswer | None:
-        """What became of a question in one of these rooms; None where it was none."""
+        """What became of a question in one of these rooms; None if it was not a question."""
         ...
 
     async def owed(
@@ -230,7 +230,8 @@ class MessageReader(Protocol):
         ...
 
     async def stretches(self, lacks: Sequence[Lack]) -> tuple[Stretch, ...]:
-        """What counts of unread messages lack, each in turn. What cannot be read is nobody's."""
+        """What the counts of unread messages lack, each in turn. A message that cannot be read
+        counts as nobody's."""
         ...
 
     async def newest_owed(

@@ -43,7 +43,7 @@ class _File:
 
 
 class OpenFiles:
-    """Of one log, from its opening on. Each `require` may be called from any thread.
+    """The files of one log, from its opening on. Each `require` may be called from any thread.
 
     They raise `StoreDisplaced` where a path does not lead to the file that was opened; those for
     the writer (`require_whole`, `require_all`), in whose thread no file grows meanwhile, also where

@@ -50,8 +50,8 @@ class OpenedStore(Protocol):
         ...
 
     def renew(self) -> list[str]:
-        """Make files again that somebody removed; their names. Blocks. Raises `StoreLocked`,
-        `OSError`."""
+        """Make files again that somebody removed; returns their names. Blocks. Raises
+        `StoreLocked`, `OSError`."""
         ...
 
     def write_snapshot(self, snapshot: Snapshot) -> Path:
@@ -67,5 +67,5 @@ class OpenedStore(Protocol):
         ...
 
     def close(self) -> bool:
-        """Close it; whether nothing of it is left open."""
+        """Close it; returns whether nothing of it is left open."""
         ...

@@ -165,7 +165,7 @@ class Store:
             return recover(connection)
 
     def close(self) -> bool:
-        """Close the readers and give the directory free; the writer is to be closed before.
+        """Close the readers and release the directory; the writer has to be closed before.
 
         Returns False where the writer's thread still lives: the directory then stays locked until
         the process ends, so that no other daemon writes beside a thread that may come back.
@@ -187,7 +187,7 @@ def open_store(
     clock: Clock | None = None,
     connect_to_write: Callable[[Path, Durability], sqlite3.Connection] = connect_to_write,
 ) -> Store:
-    """Open the state directory, which is made where there is none, with the log in it.
+    """Open the state directory, and make it if it is not there, with the log in it.
 
     `durability` is "fsync" or "write" (see `Durability`; `ValueError` for others). Blocks: it is
     called once, at the start; the time does not grow with the number of messages.

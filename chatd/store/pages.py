@@ -96,7 +96,7 @@ def read_page(
     room_id, first_seq, last_seq, forgotten_seq, last_rev = room
     backward = after is None
     bound = after if after is not None else _BEYOND_ANY_SEQ if before is None else before
-    # One more than asked for: whether it is there is `has_more`.
+    # One more than asked for: if it is there, `has_more` is true.
     parameters: tuple[object, ...] = (room_id, bound, limit + 1)
     if thread is not None:
         parameters = (*parameters, thread)
@@ -192,7 +192,7 @@ def read_owed(
 
 
 def read_at(connection: sqlite3.Connection, connection_id: str, seq: int) -> Message | None:
-    """The message at a place that was shown; None where retention has removed it since."""
+    """The message at a place that was shown; None if retention has removed it since."""
     room_id, forgotten_seq = find_room(connection, connection_id)
     if seq <= forgotten_seq:
         return None
@@ -221,7 +221,7 @@ def content_bytes(message: Message) -> int:
 
 
 def require_damage(error: Exception) -> None:
-    """Raise an error again that reading once more may not meet."""
+    """Raise an error again if reading once more may not meet it."""
     if not (isinstance(error, MisplacedRowError) or is_corrupt(error)):
         raise error
 
@@ -234,7 +234,7 @@ def _fitting(
 ) -> tuple[list[tuple[Message, bool]], bool]:
     """The messages that make a page, each with whether it was delivered; whether there are more.
 
-    Read by an index, or, where that meets damage, by their seqs.
+    Read by an index, or, if that meets damage, by their seqs.
     """
     try:
         return _as_far_as_it_fits(by_index(), limit, page_bytes)
@@ -275,7 +275,7 @@ def _one_by_one(
     for seq in seqs:
         try:
             row = connection.execute(_ONE, (number, seq)).fetchone()
-            if row is not None:  # else it has dropped out of a broken index
+            if row is not None:  # else it is missing from a broken index
                 yield from _in_rows([row], answer_rows)
                 continue
         except (sqlite3.Error, MisplacedRowError) as error:

@@ -62,7 +62,7 @@ class PreparedLog:
 def prepare_log(
     directory: Path, connect: Callable[[], sqlite3.Connection], now_ms: int
 ) -> PreparedLog:
-    """Look at the log, and have it ready. The directory is locked."""
+    """Look at the log, and make it ready. The directory is locked."""
     path = directory / LOG_NAME
     put_in_place(directory)
     _require_no_copying(directory)
@@ -136,8 +136,8 @@ def _go_on(
     """The mark from here on. A log that has lost its end goes on under a new epoch, as its next
     records take the places of those that clients may know.
 
-    The mark is in step with it last. Cut off before that, at whatever moment, the next start finds
-    the same loss: the mark holds the proof under the epoch that the log has, and beside it under
+    The mark is brought in step last. If this is cut off earlier, at whatever moment, the next start
+    finds the same loss: the mark holds the proof under the epoch that the log has, and also under
     the one that it is about to get. What is missing of another log is not known anyway.
     """
     write = 0 if noted is None else noted.write

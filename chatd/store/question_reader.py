@@ -1,5 +1,5 @@
-"""What the readers of both logs do alike: which question is asked for what, and what is found
-damaged is reported."""
+"""What the readers of both logs have in common: which question each method asks, and that damage is
+reported."""
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
@@ -21,7 +21,7 @@ from chatd.store.message_reader import (
 from chatd.store.reader_pool import Witness
 from chatd.store.rows import uuid_bytes
 
-CATCH_UP_S = 1.0  # that a search waits for the index at most
+CATCH_UP_S = 1.0  # a search waits for the index no longer than this
 
 Question = Callable[..., Any]
 """Gets a connection, and what is asked."""
@@ -29,8 +29,9 @@ Question = Callable[..., Any]
 
 @attrs.frozen
 class Questions:
-    """The question for each method of a `MessageReader`, named so, whose arguments and answer are
-    those of the method: ids are keys, and bounds of a page come behind."""
+    """The question for each method of a `MessageReader`, by the name of the method. It has the
+    arguments and the answer of the method, except that ids are keys, and bounds of a page come
+    last."""
 
     page: Question
     changed: Question
@@ -62,7 +63,7 @@ class QuestionReader(MessageReader):
     """Reads a log by `Questions`, through two pools: searches must not keep others from reading
     history.
 
-    A row that is broken is a message that says so, in its place (`Message.is_damaged`).
+    A broken row becomes a message that says so, in its place (`Message.is_damaged`).
     """
 
     _questions: ClassVar[Questions]
@@ -215,5 +216,5 @@ class QuestionReader(MessageReader):
 
 
 def opener_keys(thread_id: str, connection_id: str) -> tuple[bytes, bytes]:
-    """The keys that the message may have which opened a thread of a room."""
+    """The keys that the opener of a thread in a room may have."""
     return uuid_bytes(thread_id), uuid_bytes(scoped_id(thread_id, connection_id))

@@ -21,10 +21,10 @@ _P = ParamSpec("_P")
 
 
 class Witness(Protocol):
-    """Hears of damage, in the task whose read met it."""
+    """Is told of damage, in the task whose read met it."""
 
     def damaged(self, row: Damaged) -> None:
-        """A row was passed over: what it said is not known any more."""
+        """A row was skipped: what it said is lost."""
         ...
 
     def read_failed(self, failure: StoreReadFailed) -> None:
@@ -40,7 +40,7 @@ class ReaderPool:
     """
 
     def __init__(self, path: Path, threads: int, files: OpenFiles | None = None) -> None:
-        """`files`: a new connection is made to the log that is open, and to no other."""
+        """`files` make sure that a new connection is to the log that is open, and to no other."""
         self.witness: Witness | None = None
         self._path = path
         self._files = files
@@ -89,7 +89,7 @@ class ReaderPool:
                 ask, limiter=self._limiter, abandon_on_cancel=False
             )
         except (UnicodeEncodeError, OverflowError):
-            raise  # of the arguments: nothing that is read raises them
+            raise  # from the arguments: reading raises no such error
         except (sqlite3.Error, *WRONG_VALUE, StoreDisplaced) as error:
             words = str(error) if isinstance(error, StoreDisplaced) else words_of(error)
             is_damage = is_corrupt(error) or isinstance(error, WRONG_VALUE)

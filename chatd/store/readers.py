@@ -53,7 +53,7 @@ class LogReaders(QuestionReader):
     _page_bytes: int = attrs.field(default=pages.PAGE_BYTES, kw_only=True)
     _search_s: float = attrs.field(default=search.SEARCH_S, kw_only=True)
     _shown_damaged_max: int = attrs.field(default=SHOWN_DAMAGED_MAX, kw_only=True)
-    # Of damaged messages, whose id may be in no index: room and seq by the id that was shown.
+    # For damaged messages, whose id may be in no index: room and seq by the id that was shown.
     _shown_damaged: OrderedDict[str, tuple[str, int]] = attrs.field(init=False, factory=OrderedDict)
 
     async def message(self, message_id: str, rooms: Container[str] | None = None) -> Message | None:
@@ -82,7 +82,7 @@ class LogReaders(QuestionReader):
         cursor: SearchCursor | None = None,
         answer_rows: int | None = None,
     ) -> SearchPage:
-        """Where the disk does not let the index grow, what is in it is searched."""
+        """If the disk does not let the index grow, what is in it is searched."""
         if await self._search_pool.read(search.is_behind):
             with contextlib.suppress(CommitFailed):
                 await self._index_until(trio.current_time() + CATCH_UP_S)

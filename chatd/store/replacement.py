@@ -1,12 +1,12 @@
 """Putting a restored log in the place of the old one, so that a crash leaves either, never none.
 
-A restored log that is complete has a name of its own (`log.sqlite3.restored-TIME`). From the moment
-when it has it, it is the log: the next holder of the directory's lock, a restore or a start, brings
-the old files aside and gives it the log's name, as often as that is cut off on the way. The old
-files go into `replaced-TIME`, and are never deleted.
+A restored log that is complete has a name of its own (`log.sqlite3.restored-TIME`). As soon as it
+has that name, it is the log: the next holder of the directory's lock, a restore or a start, moves
+the old files aside and gives it the log's name, and tries again if this is cut off. The old files
+go into `replaced-TIME`, and are never deleted.
 
 The old WAL must be gone before the new log has its name: SQLite would play it into it. The mark
-belongs to the old log, and goes with it: what is intended is no loss.
+belongs to the old log, and goes with it: an intended change is not a loss.
 """
 
 import datetime
@@ -27,7 +27,7 @@ def restored_path(directory: Path, now_ms: int) -> Path:
 
 
 def require_in_place(directory: Path) -> None:
-    """Raise `StoreUnavailable` where a restored log waits: what is there is the log no more."""
+    """Raise `StoreUnavailable` if a restored log waits: what is there is no longer the log."""
     if any(directory.glob(f"{_RESTORED_PREFIX}*")):
         raise StoreUnavailable(
             f"A restore into {directory} was cut off. Start chatd, or restore again: either "
@@ -38,7 +38,7 @@ def require_in_place(directory: Path) -> None:
 def put_in_place(directory: Path) -> Path | None:
     """Let the log that waits take its place, and return where the old files are, if any.
 
-    Without one nothing is done. To be called with the directory locked, and the log not open.
+    If no log waits, nothing is done. To be called with the directory locked, and the log not open.
     Raises `OSError`; a later call goes on from there.
     """
     aside: Path | None = None

@@ -1,8 +1,8 @@
 """`chatd store restore`: a backup becomes the log of a state directory in which no daemon runs.
 
-It is copied, checked in full and given a new epoch before anything else is touched. By the epoch
+It is copied, checked in full and given a new epoch before anything else is touched. By the epoch,
 clients see that what they know is of another log (`reset` in docs/protocol, "History"), and a start
-that the snapshots which are there are not of this one. The position goes on from the backup's.
+sees that the snapshots there are not of this log. The position goes on from the backup's.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ class Restored:
 
 
 def restore_store(directory: Path, backup: Path, now_ms: int) -> Restored:
-    """Make the log of `directory`, which is made where there is none, from the file `backup`.
+    """Make the log of `directory`, which is made if it is not there, from the file `backup`.
 
     Raises `StoreLocked` while a daemon runs in it, `BackupFailed`, `BackupDamaged` or
     `StoreTooNew`: then the directory is as it was.

@@ -1,12 +1,12 @@
 """What is removed because it is too old, or too much for its room (`[messages] keep_...`).
 
-Messages leave a room from its oldest end only, so that what is there stays dense: where clocks went
-back, an old message behind a younger one stays until that one is old too. The seqs of what was
+Messages leave a room from its oldest end only, so that what is there stays dense: if a clock went
+back, an old message after a younger one stays until that one is old too. The seqs of what was
 removed are never given again (`forgotten_seq`).
 
-A time on a message is that of the clock then, which may have been wrong. So none is old by its own
-word alone: it goes with what lies behind it only up to one whose time a set clock may have said,
-and what was stored after something young is young.
+A time on a message is that of the clock then, which may have been wrong. So no message is old by
+its own word alone: old messages go only up to one whose time a set clock may have said, and what
+was stored after something young is young.
 """
 
 import enum
@@ -39,7 +39,7 @@ _BELOW = """
     WHERE m.room_id = ? AND m.seq < ?
 """
 
-# What goes with a message: table, its column, and which of those of `_BELOW` that is.
+# What goes with a message: table, its column, and which column of `_BELOW` that is.
 _REMOVED_FROM = (
     ("messages", "position", 0),
     ("changes", "message", 0),
@@ -51,7 +51,7 @@ _REMOVED_FROM = (
 
 @attrs.frozen
 class Keep:
-    """What stays: nothing older than `oldest_ms`, at most `per_room` of a room; None: no matter.
+    """What stays: nothing older than `oldest_ms`, at most `per_room` of a room; None: no bound.
 
     `now_ms`: no true time is later. `young_from`: what is stored from this position on is young,
     whatever its time says.
@@ -76,7 +76,7 @@ class Asked(enum.Enum):
     """What a search for surplus asks of the log."""
 
     ROOMS = enum.auto()  # number, connection id, forgotten seq, last seq, None without messages
-    OLDEST = enum.auto()  # of a room behind a seq, so many: seq, time, position
+    OLDEST = enum.auto()  # of a room after a seq, so many: seq, time, position
     FIRST_YOUNG = enum.auto()  # the first position, in a range of these, with a time in a range
 
 
@@ -106,8 +106,8 @@ def find_surplus(connection: sqlite3.Connection, keep: Keep, most: int) -> list[
 
 
 def finding_surplus(keep: Keep, most: int) -> Finding:
-    """The search for it, whatever keeps the log: it yields what is asked of the log next, is sent
-    the rows, and returns what may go."""
+    """The search for surplus, whatever keeps the log: it yields the next question to the log, is
+    sent the rows, and returns what may go."""
     found: list[Surplus] = []
     rooms = yield Asked.ROOMS, ()
     for room_id, connection_id, forgotten_seq, last_seq in rooms:
@@ -138,7 +138,8 @@ def finding_surplus(keep: Keep, most: int) -> Finding:
 def _surely_old(
     oldest: Sequence[Sequence[Any]], oldest_ms: int, keep: Keep
 ) -> list[tuple[int, int]]:
-    """Of the oldest messages, as seq, time and position, the seqs and positions of the old."""
+    """The seqs and positions of the old ones among the oldest messages, which are given as seq,
+    time and position."""
     old: list[tuple[int, int]] = []
     sure = 0  # of these, so many are: the last of them has a time that a set clock may have said
     for seq, timestamp_ms, position in oldest:
@@ -153,7 +154,7 @@ def _surely_old(
 
 
 def remove(connection: sqlite3.Connection, surplus: Sequence[Surplus]) -> int:
-    """Remove it, in the transaction of the caller; how many messages that were."""
+    """Remove it, in the transaction of the caller; returns how many messages there were."""
     removed = 0
     for one in surplus:
         [(room_id,)] = connection.execute(

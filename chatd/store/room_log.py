@@ -20,7 +20,7 @@ class EpochChanged(StoreReadFailed):
 @attrs.frozen
 class Head:
     """How far a room is, and up to which seq retention has removed its messages. `message_id` is
-    that of the message at the seq that was asked for, None where there is none."""
+    that of the message at the seq that was asked for, None if there is no such message."""
 
     place: Place = attrs.field(factory=Place)
     forgotten_seq: int = 0
@@ -29,14 +29,14 @@ class Head:
 
 @attrs.frozen
 class Shown:
-    """How far a node has published a room, and the id of the message at that seq, where it is
+    """How far a node has published a room, and the id of the message at that seq, if it is
     known."""
 
     place: Place = attrs.field(factory=Place)
     message_id: str | None = None
 
     def is_in(self, head: Head) -> bool:
-        """Whether a log whose head this is, asked for this seq, has all of it."""
+        """Whether a log with this head, which was asked about this seq, has all that was shown."""
         has_other = None not in (head.message_id, self.message_id) and (
             head.message_id != self.message_id
         )
@@ -45,15 +45,15 @@ class Shown:
 
 
 NO_MESSAGES = Head()
-"""The head of a room that has none yet."""
+"""The head of a room without messages."""
 
 
 @attrs.frozen
 class Stretch:
-    """What the log has of a room behind a place: messages as they are now, and changes.
+    """What the log has of a room after a place: messages as they are now, and changes.
 
-    It has no other messages and changes up to `up_to`. Where `is_to_the_end`, it has none behind
-    either; where not, `up_to` is further than the place.
+    It has no other messages and changes up to `up_to`. If `is_to_the_end`, it has none after that
+    either; if not, `up_to` is further than the place.
     """
 
     messages: tuple[Message, ...]
@@ -71,11 +71,11 @@ class RoomLog(Protocol):
         ...
 
     async def read_after(self, room: str, place: Place) -> Stretch:
-        """What was committed behind `place`: a page of it, at least."""
+        """What was committed after `place`: at least a page of it."""
         ...
 
     async def require(self, room: str, shown: Shown) -> None:
-        """This node has published so much of a room. Where the log has not all of it, it was
-        restored, or another server has taken over without its end: it gets another epoch. Raises
-        EpochChanged then, and wherever another node has found that before."""
+        """This node has published so much of a room. If the log lacks some of it, it was restored,
+        or another server has taken over without its end: it gets another epoch. Raises EpochChanged
+        then, and also if another node has already found that."""
         ...

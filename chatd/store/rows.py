@@ -61,10 +61,10 @@ QueueFields: TypeAlias = tuple[int | None, int, list[list[int]], list[int] | Non
 
 
 def uuid_bytes(text: str) -> bytes:
-    """The 16 bytes of a UUID in its lower-case text form, and behind them those of its scope, where
-    it has one (`chatd.chat.ids`); `ValueError` for any other text."""
+    """The 16 bytes of a UUID in its lower-case text form, followed by those of its scope, if it has
+    one (`chatd.chat.ids`); `ValueError` for any other text."""
     raw = bytes.fromhex(text.replace("-", "").replace("/", ""))
-    # Its usual form, of 32 digits and four dashes; to write all of it anew takes twice as long.
+    # Its usual form, of 32 digits and four dashes; writing all of it anew takes twice as long.
     is_written = len(raw) == ID_LENGTHS[0] and len(text) == WRITTEN_CHARS
     if is_written and text[8:24:5] == "----" and text == text.lower():
         return raw
@@ -74,7 +74,7 @@ def uuid_bytes(text: str) -> bytes:
 
 
 def uuid_text(raw: bytes) -> str:
-    """The lower-case text of 16 bytes, and of a scope behind them."""
+    """The lower-case text of 16 bytes, and of a scope after them."""
     digits = raw.hex()
     scope = f"/{digits[32:]}" if len(digits) > 32 else ""
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}{scope}"
@@ -88,8 +88,8 @@ def ids_from(key: bytes) -> tuple[bytes, bytes]:
 def message_from_row(row: Sequence[Any], answer_rows: int | None = None) -> Message:
     """The message in a row of `MESSAGE_COLUMNS`; columns after these are not looked at.
 
-    Of an answer only `answer_rows` rows are read, all where it is None: the rest may be anything.
-    One that is broken is damaged, as far as its room and seq can be read: `MisplacedRowError` else.
+    Only `answer_rows` rows of an answer are read, None for all: the rest may be anything. A broken
+    row gives a damaged message if its room and seq can be read, else `MisplacedRowError`.
     """
     if answer_rows is not None:
         row = _with_answer_rows(row, answer_rows)
@@ -166,8 +166,8 @@ def _damaged_message(row: Sequence[Any]) -> Message:
 
 
 def _changed_message(message: Message, row: Sequence[Any]) -> Message:
-    """The message of today. Where it cannot be read what became of it, nothing of its text is
-    shown: it may have been taken back."""
+    """The message of today. If what became of it cannot be read, none of its text is shown: it may
+    have been taken back."""
     _, rev, at_ms, edited_rev, edited_ms, content, deleted_ms, reactions = row[
         _WRITTEN_WIDTH : MESSAGE_WIDTH - 1
     ]
@@ -198,7 +198,7 @@ def reactions_as_json(reactions: Sequence[Reaction]) -> str:
 
 
 def reactions_from_json(written: object) -> tuple[Reaction, ...] | None:
-    """The reactions in a row; None where they are broken."""
+    """The reactions in a row; None if they are broken."""
     if written == "[]":
         return ()
     if not isinstance(written, str):
@@ -218,7 +218,7 @@ def mentions_as_json(mentions: Sequence[str]) -> str:
 
 
 def mentions_from_json(written: object) -> tuple[str, ...] | None:
-    """The users in a row; None where they are broken, or nobody."""
+    """The users in a row; None if they are broken, or there are none."""
     if not isinstance(written, str):
         return None
     try:
@@ -262,7 +262,7 @@ def is_document(value: object) -> bool:
 
 
 def is_answer(value: object) -> bool:
-    """Whether it is a document whose error, where it has one, says in words what it is."""
+    """Whether it is a document whose error, if it has one, says in words what it is."""
     document = _document(value)
     if document is None:
         return False
@@ -290,7 +290,7 @@ def queue_fields(queue: Queue) -> QueueFields:
 def queue_from_fields(
     away_seq: int | None, away_ms: int, gaps: list[list[int]], fallen: list[int] | None
 ) -> Queue:
-    """The queue of `queue_fields`; `ValueError` where they are none."""
+    """The queue of `queue_fields`; `ValueError` if these are not such fields."""
     if away_seq is None and not away_ms and not gaps and fallen is None:
         return PRESENT  # one for all: most members are in their room
     try:
@@ -308,7 +308,7 @@ def queue_from_fields(
 
 
 def queue_from_row(away_seq: int | None, away_ms: int, gaps: str, fallen: str | None) -> Queue:
-    """The queue in a row's `QUEUE_COLUMNS`; `ValueError` where its JSON is damaged."""
+    """The queue in a row's `QUEUE_COLUMNS`; `ValueError` if its JSON is damaged."""
     return queue_from_fields(
         away_seq,
         away_ms,

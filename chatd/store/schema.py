@@ -15,30 +15,30 @@ How the tables are meant:
   who is removed keeps a row with `is_member` 0, for the same reason.
 - **forgotten_seq** is the last seq that retention removed from a room: seqs are never used again.
 - **has_scoped_ids** says whether a message ever had an id with a scope (`chatd.chat.ids`): mostly
-  none had, and then none is looked for.
+  no message had one, and then nothing looks for them.
 - **changes** are what was done to messages, each with who and when, and are only ever appended to.
-  `kind` is "edit", "delete", "react", "unreact", or "erase": then the message has no other change
-  any more, and its own row says nothing. `written` is the text of an edit, the emoji of a reaction.
-  `message` is the position of the message, whose own row stays as it was first written else.
+  `kind` is "edit", "delete", "react", "unreact", or "erase": an erased message has no other change,
+  and its own row says nothing. `written` is the text of an edit, the emoji of a reaction. `message`
+  is the position of the message, whose own row otherwise stays as it was first written.
 - **changed** has a row for each message that was changed, with what these changes come to: its text
   where it was edited, its reactions as JSON. `rev` is that of the newest change. `last_rev` of a
-  room is its newest, of which the message may be gone.
+  room is its newest; the message of that change may be gone.
 - **answers** have a row for each question, by the id of its message; `state` is null while the
-  answer is open, so that a start knows what a crash has interrupted. With `is_to_read` the message
-  was not read yet for whether it is a question; where it is none, the row goes.
+  answer is open, so that a start knows what a crash has interrupted. With `is_to_read`, whether the
+  message is a question has not been read yet; if it is not, the row goes.
 - **read_seq** of a member is up to where it has read its room, **name** its newest name.
 - **mentions** has a row for each message that mentions users, as it is today: `users` is a JSON
   list of their ids, `author` that of its author. A message without a row mentions nobody.
 - **audit** has what `chatd.chat.audit` says of it, at the position of its record; `room` is a
   connection id, as an action may be about a room that is not in the log. A row without an action
-  is the end of the one that has its `span`. A row is never changed, but that an erasure takes the
-  words and the address out of it, and `audit_is_appended` holds everybody to that. **address** of
-  an answer is there while the answer is open: then it moves into the audit.
+  is the end of the one that has its `span`. A row is never changed, except that an erasure takes
+  the words and the address out of it; `audit_is_appended` enforces that. **address** of an answer
+  is there while the answer is open: then it moves into the audit.
 - **message_text** is the index of the search: the words of each content (`chatd.chat.words`), and
   not the content. It is brought forward behind the commits, message by message and change by
   change, up to `indexed_position`: it holds the messages as of then. It has the
-  form `indexed_form`; where that changed, what was indexed before is indexed anew, from the newest
-  back to the oldest, and `unindexed_up_to` says what is still to come.
+  form `indexed_form`; when the form changes, what was indexed before is indexed anew, from the
+  newest back to the oldest, and `unindexed_up_to` says what is still to come.
 - Foreign keys are not enforced: one writer makes all rows, from its own map of rooms.
 """
 
@@ -184,7 +184,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         """,
         "CREATE UNIQUE INDEX changes_by_rev ON changes (room_id, rev)",
         "CREATE INDEX changes_by_message ON changes (message, position)",
-        # Else the last text of a message would be looked for among all reactions to it.
+        # Without it, the last text of a message would be searched for among all reactions to it.
         """
         CREATE INDEX changes_of_text ON changes (message, position)
         WHERE kind IN ('edit', 'delete')
@@ -263,7 +263,7 @@ TEXT_OPTIONS = "tokenize = 'ascii', prefix = '2 3'"  # of `message_text`
 
 
 def create(connection: sqlite3.Connection, created_ms: int) -> None:
-    """Make the tables in an empty file, and give the log its epoch: 16 hex digits, by chance."""
+    """Make the tables in an empty file, and give the log its epoch: 16 random hex digits."""
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     migrate(connection, 0)
     connection.execute(

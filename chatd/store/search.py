@@ -1,14 +1,14 @@
 """Searches in the log's FTS5 index (`search_index`).
 
-Every hit has all that was searched for. The best are those that say little else: the shorter a
-message, the better, in classes (`LENGTHS_WORDS`), and within a class the newer. That depends on the
-message alone, so the pages of a search hold whatever matched when the first of them was made, each
-once, in one order. What was committed since is left out, what was removed or deleted since is
-missing, and what was edited since is where its new text puts it.
+Every hit has all that was searched for. The best are those that say little else: shorter messages
+come first, by classes of length (`LENGTHS_WORDS`), and within a class the newer ones. That depends
+on the message alone, so the pages of a search hold whatever matched when the first of them was
+made, each once, in one order. What was committed since is left out, what was removed or deleted
+since is missing, and what was edited since is where its new text puts it.
 
 Tried before: FTS5's own rank (bm25). It weighs a word by all that was ever said, so each commit
-moves the ranks of all hits: a page behind a rank missed some, or had some again. How often a word
-occurs in a message FTS5 knows only by way of its content; to read them all takes too long.
+moves the ranks of all hits: a page behind a rank missed some, or had some again. FTS5 can only
+learn from its content how often a word occurs in a message; reading all contents takes too long.
 
 A query is bounded in time, as a common word may match all that was ever said.
 """
@@ -40,7 +40,7 @@ from chatd.store.rows import (
 from chatd.store.search_index import INDEXED_POSITION, is_renewing
 from chatd.store.threads import read_replies
 
-SEARCH_S = 1.0  # that a query may take; beyond: SearchTooBroad
+SEARCH_S = 1.0  # the most that a query may take; beyond: SearchTooBroad
 LENGTHS_WORDS = (8, 16, 32, 64, 128)  # the most words of each class of lengths; beyond: the last
 PROGRESS_STEPS = 10_000  # of SQLite's machine, between two looks at the time
 
@@ -56,8 +56,8 @@ def _docsize(words: int) -> str:
 _LENGTH = "".join(
     f" WHEN d.sz <= {_docsize(most)} THEN {n}" for n, most in enumerate(LENGTHS_WORDS)
 )
-# CROSS JOIN fixes the order: what matches comes first. Lengths are read from the index, since to
-# measure the contents takes the longer, the longer they are.
+# CROSS JOIN fixes the order: what matches comes first. Lengths are read from the index, since
+# measuring the contents takes longer the longer they are.
 _FIND = f"""
     SELECT position, length FROM (
         SELECT t.rowid AS position,
@@ -81,7 +81,7 @@ _SHOW = f"""
         AND ch.position > (SELECT indexed_position FROM meta))
     FROM messages m JOIN rooms r USING (room_id) {CHANGED} WHERE m.position = ?
 """
-_BEFORE_ALL = -1  # a class of lengths, for where a search begins
+_BEFORE_ALL = -1  # a class of lengths: where a search begins
 
 
 def match_expression(query: SearchQuery) -> str:
@@ -162,9 +162,9 @@ def _show(
     page_bytes: int,
     answer_rows: int | None,
 ) -> tuple[list[SearchHit], int, int]:
-    """The messages at these positions, as far as they make a page; how many among them could not
-    be read at all; and how many were edited or deleted since the index came forward, which the
-    next search finds as they are, if it does."""
+    """The messages at these positions, as far as they make a page; how many of them could not be
+    read at all; and how many were edited or deleted since the index came forward: the next search
+    finds these as they are, if at all."""
     hits: list[SearchHit] = []
     size = unreadable = changed = 0
     for position in positions:

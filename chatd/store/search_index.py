@@ -7,7 +7,7 @@ in the same transaction.
 
 Messages and their changes are taken in the order of their positions. So the index holds each
 message as it was at `indexed_position`: as it was written, as its last edit until then has it, or
-not at all where it was deleted. That is how its words are known when they are to be taken out.
+not at all if it was deleted. So its words are known when they have to be taken out.
 
 An index of another form is emptied at the start, and built anew behind the commits, in steps: the
 newest messages first, so that they are found at once. `unindexed_up_to` says how far that is.
@@ -21,14 +21,14 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from chatd.chat.words import FORM, searchable
 
-STEP_ROWS = 500  # messages indexed in one transaction, for which commits wait
+STEP_ROWS = 500  # messages indexed in one transaction, while commits wait
 
 STEP_CHARS = 500_000  # code points of content at which a step ends before it has so many
 
 Row: TypeAlias = tuple[int, object]  # position and text
 R = TypeVar("R", bound=tuple[Any, ...])
 
-TEXT_KINDS: Final = ("edit", "delete")  # of changes: those after which a message has other words
+TEXT_KINDS: Final = ("edit", "delete")  # kinds of changes after which a message has other words
 
 INDEXED_POSITION = "SELECT indexed_position FROM meta"
 _ENDS = "SELECT unindexed_up_to, indexed_position FROM meta"
@@ -43,8 +43,8 @@ _NEXT_ROWS = """
         WHERE position > ?1 ORDER BY position LIMIT ?2)
     ORDER BY position LIMIT ?2
 """
-# The text of message `m` at a position, which is that of its last edit until then; null where it
-# was deleted.
+# The text of message `m` at a position, which is that of its last edit until then; null if it was
+# deleted.
 _LAST_TEXT_CHANGE = """
     FROM changes ch WHERE ch.message = m.position AND ch.position <= {position}
     AND ch.kind IN ('edit', 'delete') ORDER BY ch.position DESC LIMIT 1
@@ -66,7 +66,7 @@ _REMOVE = "INSERT INTO message_text (message_text, rowid, words) VALUES ('delete
 
 
 def index_some(connection: sqlite3.Connection, most: int = STEP_ROWS) -> int:
-    """Index the next messages and changes; how many there were."""
+    """Index the next messages and changes; returns how many there were."""
     [(unindexed, indexed)] = connection.execute(_ENDS)
     rows = _step(connection.execute(_NEXT_ROWS, (indexed, most)))
     added: list[Row] = []
@@ -100,7 +100,8 @@ def renew_form(connection: sqlite3.Connection) -> None:
 
 
 def index_older(connection: sqlite3.Connection, most: int = STEP_ROWS) -> int:
-    """Index the newest of those messages that a renewed index lacks; how many there were."""
+    """Index the newest of those messages that a renewed index lacks; returns how many there
+    were."""
     [(unindexed, indexed)] = connection.execute(_ENDS)
     if not unindexed:
         return 0
@@ -112,7 +113,7 @@ def index_older(connection: sqlite3.Connection, most: int = STEP_ROWS) -> int:
 
 
 def is_renewing(connection: sqlite3.Connection) -> bool:
-    """Whether there are messages that were in the index of another form, and are in none now."""
+    """Whether there are messages that were in an index of another form, and are in no index now."""
     [(unindexed, _)] = connection.execute(_ENDS)
     return bool(unindexed)
 
@@ -120,7 +121,7 @@ def is_renewing(connection: sqlite3.Connection) -> bool:
 def unindex(connection: sqlite3.Connection, positions: Iterable[int]) -> None:
     """Take messages out of the index, before they are removed.
 
-    What is indexed of a content that cannot be read stays in there, and is found no more.
+    The words of a content that cannot be read stay in the index, and are no longer found.
     """
     [(unindexed, indexed)] = connection.execute(_ENDS)
     for position in positions:
@@ -130,8 +131,8 @@ def unindex(connection: sqlite3.Connection, positions: Iterable[int]) -> None:
 
 
 def add_empty(connection: sqlite3.Connection, position: int) -> None:
-    """A message that was taken out, and has no text any more, is in the index without a word, as
-    it would be had it been written so."""
+    """Put a message that was taken out, and no longer has a text, into the index without a word, as
+    if it had been written so."""
     [(unindexed, indexed)] = connection.execute(_ENDS)
     if unindexed < position <= indexed:
         connection.executemany(_ADD, _words([(position, "")]))

@@ -7,12 +7,11 @@ A file is lines of text, UTF-8:
     [part, value]                 a part of many entries has many lines, which belong together
 
 What is written goes to another name, is synced, and renamed; so a file that is not whole was
-damaged later. It is SHA-256, as a snapshot that is taken for whole and is not would give members a
-wrong queue: no damage passes it, and it costs some milliseconds in a thread, beside which others
-run.
+damaged later. It is SHA-256, as a damaged snapshot that is taken for whole would give members a
+wrong queue: no damage passes it, and it costs some milliseconds in a thread, while others run.
 
 The log alone gives the same members, and goes on from whichever snapshot is whole. So a damaged one
-is passed over and reported. Of those that are not known to be of this log (damaged, of another log,
+is skipped and reported. Of those that are not known to be of this log (damaged, of another log,
 another form, or a later position) the two newest are left for a person.
 """
 
@@ -59,9 +58,9 @@ _AHEAD_SUFFIX = ".ahead"
 class Snapshot:
     """The state of the actors at one position of the log `epoch`, taken at `at_ms`.
 
-    `parts` go by the actor's name. That of the members is {connection id: {user id: Queue}}; each
-    other one is a plain JSON value. Those of the markers and the names of members are made alike,
-    {connection id: {user id: seq}}, without empty rooms.
+    `parts` go by the name of what is held. That of the members is {connection id: {user id:
+    Queue}}; each other one is a plain JSON value. Those of the markers and the names of members are
+    made alike, {connection id: {user id: seq}}, without empty rooms.
     """
 
     epoch: str
@@ -71,17 +70,17 @@ class Snapshot:
 
     @property
     def members(self) -> QueuesByRoom:
-        """The part of the members; empty where there is none."""
+        """The part of the members; empty if there is no such part."""
         return cast(QueuesByRoom, self.parts.get(MEMBERS, {}))
 
     @property
     def read_seqs(self) -> Mapping[str, Mapping[str, int]]:
-        """The part of the markers; empty where there is none."""
+        """The part of the markers; empty if there is no such part."""
         return cast(Mapping[str, Mapping[str, int]], self.parts.get(READ_SEQS, {}))
 
     @property
     def names(self) -> Mapping[str, Mapping[str, str]]:
-        """The part of the names of members; empty where there is none."""
+        """The part of the names of members; empty if there is no such part."""
         return cast(Mapping[str, Mapping[str, str]], self.parts.get(NAMES, {}))
 
 
@@ -98,8 +97,8 @@ class PassedOverFor(enum.StrEnum):
 
 @attrs.frozen
 class PassedOver:
-    """A snapshot that is there and was not taken, by the name of its file. `position`: where it
-    stands, of one that is whole."""
+    """A snapshot that is there and was not used, by the name of its file. `position`: where it
+    stands, if it is whole."""
 
     name: str
     reason: PassedOverFor
@@ -108,7 +107,7 @@ class PassedOver:
 
 @attrs.frozen
 class FoundSnapshot:
-    """The snapshot to start from, if any, and the newer ones that were passed over for it."""
+    """The snapshot to start from, if any, and the newer ones that were skipped for it."""
 
     snapshot: Snapshot | None
     passed_over: tuple[PassedOver, ...] = ()
@@ -126,7 +125,7 @@ def write_snapshot(directory: Path, snapshot: Snapshot) -> Path:
 
     Blocks, and is meant for a thread; one call at a time for a directory. What it is given must not
     change meanwhile. Raises `OSError`: then the snapshots that were there are as they were, or the
-    new one is there as well. `ValueError` or `TypeError` where a part has no form in JSON.
+    new one is there as well. Raises `ValueError` or `TypeError` if a part has no form in JSON.
     """
     unfinished = directory / _UNFINISHED_NAME
     unfinished.unlink(missing_ok=True)
@@ -147,7 +146,7 @@ def write_snapshot(directory: Path, snapshot: Snapshot) -> Path:
 def newest_snapshot(directory: Path, epoch: str, position: int) -> FoundSnapshot:
     """The newest whole snapshot of the log `epoch` that is not ahead of the log's `position`.
 
-    Changes no file. Raises `OSError` where the directory cannot be listed.
+    Changes no file. Raises `OSError` if the directory cannot be listed.
     """
     passed_over: list[PassedOver] = []
     for path in snapshots_of(directory):
@@ -185,7 +184,8 @@ def snapshots_of(directory: Path) -> list[Path]:
 
 
 def read_snapshot(path: Path, epoch: str | None, position: int) -> Snapshot | PassedOver:
-    """The snapshot in a file, or why it is none for the log `epoch` up to `position`; None: any."""
+    """The snapshot in a file, or why it is of no use for the log `epoch` up to `position`; None:
+    any."""
     try:
         return _read(path, epoch, position)
     except _Unusable as unusable:
@@ -285,7 +285,7 @@ def _entries(part: ByMember) -> Iterator[list[object]]:
 
 
 def _read(path: Path, epoch: str | None, position: int) -> Snapshot:
-    """The snapshot in a file. Raises `_Unusable` where it is none for this log, and `OSError`."""
+    """The snapshot in a file. Raises `_Unusable` if it is of no use for this log, and `OSError`."""
     with open(open_file(path, os.O_RDONLY), "rb") as file:
         digest = _read_first_line(file)
         content = file.read()
@@ -350,14 +350,14 @@ def _members(entries: list[list[Any]]) -> dict[str, dict[str, Queue]]:
 
 
 def _remove_surplus(directory: Path, written: Snapshot) -> None:
-    """Keep the newest of this log, and as many of those that are not its."""
+    """Keep the newest of this log, and as many of those that are not of it."""
     ours: list[Path] = []
     others: list[Path] = []
     for path in snapshots_of(directory):
         (ours if _is_of(path, written) else others).append(path)
     aside = sorted(directory.glob(f"snapshot-*{_AHEAD_SUFFIX}"), reverse=True)
     for path in (*ours[KEPT:], *others[KEPT:], *aside[KEPT:]):
-        with contextlib.suppress(OSError):  # what is too much goes another time
+        with contextlib.suppress(OSError):  # the rest goes another time
             path.unlink()
 
 

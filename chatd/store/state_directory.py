@@ -13,7 +13,7 @@ from chatd.store.log_file import unavailable
 
 @contextlib.contextmanager
 def locked_to_open(directory: Path) -> Iterator[DirectoryLock]:
-    """Make the state directory where there is none, and lock it; it is free again where the block
+    """Make the state directory if there is none, and lock it; the lock is released if the block
     fails. Raises `StoreUnavailable`, `StoreLocked`."""
     try:
         make_directory(directory)
@@ -28,7 +28,7 @@ def locked_to_open(directory: Path) -> Iterator[DirectoryLock]:
 
 
 def make_directory(directory: Path) -> None:
-    """Make a state directory where there is none, for its user alone. Raises `OSError`."""
+    """Make a state directory if there is none, for its user alone. Raises `OSError`."""
     if directory.is_dir():
         return
     if directory.exists():

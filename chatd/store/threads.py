@@ -35,8 +35,8 @@ _IN_THREAD = """
     FROM messages m INDEXED BY messages_by_thread
     WHERE m.room_id = r.room_id AND m.thread_id = o.thread_id
 """
-# Of each opener, named by its room and its id: nothing where it opened no thread. The newest
-# replies are a list of [seq, userId].
+# For each opener, named by its room and its id; nothing if it opened no thread. The newest replies
+# are a list of [seq, userId].
 _REPLIES = f"""
     WITH o (connection_id, thread_id) AS (VALUES {{openers}})
     SELECT o.connection_id, o.thread_id,
@@ -140,7 +140,7 @@ def read_replies(
     connection: sqlite3.Connection, messages: Sequence[Message]
 ) -> Mapping[tuple[str, int], Replies]:
     """What was replied to those of these messages that opened a thread, by their room and seq.
-    Where the way to the replies is damaged, nothing is said of any."""
+    If the index of the replies is damaged, nothing is said of any thread."""
     try:
         threaded = {
             room

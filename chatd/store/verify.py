@@ -5,8 +5,8 @@ meanwhile does not matter; the snapshots are listed and the mark is read before 
 neither can be newer.
 
 **A log that has lost its end** is damage until a start has found it: that start says so, and goes
-on under a new epoch. From then on the log is whole for what it is, and a check that failed for ever
-would hide the next fault; the loss is still reported, but as no damage. A restore ends that.
+on under a new epoch. From then on the log counts as whole, since a check that failed for ever would
+hide the next fault; the loss is still reported, but not as damage. A restore ends that.
 """
 
 import datetime
@@ -64,7 +64,7 @@ _NO_DAMAGE = frozenset({PassedOverFor.EARLIER, PassedOverFor.VERSION, PassedOver
 
 @attrs.frozen
 class Finding:
-    """A sentence for a person; `is_damage` where something is not as it was written."""
+    """A sentence for a person; `is_damage`: something is not as it was written."""
 
     text: str
     is_damage: bool = True
@@ -84,9 +84,9 @@ class Verified:
 
 
 def verify_store(directory: Path) -> Verified:
-    """Check the log and the snapshots of a state directory. Blocks as long as reading all takes.
+    """Check the log and the snapshots of a state directory. Blocks until everything is read.
 
-    Raises `StoreUnavailable` where there is nothing to verify, `StoreTooNew`, or `StoreTooOld`.
+    Raises `StoreUnavailable` if there is nothing to verify, `StoreTooNew`, or `StoreTooOld`.
     """
     path = directory / LOG_NAME
     try:
@@ -143,7 +143,7 @@ def _without_a_log(directory: Path) -> Verified:
 
 
 def _noted(directory: Path) -> tuple[Noted | None, list[Finding]]:
-    """What the mark says, and what is to be reported of it."""
+    """What the mark says, and what to report of it."""
     try:
         noted = read_mark(directory)
     except MarkDamagedError:
@@ -166,7 +166,7 @@ def _of_snapshots(
     snapshots: Mapping[Path, Snapshot | PassedOver],
     recovered: Recovered | None,
 ) -> Iterator[Finding]:
-    """Each snapshot by itself, and beside the log where that is sound."""
+    """Check each snapshot by itself, and against the log if that is sound."""
     for path, read in snapshots.items():
         if isinstance(read, PassedOver):
             if path.exists():  # else a newer one took its place meanwhile

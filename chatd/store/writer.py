@@ -7,7 +7,7 @@ of a hop through `trio.to_thread` (measured), and are paid once for a whole grou
 **Upkeep**: a job has a transaction of its own, between two groups, in the order of the calls.
 **No cancel**: a task that waits for its commit cannot be cancelled, as the result must be known. So
 a disk that hangs holds these tasks; only the end of the process helps.
-**No task is left**: where the thread ends by a fault, the tasks that wait for it get an error.
+**No task is left waiting**: if the thread ends by a fault, the tasks that wait for it get an error.
 """
 
 import contextlib
@@ -102,9 +102,9 @@ class LogWriter:
         Without records, it tests the disk, which is written to and synced.
 
         Raises `CommitFailed` (the disk; worth a retry), `RecordRefused` (the records do not fit the
-        log), `StoreClosed` after `close`, or where the thread ended by a fault before this was its
-        turn. What the thread was at then gets `CommitFailed`, although it may be in the log: this
-        writer is gone, and the next one begins with what the log holds.
+        log), `StoreClosed` after `close`, or if the thread ended by a fault before this had its
+        turn. The request that the thread was working on gets `CommitFailed`, although it may be in
+        the log: this writer is gone, and the next one begins with what the log holds.
         """
         if self._closing:
             raise self._is_closed()
@@ -135,7 +135,7 @@ class LogWriter:
         return result
 
     async def remove(self, surplus: Sequence[Surplus]) -> int:
-        """Remove messages as `maintain` does a job; how many they were."""
+        """Remove messages as `maintain` does a job; returns how many there were."""
         return await self.maintain(partial(remove, surplus=surplus))
 
     async def index_until(self, until_s: float) -> None:
@@ -146,14 +146,14 @@ class LogWriter:
 
     async def index_older_until(self, until_s: float) -> int:
         """Index what a renewed index lacks, until it lacks nothing or `trio.current_time` is
-        `until_s`; how many messages that were. Raises as `maintain` does."""
+        `until_s`; returns how many messages that was. Raises as `maintain` does."""
         indexed = 0
         while trio.current_time() < until_s and (some := await self.maintain(index_older)):
             indexed += some
         return indexed
 
     async def ended(self) -> None:
-        """Wait until the thread has ended; raises `StoreClosed` where it did so by a fault."""
+        """Wait until the thread has ended; raises `StoreClosed` if it ended by a fault."""
         await self._ended.wait()
         if self._fault is not None:
             raise self._is_closed()
@@ -196,7 +196,7 @@ class LogWriter:
         return self._put_back.pop() if self._put_back else self._asked.get()
 
     def _group_of(self, first: _Commit) -> list[_Commit]:
-        """What is committed together: the first request, and what else is queued by now."""
+        """What is committed together: the first request, and whatever else is queued by now."""
         self._at_hand = group = [first]
         room_left = MAX_GROUP_RECORDS - len(first.records)
         while room_left > 0:

@@ -2,12 +2,12 @@
 
 The digest of the sources stands beside what was built. What is up to date, or came ready in an
 sdist, is taken as it is, and then neither Node nor npm is asked for. Otherwise pip brings a Node of
-its own for the build; none has to be installed. Where that or the npm registry is out of reach the
-package is built without the page, and its plain one says so. `CHATD_WEB=required` makes an error of
-that, `CHATD_WEB=skip` takes what is there.
+its own for the build; none has to be installed. If that or the npm registry is out of reach, the
+package is built without the page, and its plain page says so. `CHATD_WEB=required` makes that an
+error, `CHATD_WEB=skip` takes what is there.
 
 Run as a program, this builds with the Node of the machine and the packages that are installed in
-`chatd/web/client/node_modules`: for who works on the page, and for the tests.
+`chatd/web/client/node_modules`: for people who work on the page, and for the tests.
 """
 
 import gzip
@@ -259,7 +259,7 @@ class PageHook(BuildHookInterface[BuilderConfig]):
         return mode
 
     def dependencies(self) -> list[str]:
-        """What pip installs for this build: Node, where there is something to build."""
+        """What pip installs for this build: Node, if there is something to build."""
         is_needed = self.mode != SKIP and not self.page.is_current()
         return [NODE] if is_needed and has_node_wheel() else []
 
@@ -277,7 +277,7 @@ class PageHook(BuildHookInterface[BuilderConfig]):
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Build the page where it is not current, or tell why that is not possible."""
+    """Build the page if it is not current, or tell why that is not possible."""
     page = PageBuild(Path(__file__).resolve().parents[2])
     if page.is_current() and "--force" not in arguments:
         return

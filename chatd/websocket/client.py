@@ -1,6 +1,6 @@
 """RFC 6455 as a client speaks it, without I/O: its request, its masked frames, a server's frames.
 
-Owns the bytes of a client's side. It must not know sockets, tasks, clocks, nor what messages mean.
+Owns the bytes of a client's side. It must not know sockets, tasks, clocks, or what messages mean.
 It is for clients that come in thousands from one process, so texts stay bytes: whoever reads them
 knows whether they have to be characters.
 """
@@ -21,8 +21,8 @@ from chatd.websocket.frames import (
 from chatd.websocket.handshake import accept_key
 
 KEY: Final = b"dGhlIHNhbXBsZSBub25jZQ=="
-"""A Sec-WebSocket-Key. It shows that a server understands WebSockets (section 1.3), and guards
-against caches in between; one that is always the same does the first."""
+"""A Sec-WebSocket-Key. A key shows that the server understands WebSockets (section 1.3), and guards
+against caches in between; a key that is always the same serves the first purpose."""
 
 ACCEPTED: Final = accept_key(KEY)
 
@@ -38,7 +38,7 @@ _FIRST_BYTES: Final = 2
 
 @attrs.frozen
 class Binary:
-    """A binary message; a text is its `bytes` alone."""
+    """A binary message; a text message is just its `bytes`."""
 
     payload: bytes
 
@@ -57,8 +57,8 @@ def upgrade_request(target: str, authority: str, headers: bytes = b"") -> bytes:
 def masked_text(payload: bytes) -> bytes:
     """A whole text message in a client's frame (section 5.3).
 
-    The key is of zeros, which changes nothing: the server unmasks it like any other, and nothing is
-    spent on it here. A key has to be unforeseeable only where others choose the payload.
+    The key is all zeros, which leaves the payload as it is: the server unmasks it like any other,
+    and masking costs nothing here. A key has to be unpredictable only if others choose the payload.
     """
     return _masked(encode_text(payload))
 
@@ -69,7 +69,7 @@ def masked_pong(payload: bytes) -> bytes:
 
 
 def _masked(frame: bytes) -> bytes:
-    """A server's frame as a client's: with the bit, and with the key behind the length."""
+    """A server's frame as a client's: with the mask bit, and with the key after the length."""
     length = frame[1]
     start = 2 if length < 126 else 4 if length == 126 else 10
     return b"%c%c%b%b%b" % (frame[0], length | _MASK, frame[2:start], _NO_KEY, frame[start:])
@@ -91,8 +91,8 @@ class ServerFrames:
     _is_text: bool = attrs.field(default=False, init=False)
 
     def receive(self, data: bytes) -> list[ServerEvent]:
-        """The messages and control frames that `data` completes, in order. Raises ProtocolError
-        where the server broke the protocol; the connection is over then."""
+        """The messages and control frames that `data` completes, in order. Raises ProtocolError if
+        the server broke the protocol; then the connection is over."""
         if self._rest:
             self._rest += data
             if len(self._rest) < self._need:
@@ -153,7 +153,7 @@ class ServerFrames:
 
 
 def _header_bytes(length: int) -> int:
-    """How long a header is whose second byte says more than 125 (section 5.2)."""
+    """The length of a header whose second byte says more than 125 (section 5.2)."""
     if length & _MASK:
         raise _breach("a server's frame is masked")
     return 4 if length == 126 else 10

@@ -10,12 +10,12 @@ The theory. Input lies in one of two places, never in both for long:
   whole frames, so nearly every frame is cut out of the very object that `recv` returned.
 - `_partial`: a frame that is not complete yet grows there in place, until `_need` bytes are
   there. Joining `bytes` for each read instead is quadratic in the size of the frame, and a peer
-  that sends a large frame in crumbs makes an attack of that.
+  could use that for an attack, by sending a large frame in crumbs.
 
 `_need` is known from the header: first two bytes, then the header's full length, then the frame's.
-A header is judged as soon as it is known, so that a frame that breaks a limit is refused before
-its payload is kept. Text is judged frame by frame: bytes of a frame that is not complete are not
-looked at (section 8.1 lets an endpoint choose), those of a finished fragment are.
+A header is judged as soon as it is known, so that a frame that breaks a limit is refused before its
+payload is kept. Text is judged frame by frame: the bytes of an incomplete frame are not looked at
+(section 8.1 lets an endpoint choose), those of a finished fragment are.
 
 A connection that waits between two messages holds two integers and an empty `bytes`.
 """
@@ -50,8 +50,8 @@ _OPCODES: Final = frozenset(Opcode)
 
 _FIN_TEXT: Final = _FIN | int(Opcode.TEXT)
 FRAGMENTS_PER_EVENT: Final = 64
-"""Frames that complete no message, after which they are an event: a tenth of a millisecond. A read
-of 64 KiB may hold 9,362 of them, which would be 20 ms in one go."""
+"""So many frames that complete no message make an event: a tenth of a millisecond. A read of 64 KiB
+may hold 9,362 of them, which would take 20 ms in one go."""
 
 _FIRST_BYTES: Final = 2  # enough to judge the kind of a frame and to know its header's length
 _KEY_BYTES: Final = 4
@@ -61,7 +61,7 @@ _KEY_BYTES: Final = 4
 _TRANSLATE_FROM_BYTES: Final = 10 * 1024
 _EVERY_BYTE: Final = bytes(range(256))
 
-# A name of its own saves the look-up of a class method for each message.
+# A separate name saves looking up a class method for each message.
 _to_int: Final = int.from_bytes
 
 
@@ -74,10 +74,10 @@ class Decoder:
         set anew between two calls, and holds for the frames that are still to come.
     max_fragments: frames of one message; one more is 1008 (a policy, as the message may be small).
 
-    Of frames that complete no message, each `FRAGMENTS_PER_EVENT` are an event too, `Fragments`.
+    Every `FRAGMENTS_PER_EVENT` frames that complete no message are an event too, `Fragments`.
 
-    A consumer under back-pressure stops asking and calls neither; the rest stays where it is. What
-    is held between two calls is less than one read and `max_message_bytes` together, plus a header.
+    A consumer under back-pressure calls neither method; the rest stays where it is. What is held
+    between two calls is less than one read and `max_message_bytes` together, plus a header.
 
     After a `Close` or a `ProtocolError` the input is over: further bytes are dropped and
     `next_event` returns None for ever.
@@ -97,7 +97,7 @@ class Decoder:
     _validated: int = attrs.field(default=0, init=False)
     """Bytes of `_message` that are known to be whole characters."""
     _crumbs: int = attrs.field(default=0, init=False)
-    """Fragments that completed no message, since it was said last."""
+    """Fragments that completed no message, since the last `Fragments` event."""
 
     def receive(self, data: bytes) -> None:
         """Take what one read brought. Linear in `data` if `next_event` was asked until None before;
@@ -124,7 +124,7 @@ class Decoder:
             self._partial = None
 
     def next_event(self) -> Event | None:
-        """The next message or control frame, or None when it takes more bytes.
+        """The next message or control frame, or None when it needs more bytes.
 
         Raises ProtocolError, once, when the peer broke the protocol (1002), sent text that is not
         UTF-8 (1007), too many fragments (1008), or too large a message (1009).
@@ -227,12 +227,12 @@ class Decoder:
         """Note the bytes that the frame at `_at` needs, and let go of those before it."""
         self._need = need
         if self._at:
-            # Else three bytes of the next frame would keep a read of 64 KiB alive.
+            # Otherwise three bytes of the next frame would keep a read of 64 KiB alive.
             self._chunk = self._chunk[self._at :]
             self._at = 0
 
     def _judge_first_bytes(self, first: int, second: int) -> None:
-        """Sections 5.1 to 5.5: all that can be said of a frame without its length."""
+        """Sections 5.1 to 5.5: everything that can be judged about a frame without its length."""
         if first & _RSV:
             self._fail(CloseCode.PROTOCOL_ERROR, "a reserved bit is set, no extension was agreed")
         opcode = first & _OPCODE
@@ -287,7 +287,8 @@ class Decoder:
 
     def _validate(self, message: bytearray, is_final: bool) -> None:
         """Fail at the fragment that breaks the text, not at the message's end (section 8.1). The
-        characters are made again at the end: pieces would hold four bytes for each of the limit."""
+        characters are decoded again at the end: kept pieces could take four bytes for each byte of
+        the limit."""
         tail = message[self._validated :]
         try:
             _, consumed = utf_8_decode(tail, "strict", is_final)
@@ -335,7 +336,7 @@ class Decoder:
         self._validated = 0
 
     def _end(self) -> None:
-        """Let go of all input; none is taken any more."""
+        """Let go of all input; no more is taken."""
         self._is_over = True
         self._chunk = b""
         self._at = 0
@@ -345,7 +346,7 @@ class Decoder:
 
     def _fail(self, code: CloseCode, message: str) -> NoReturn:
         self._end()
-        raise ProtocolError(code, message) from None  # the sentence says what the cause would
+        raise ProtocolError(code, message) from None  # the sentence says all that the cause would
 
 
 def unmask(payload: bytes, key: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What a client says in CONNECT, and what it gets where it is refused."""
+"""What a client says in CONNECT, and what it gets if it is refused."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -15,7 +15,7 @@ from chatd.wire.payloads import AnswerRowsWanted
 
 @attrs.frozen
 class ConnectAuth:
-    """The `auth` of a CONNECT; each part is looked at by itself."""
+    """The `auth` of a CONNECT; each part is checked by itself."""
 
     token: Annotated[str | None, Note("The token; it may also stand in a header.")] = None
     connection_id: Annotated[

@@ -2,7 +2,7 @@
 
 cattrs coerces by default (`"no"` becomes True), so every leaf has a hook of its own that takes its
 type and nothing else. Unknown fields are ignored, so that newer clients work; `null` for an
-optional field is its absence. The usual payload is structured by generated code without error
+optional field means its absence. The usual payload is structured by generated code without error
 bookkeeping; only a payload that fails is structured again, to find the path of its field.
 """
 
@@ -35,14 +35,14 @@ class WrongShapeError(TypeError):
 
 
 class WrongWordError(ValueError):
-    """A text is none of those that its field takes; says which those are."""
+    """A text is not one that its field takes; the message says which it takes."""
 
 
 def _text(value: Any, _: Any) -> str:
     if type(value) is not str:
         raise WrongShapeError("string")
     if not value.isascii():
-        value.encode()  # a lone surrogate is no text: it cannot be stored, nor sent as UTF-8
+        value.encode()  # a lone surrogate is not text: it cannot be stored, nor sent as UTF-8
     return value
 
 
@@ -59,7 +59,7 @@ def _truth(value: Any, _: Any) -> bool:
 
 
 def presence_status(value: object) -> PresenceStatus | None:
-    """The status that a word says; None where there is none of that word."""
+    """The status that a word names; None if it names none."""
     return _STATUSES.get(value) if isinstance(value, str) else None
 
 
@@ -127,7 +127,7 @@ def structure(value: Any, kind: type[T]) -> T | Refusal:
 
 
 def _refusal(value: Any, kind: type) -> Refusal:
-    """Why `value` is no `kind`, and where: its first field of a wrong shape, or else the first
+    """Why `value` is not a `kind`, and where: its first field of a wrong shape, or else the first
     that holds a wrong word."""
     failures: list[tuple[str, BaseException]] = []
     try:
@@ -145,7 +145,7 @@ def _refusal(value: Any, kind: type) -> Refusal:
 
 
 def _failures(error: BaseException, path: str = "") -> Iterator[tuple[str, BaseException]]:
-    """Every error inside of one of the detailed converter, and the wire path of its field."""
+    """Every error inside one of the detailed converter, and the wire path of its field."""
     if isinstance(error, ClassValidationError):
         names = {one.name: name_of(one) for one in attrs.fields(error.cl)}
         for inner, field in error.group_exceptions()[0]:

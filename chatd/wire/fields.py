@@ -2,7 +2,7 @@
 
 A payload class is an attrs class whose fields are `Annotated` with a `Note`. The type gives the
 shape; the note adds a sentence for people and the unit of a number. A field whose default is None
-is optional: it is left out where its value is None. The name on the wire follows from the attribute
+is optional: it is left out if its value is None. The name on the wire follows from the attribute
 by one rule, `wire_name`.
 """
 
@@ -16,7 +16,7 @@ import attrs
 @attrs.frozen
 class Note:
     """`name` replaces the name on the wire. `rendered` is the class whose JSON the field holds,
-    where it is JSON already. A field that is `flattened` stands for the fields of its value."""
+    if it is JSON already. A field that is `flattened` stands for the fields of its value."""
 
     sentence: str
     unit: str | None = None

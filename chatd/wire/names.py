@@ -57,7 +57,7 @@ class ServerEvent(StrEnum):
 class Feature(StrEnum):
     """What this server can do beyond its first version; a client hides what its server lacks."""
 
-    QUESTIONS = "questions"  # the ack says `question`, and `chat:hint` follows where none is asked
+    QUESTIONS = "questions"  # the ack says `question`, and `chat:hint` follows if none is asked
     READ = "read"  # chat:read, readSeq and unread
     MESSAGE_GET = "message_get"
     EDIT = "edit"  # chat:message:edit and chat:message:delete
@@ -74,7 +74,7 @@ class Role(StrEnum):
 
     OWNER = "owner"
     MEMBER = "member"
-    VIEWER = "viewer"  # reads, and does not write
+    VIEWER = "viewer"  # reads, but cannot write
 
 
 class DatabaseKind(StrEnum):
@@ -94,7 +94,7 @@ class PresenceStatus(StrEnum):
 
 
 class MessageStatus(StrEnum):
-    """How far a message is; `damaged` where its record on the disk cannot be read."""
+    """How far a message is; `damaged` if its record on the disk cannot be read."""
 
     SENT = "sent"
     DELIVERED = "delivered"
@@ -115,7 +115,7 @@ class RowsCut(StrEnum):
 
     MAX_ROWS = "max_rows"  # there are more rows than it may have
     MAX_BYTES = "max_bytes"  # they are larger than it may be
-    LARGE_VALUE = "large_value"  # the next row has a value that the database does not hand out
+    LARGE_VALUE = "large_value"  # the next row has a value too large for the database to return
     DATABASE = "database"  # the database's server has cut them, and does not say why
 
 

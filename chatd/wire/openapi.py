@@ -1,6 +1,6 @@
-"""Rooms over HTTP as an OpenAPI document (OpenAPI 3.1.1), made of the classes of the wire.
+"""Rooms over HTTP as an OpenAPI document (OpenAPI 3.1.1), made from the classes of the wire.
 
-What a field is comes from the classes, as in the catalogue; what HTTP adds stands here: paths,
+The fields come from the classes, as in the catalogue; what HTTP adds stands here: paths,
 headers, statuses. Bounds that the operator sets are arguments.
 """
 
@@ -51,7 +51,7 @@ STREAM_EVENTS: Final[tuple[type, ...]] = (
     TokenExpiring,
     ServerDraining,
 )
-"""What a stream carries of what sockets get; its own events come beside them."""
+"""The events of sockets that a stream carries, beside its own."""
 
 _WORDS: Final[Mapping[int, str]] = {
     400: "The request is wrong: see `code` and `path`.",
@@ -253,7 +253,7 @@ def _stream() -> dict[str, Any]:
 
 
 def _to_send(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    """A schema as clients may write it: null in an optional field is its absence."""
+    """A schema as clients may write it: null in an optional field means its absence."""
     if "$ref" in schema:
         said = {key: value for key, value in schema.items() if key != "$ref"}
         schema = schemas[schema["$ref"].removeprefix("#/types/")] | said
@@ -280,7 +280,7 @@ def _message_body(kind: dict[str, Any], content_chars: int) -> dict[str, Any]:
 
 
 def _refused(details: dict[str, Any]) -> dict[str, Any]:
-    """Any refusal: those of the chat have a code of its table, those of HTTP one of their own."""
+    """Any refusal: those of the chat have codes of its table, those of HTTP their own codes."""
     error = _in_openapi(details)
     error["properties"]["code"] = {
         "type": "string",
@@ -311,14 +311,14 @@ def _ref(name: str) -> dict[str, Any]:
 
 
 def _in_openapi(schema: Any) -> Any:
-    """A schema of the catalogue as OpenAPI has it: where others stand, and what is no keyword."""
+    """A schema of the catalogue in OpenAPI's form: other references, and no unknown keywords."""
     if isinstance(schema, list):
         return [_in_openapi(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
     written: dict[str, Any] = {}
     for key, value in schema.items():
-        if key == "properties":  # names of fields are no keywords
+        if key == "properties":  # names of fields are not keywords
             written[key] = {name: _in_openapi(of) for name, of in value.items()}
         elif key == "$ref":
             written[key] = value.replace("#/types/", "#/components/schemas/")

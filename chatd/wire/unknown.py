@@ -1,6 +1,6 @@
-"""Fields of a payload that nothing here knows. Newer clients may send them, and so they are passed
-over; but what was meant by one (`readonly` for `readOnly`) does not happen, and the client has to
-learn that. Names are bounded, and hold nothing that a page or a terminal would obey.
+"""Fields of a payload that nothing here knows. Newer clients may send them, and so they are
+ignored; but then what a misspelt one means (`readonly` for `readOnly`) does not happen, and the
+client has to learn that. Names are bounded, and hold nothing that a page or a terminal would obey.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def plain_names(kind: type) -> frozenset[str]:
 
 def unknown_fields(value: object, kind: type) -> tuple[str, ...] | None:
     """The fields of a JSON value that payloads of this class do not have, as `context.config.read`;
-    None where there are none.
+    None if there are none.
 
     >>> from chatd.wire.payloads import TypingStart
     >>> unknown_fields({"connectionId": "demo", "roomId": "demo"}, TypingStart)

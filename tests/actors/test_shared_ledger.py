@@ -243,7 +243,7 @@ async def test_a_room_that_is_taken_away_on_one_node_is_joined_anew_on_another(
     await two.does(join(ROOM))
     await one.does(RemoveMember("ann", (ROOM,)))
     assert members(address) == {}
-    await two.does(leave((ROOM, 0)))  # of a member that is none any more
+    await two.does(leave((ROOM, 0)))  # of a user who is no longer a member
     assert members(address) == {}
     await two.does(join(ROOM))
     assert members(address) == {(ROOM, "ann"): ([two.opened.node_id], None, 0)}

@@ -1,5 +1,5 @@
 """`chatd store copy` as an operator runs it: clients go on in the copy where they were, and a copy
-that is killed is none."""
+that is killed is not a copy."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""Whether samples stay as they are: a leak is found, and noise is none."""
+"""Whether samples stay as they are: a leak is found, and noise is not taken for one."""
 
 import math
 import random

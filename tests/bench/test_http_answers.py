@@ -1,4 +1,4 @@
-"""Answers of HTTP/1.1, whole and in pieces, and what is none."""
+"""Answers of HTTP/1.1, whole and in pieces, and what is not an answer."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The document of a run: what is written is read again, and what is none is refused."""
+"""The document of a run: what is written is read again, and anything else is refused."""
 
 from typing import Any
 

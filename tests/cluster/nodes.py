@@ -207,7 +207,7 @@ async def a_cluster(
 
 
 def named_in(process_id: int) -> str:
-    """Which node a process is, by its environment; empty where it is none."""
+    """Which node a process is, by its environment; empty if it is not one."""
     with suppress(OSError):
         environment = Path(f"/proc/{process_id}/environ").read_text().split("\0")
         for line in environment:

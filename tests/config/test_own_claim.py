@@ -1,4 +1,4 @@
-"""A claim that says who is an administrator is none that users write."""
+"""A claim that says who is an administrator is not one that users write."""
 
 import pytest
 

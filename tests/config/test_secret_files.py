@@ -1,4 +1,4 @@
-"""What is in a file of a secret, and what is none; who else can read or change it."""
+"""What is in a file of a secret, and what is not a secret; who else can read or change it."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""From a request to the call of a tool, in the terms of a `Mapping`; pure."""
+"""Turns a request into the call of a tool, in the terms of a `Mapping`; pure."""
 
 import re
 from collections.abc import Mapping
@@ -41,9 +41,9 @@ _VALUES: Final = re.compile(r"VALUES\b", re.IGNORECASE)
 class ToolCall:
     """A tool, what it is called with, and how it answers.
 
-    `table` is what "*" stands for, in any schema where its own is None. `narrowing` is what of a
-    list of tables may be seen, None where that is all. `is_json_rows`: each row is asked for as
-    JSON. `is_description`: without rows there is no such table.
+    `table` is what "*" stands for, in any schema if its own is None. `narrowing` says which part of
+    a list of tables may be seen, None if all of it. `is_json_rows`: each row is asked for as JSON.
+    `is_description`: without rows there is no such table.
     """
 
     tool: str
@@ -59,9 +59,9 @@ class ToolCall:
 def tool_call(
     mapping: PeerMapping, dialect: Dialect, request: Request, terms: Terms
 ) -> ToolCall | None:
-    """The call that carries out a request; None where the peer has no tool for it.
+    """The call that carries out a request; None if the peer has no tool for it.
 
-    Raises `DatabaseFailed` where its tool cannot be given the name of the table.
+    Raises `DatabaseFailed` if its tool cannot be given the name of the table.
     """
     call: Call | None
     subject: str | None = None
@@ -136,7 +136,7 @@ def tool_call(
 
 
 def _check_name(table: TableName, call: Call) -> None:
-    """Raise `DatabaseFailed` where the name goes to a tool as it is, which may not take it."""
+    """Raise `DatabaseFailed` if the name goes to a tool as it is, and the tool may not take it."""
     if call.takes_any_name or call.is_quoted or call.as_statement:
         return
     if not all(_PLAIN_NAME.fullmatch(part) for part in (table.name, table.schema or "x")):
@@ -148,7 +148,7 @@ def _check_name(table: TableName, call: Call) -> None:
 
 
 def _narrowing(mapping: PeerMapping, dialect: Dialect, terms: Terms) -> Narrowing | None:
-    """What of a list of tables the terms let be seen; None where that is all."""
+    """Which part of a list of tables the terms let clients see; None if all of it."""
     if not _narrows(terms):
         return None
     home = terms.schema if "schema" in mapping.terms else None

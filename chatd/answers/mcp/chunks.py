@@ -1,9 +1,9 @@
 """Rows that come in progress messages, read and put in order; pure.
 
 How a chunk and the notice of a stop are written stands in `bundled.contract`; here they are read,
-from whatever db-mcp streams like that. MCP does not say that progress notifications are handled in
-the order in which they came, so each message has an index. What is too early is kept until its
-turn, within bounds; what comes twice counts once.
+from whatever db-mcp streams like that. MCP does not promise that progress notifications are handled
+in the order in which they came, so each message has an index. Messages that are too early are kept
+until their turn, within bounds; one that comes twice counts once.
 """
 
 from typing import Final
@@ -21,7 +21,7 @@ AHEAD_MAX: Final = 64
 
 
 class BadChunk(Exception):
-    """A progress message is none of an answer, or there are too many out of order."""
+    """A progress message does not belong to an answer, or too many came out of order."""
 
 
 class ChunkSequence:

@@ -1,21 +1,21 @@
 """What the bundled db-mcp and its clients agree on: names, chunks, and the notice of a stop.
 
-It imports no MCP, so that both ends use it: the db-mcp writes by it, and `peers` reads by it, from
-every db-mcp that streams (`peers.chunks`). A call that carries a progress token gets its rows
-while they are read, as progress notifications: `progress` is the index of the chunk + 1, and
-`message` is JSON:
+It imports nothing of MCP, so that both ends can use it: the db-mcp writes by it, and `peers` reads
+by it, from every db-mcp that streams (`peers.chunks`). A call that carries a progress token gets
+its rows while they are read, as progress notifications: `progress` is the index of the chunk + 1,
+and `message` is JSON:
 
     {"index": 0, "columns": [{"name": "id", "type": "INTEGER"}], "rows": [[1], [2]]}
 
-`columns` are in chunk 0 only, which always comes where the call succeeds. The result then holds
+`columns` are only in chunk 0, which always comes if the call succeeds. The result then holds
 `rowCount`, `truncated` and `chunks`, how many there were; without a token it holds `columns` and
 `rows` instead. A result that is `truncated` says in `cut` what was left out (`chatd.answers.cut`).
 A call that wrote tells `rowsWritten`.
 
 MCP answers no request that was cancelled. So a cancelled call with a token gets a last progress
 notification when its statement has ended and its connection is closed: `{"stopped": true}`. From
-then on nothing of it runs. Where the client has given the request up, no callback of the SDK takes
-it; it comes to the session's message handler, with the token.
+then on nothing of it runs. If the client has given up the request, no callback of the SDK takes the
+notification; the session's message handler gets it, with the token.
 
 A call that fails is a tool error whose structured content is `{"code", "message"}`: one of the db_
 codes, and one sentence.
@@ -42,10 +42,11 @@ class Tool(StrEnum):
 
 
 class Argument(StrEnum):
-    """The arguments of tools. `TABLE` or `SQL` is required where a tool takes it, no other is.
+    """The arguments of tools. `TABLE` or `SQL` is required if a tool takes it; no other argument
+    is.
 
-    `READ_ONLY` is true where it is not given. With `DRY_RUN`, which only `query` takes, nothing
-    runs, and the result is that of `explain`.
+    `READ_ONLY` is true if it is not given. With `DRY_RUN`, which only `query` takes, nothing runs,
+    and the result is that of `explain`.
     """
 
     SQL = "sql"
@@ -79,14 +80,14 @@ class Field(StrEnum):
 
 CHUNK_ROWS_MAX = 200
 CHUNK_BYTES_MAX = 65_536
-"""Of the rows of a chunk, as JSON; a row that is longer is a chunk of its own."""
+"""Bytes of the rows of a chunk, as JSON; a longer row is a chunk of its own."""
 
 ADDRESS_VARIABLE = "DATABASE_URL"
 """The variable of the environment that holds the address of a PostgreSQL database, with its
 secrets: a command line can be read by other users of the machine."""
 ROWS_WRITTEN_MAX = 10_000
 """Rows that a statement may change, those of triggers included: what a person asks for in a chat
-and looks at is less; a change of more is a change of the program that owns the data. Beyond: it is
+and looks at is less; a larger change is a task for the program that owns the data. Beyond: it is
 undone."""
 GROWTH_BYTES_MAX = 67_108_864
 """Bytes by which a statement may make the file grow, or its journal: as much as 10,000 rows of
@@ -105,7 +106,7 @@ class Chunk:
 
 
 def columns_as_json(columns: Sequence[Column]) -> list[dict[str, str | None]]:
-    """The columns as they stand in chunks and results."""
+    """The columns as chunks and results hold them."""
     return [{Field.NAME.value: column.name, Field.TYPE.value: column.type} for column in columns]
 
 

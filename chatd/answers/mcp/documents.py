@@ -1,7 +1,7 @@
-"""Tables in documents of JSON, which have many shapes for one; pure.
+"""Tables in JSON documents, which may have many shapes; pure.
 
-A document may hold anything. What is no table raises `ValueError`; what says that it is an error
-raises `DatabaseFailed`.
+A document may hold anything. If it is not a table, `ValueError` is raised; if it says that it is an
+error, `DatabaseFailed`.
 """
 
 import json
@@ -42,7 +42,7 @@ class ResultTable:
 
 
 def document_table(document: object, call: ToolCall, binary: Binary, most: int) -> ResultTable:
-    """The first `most` rows of the table that stands in a document where the call says."""
+    """The first `most` rows of the table at the place in a document that the call names."""
     if isinstance(document, Mapping) and document.get("success") is False:
         raise failure(sentence_in(document) or "")
     truncated = isinstance(document, Mapping) and document.get("truncated") is True
@@ -69,12 +69,12 @@ def _step(document: object, step: str, call: ToolCall) -> object:
 
 
 def no_table(table: TableName) -> DatabaseFailed:
-    """What is told where a database has no such table."""
+    """What is reported if a database has no such table."""
     return DatabaseFailed(Code.DB_ERROR, f"There is no table {json.dumps(table.text)}.")
 
 
 def _is_called(described: Mapping[object, object], table: TableName) -> bool:
-    """Whether it is the table: of its name and, as far as both tell one, of its schema."""
+    """Whether it is the table: it has the name and, if both tell a schema, the schema."""
     schema = table.schema or described.get("schema")
     return described.get("name") == table.name and described.get("schema", schema) == schema
 
@@ -145,12 +145,12 @@ def _objects(rows: Sequence[object], binary: Binary, most: int) -> ResultTable:
 def table_of(
     names: Sequence[str], rows: Sequence[Row], *, is_truncated: bool = False
 ) -> ResultTable:
-    """The table of these. Raises `ValueError` where it has too many columns."""
+    """The table of these. Raises `ValueError` if it has too many columns."""
     if len(names) > COLUMNS_MAX:
         refuse("too many columns")
     return ResultTable(tuple(map(Column, names)), rows, is_truncated)
 
 
 def refuse(why: str) -> NoReturn:
-    """Raise `ValueError`: this is no table."""
+    """Raise `ValueError`: this is not a table."""
     raise ValueError(why)

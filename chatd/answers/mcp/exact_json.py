@@ -1,4 +1,4 @@
-"""JSON of which no digit is lost, and its values as cells; pure."""
+"""JSON read without losing a digit, and its values as cells; pure."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from chatd.answers.table import BYTES, Cell, cell
 
 
 def from_json(text: str) -> object:
-    """JSON with every digit: a number that no float holds is the text that it was.
+    """JSON with every digit: a number that no float can hold stays text.
 
     Raises `ValueError` or `RecursionError`.
     """
@@ -32,7 +32,7 @@ def _int(text: str) -> int | str:
 
 
 def json_cell(value: object, binary: Binary) -> Cell:
-    """A value of JSON as a cell; lists and objects that are no bytes are their JSON."""
+    """A JSON value as a cell; lists, and objects that are not bytes, become their JSON text."""
     if not isinstance(value, Mapping | list):
         return cell(value)
     match value, binary:

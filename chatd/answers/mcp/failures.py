@@ -1,4 +1,4 @@
-"""What a db-mcp says of an error, as people are told it; pure.
+"""What a db-mcp says about an error, as people get to read it; pure.
 
 It is short, on one line, and holds no password.
 """
@@ -66,7 +66,7 @@ def complaint_of(text: str, mapping: PeerMapping) -> str:
 
 
 def sentence_in(document: object) -> str | None:
-    """What `error` or `message` of a document says; None where it has neither."""
+    """What `error` or `message` of a document says; None if it has neither."""
     if isinstance(document, Mapping):
         for key in ("error", "message"):
             said = document.get(key)

@@ -1,9 +1,9 @@
-"""The sessions with db-mcps, in a process of their own (`host_process`), as the daemon has them.
+"""The daemon's side of the sessions with db-mcps, which are in a child process (`host_process`).
 
 The MCP SDK takes a second to import, and what a db-mcp sends takes long to read, so that neither
-happens in the daemon. One process has the sessions of all databases. Where it ends, all of them are
+happens in the daemon. One process has the sessions of all databases. If it ends, all sessions are
 lost, as if every db-mcp had ended: calls fail at once, and the sessions are opened again in the
-next process (`own_process`). One that does not end a call or a session in its time hangs, and is
+next process (`own_process`). A process that does not end a call or a session in time hangs, and is
 killed.
 """
 
@@ -52,10 +52,10 @@ from chatd.answers.requests import Answered, DatabaseFailed, PacedSink, Sink, St
 from chatd.observe import EventLog, SessionHostLost, SessionHostReady
 
 LATE_S: Final = 10.0
-"""Seconds that the process may be late with the end of a call, so that a busy machine is no reason.
-Beyond: it hangs, and is killed."""
+"""Seconds that the process may be late with the end of a call, so that a busy machine alone does
+not count. Beyond: it hangs, and is killed."""
 CLOSE_S: Final = 6.0
-"""Seconds that a session may take to end, where its db-mcp heeds no signal too. Beyond: the process
+"""Seconds that a session may take to end, even if its db-mcp ignores signals. Beyond: the process
 is killed, and the wardens end what it had started."""
 STOP_S: Final = 1.0
 """Seconds that the process may take to have a call stopped; see `session.CONFIRM_S`."""
@@ -63,15 +63,15 @@ PASSED: Final = (
     *("HOME", "LANG", "PATH", "PYTHONPATH"),
     *("SSL_CERT_DIR", "SSL_CERT_FILE"),  # of a db-mcp at a URL
 )
-"""Variables that the process is given: it is to find what the daemon has found. What its db-mcps
-are given is another matter (`DatabaseSettings.variables`)."""
+"""Variables that the process is given, so that it finds what the daemon found. What its db-mcps are
+given is another matter (`DatabaseSettings.variables`)."""
 HOST_ENDED: Final = "the process that asks databases ended"
 HANGS: Final = "it did not answer in time"
 NO_HOST: Final = "the process that asks databases cannot be started"
 
 
 def host_command() -> tuple[str, ...]:
-    """What starts the process that has the sessions of this one."""
+    """The command that starts the process that has this daemon's sessions."""
     return own_command("chatd.answers.mcp.host_process")
 
 
@@ -102,7 +102,7 @@ class SessionHost:
             start_interval_s=start_interval_s,
         )
         self.run = self._kept.run
-        """Keep the process; who opens a session before it is ready waits for it."""
+        """Keep the process; callers that open a session before it is ready wait for it."""
 
     @asynccontextmanager
     async def opened(
@@ -115,7 +115,7 @@ class SessionHost:
     ) -> AsyncIterator["HostedSession"]:
         """Open a session, as `session.opened` does; it has ended when the block has.
 
-        Raises `SessionOver` where it does not come about, and after the block where it was lost.
+        Raises `SessionOver` if it does not come about, and after the block if it was lost.
         """
         process = await self._kept.ready()
         if process is None:
@@ -133,7 +133,7 @@ class SessionHost:
             raise SessionOver(session.reason)
 
     async def _end(self, process: "_Process", session: "HostedSession") -> None:
-        """Have a session ended, and see to it that it is; bounded, and not cut short."""
+        """Have a session ended, and make sure that it is; bounded, and not cut short."""
         if not session.over.is_set():
             process.say(Close(session.number))
             with trio.move_on_after(self._close_s, shield=True):
@@ -156,15 +156,15 @@ class _Process(OwnProcess):
         self._outgoing.offer(order_to_json(order))
 
     def begin(self, session: "HostedSession") -> None:
-        """From now on there is a session of this number."""
+        """There is a session with this number from now on."""
         self._sessions[session.number] = session
 
     def forget(self, session: "HostedSession") -> None:
-        """What is said of it from now on belongs to nobody."""
+        """Ignore what is said about it from now on."""
         del self._sessions[session.number]
 
     async def serve(self) -> str:
-        """Pass on what it says until it has ended; why it did."""
+        """Pass on what it says until it has ended; returns why it did."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._outgoing.run)
             reason = await self.heard(self._hear)
@@ -172,7 +172,7 @@ class _Process(OwnProcess):
         return reason
 
     async def end(self) -> None:
-        """Kill it, and all sessions are lost."""
+        """Kill it; all sessions are lost."""
         await super().end()
         for session in self._sessions.values():
             if not session.over.is_set():
@@ -187,7 +187,7 @@ class _Process(OwnProcess):
 
 @attrs.define(eq=False)
 class _Call:
-    """The call that a session is at, and what came of it that nobody has taken yet."""
+    """The call that a session is carrying out, and what came of it that nobody has taken yet."""
 
     number: int
     came: deque[Columns | Rows] = attrs.field(factory=deque)
@@ -223,7 +223,7 @@ class HostedSession:
         self._call: _Call | None = None
 
     def hear(self, word: Opened | Wrote | Columns | Rows | Ended | Over) -> None:
-        """Take what the process says of this session. Raises `FrameBreach`."""
+        """Take what the process says about this session. Raises `FrameBreach`."""
         match word:
             case Opened():
                 self._link.is_ready = True
@@ -254,7 +254,7 @@ class HostedSession:
     async def ask(
         self, call: ToolCall, terms: Terms, sink: Sink, stop: trio.Event, timeout_s: float
     ) -> Answered | Stopped:
-        """Carry a call out. Raises `DatabaseFailed`, or `Forgotten`: it may be repeated."""
+        """Carry out a call. Raises `DatabaseFailed`, or `Forgotten`: it may be repeated."""
         asked = self._call = _Call(next(self._numbers))
         self._process.say(Ask(self.number, asked.number, call, terms, timeout_s))
         async with trio.open_nursery() as nursery:
@@ -270,7 +270,7 @@ class HostedSession:
                 await self.over.wait()
             raise self._link.failure
         self._call = None
-        for word in asked.came:  # which the sink was too slow for: a row that came is not lost
+        for word in asked.came:  # the sink was too slow for these: a row that came is not lost
             _give(sink, word)
         self.is_usable = self.is_usable and asked.ended.is_usable
         match asked.ended.outcome:
@@ -300,7 +300,7 @@ class HostedSession:
             await call.news.wait()
 
     async def _stop_when(self, stop: trio.Event, number: int, scope: trio.CancelScope) -> None:
-        """Have the call stopped once `stop` is set; its end comes soon then, or never."""
+        """Have the call stopped once `stop` is set; its end then comes soon, or never."""
         await stop.wait()
         self._process.say(Stop(self.number, number))
         scope.deadline = min(scope.deadline, trio.current_time() + STOP_S + self._late_s)

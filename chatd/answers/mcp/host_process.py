@@ -1,10 +1,10 @@
 """The process that has the sessions with db-mcps for a daemon: `python -m` this module.
 
 Orders come on its standard input, and what becomes of them goes to its standard output
-(`host_frames`). So the MCP SDK, whose import takes a second, and what a db-mcp sends, which is
-anything, hold no loop of the daemon. It keeps nothing: a session that is lost, and all of them
-where this process ends, are the daemon's to open again. The wardens of the db-mcps (`warden`) are
-its children: where it ends, in whatever way, so do they.
+(`host_frames`). So neither the MCP SDK, whose import takes a second, nor what a db-mcp sends, which
+may be anything, blocks the daemon's loop. It keeps nothing: the daemon opens a session again that
+is lost, and all of them if this process ends. The wardens of the db-mcps (`warden`) are its
+children: if it ends, in whatever way, so do they.
 """
 
 import contextlib
@@ -49,11 +49,11 @@ if TYPE_CHECKING:
     from chatd.answers.mcp.session import PeerSession
 
 WINDOW_BYTES: Final = 262_144
-"""Of the rows of a call on their way to who takes them. Beyond: a db-mcp that sends rows while they
+"""Bytes of a call's rows on their way to the daemon. Beyond: a db-mcp that sends rows while they
 come has to wait."""
 BEHIND_BYTES_MAX: Final = 4_194_304
-"""That the daemon may be behind. Beyond: what db-mcps write to their standard errors is dropped, as
-it is read in any case, so that none of them waits for it."""
+"""Bytes that the daemon may be behind. Beyond: what db-mcps write to standard error is dropped; it
+is read in any case, so that no db-mcp waits."""
 _SESSION: Final = "chatd.answers.mcp.session"
 
 
@@ -69,8 +69,8 @@ def main(arguments: list[str]) -> None:
 def _imported_patiently(name: str) -> object:
     """A module, whose import lets others have the processor first: the first users are connecting.
 
-    By a thread, as the kernel takes a niceness of threads, and none can take it back: what this
-    process does and starts later is to be as quick as the daemon.
+    In a thread, since the kernel sets niceness per thread, and it cannot be taken back: what this
+    process does and starts later must be as quick as the daemon.
     """
     modules: list[object] = []
 
@@ -110,7 +110,7 @@ class _Sessions:
         self._by_number: dict[int, _Session] = {}
 
     def take(self, order: Order) -> None:
-        """Begin with an order. One for a session that has just ended comes too late."""
+        """Begin an order. An order for a session that has just ended comes too late."""
         if isinstance(order, Open):
             session = _Session(order, self._outgoing)
             self._by_number[order.session] = session
@@ -125,7 +125,7 @@ class _Sessions:
 
 
 class _Session:
-    """One session, and the call that it is at."""
+    """One session, and the call that it is carrying out."""
 
     def __init__(self, order: Open, outgoing: Outgoing) -> None:
         self._order = order
@@ -137,7 +137,7 @@ class _Session:
         self._news = trio.Event()
 
     def take(self, order: Ask | Stop | Took | Close) -> None:
-        """Begin with an order of the daemon."""
+        """Begin an order of the daemon."""
         match order:
             case Close():
                 self._scope.cancel()
@@ -159,7 +159,7 @@ class _Session:
                     asking.took(order.size)
 
     async def run(self, opened: Any) -> Over:
-        """Be a session from its opening to its end; what became of it."""
+        """Be a session from its opening to its end; returns what became of it."""
         order = self._order
         link = Link(order.settings.max_message_bytes, self._notify)
         fault: Exception | None = None
@@ -172,14 +172,14 @@ class _Session:
                     self._say(Opened(self._number))
                     await self._answer(session, link)
                     was_lost = link.is_lost
-        except* Exception as error:  # beside it there may be a cancellation, which goes its way
+        except* Exception as error:  # a cancellation beside it is left to propagate
             fault = error
         if fault is None and not was_lost and link.breach is None:
             return Over(self._number, None)
         return Over(self._number, reason_of(link, fault), link.breach)
 
     async def _answer(self, session: "PeerSession", link: Link) -> None:
-        """Carry out one call after the other, until the session is of no more use."""
+        """Carry out one call after the other, until the session can no longer be used."""
         while session.is_usable and not link.is_lost:
             if (asking := self._asking) is None:
                 await self._news.wait()
@@ -221,7 +221,7 @@ class _Asking:
     """A call that runs: the sink of its rows, which the daemon takes at its own pace.
 
     The SDK has a task for each message, and one may still read when the call has ended, or wait for
-    room. What it brings then is of no answer, and nobody makes room for it.
+    room. What it brings then belongs to no answer, and nobody makes room for it.
     """
 
     def __init__(self, order: Ask, outgoing: Outgoing) -> None:
@@ -254,7 +254,7 @@ class _Asking:
             self._offer(content)
 
     def _offer(self, *contents: bytes) -> None:
-        """Say what is to be said, behind the columns."""
+        """Send what is to be said, after the columns."""
         if self._columns or contents:
             self._outgoing.offer(*self._columns, *contents)
             self._columns = ()
@@ -262,7 +262,7 @@ class _Asking:
     async def caught_up(self) -> None:
         self._offer()  # the columns of a chunk without rows
         while self._on_way_bytes > WINDOW_BYTES and not self._is_over:
-            await self._has_room.wait()  # several tasks may
+            await self._has_room.wait()  # several tasks may wait
 
     def took(self, size: int) -> None:
         """The daemon has taken so many bytes of the rows."""

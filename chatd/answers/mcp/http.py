@@ -1,7 +1,7 @@
 """MCP with a server at a URL: streamable HTTP by the SDK, over a client with bounds.
 
-The SDK follows redirects within the origin of the URL only. Its client reads whole responses, and
-unpacks them; so bytes are counted before, and packed ones are not taken.
+The SDK follows redirects only within the origin of the URL. Its client reads whole responses, and
+unpacks them; so bytes are counted before that, and compressed responses are refused.
 """
 
 from collections.abc import AsyncIterator
@@ -16,11 +16,11 @@ from chatd.answers.mcp.link import SIZES_A_CALL, Link
 from chatd.answers.mcp.settings import DatabaseSettings
 
 CONNECT_S: Final = 5.0
-"""How long it may take to connect, and to take a request."""
+"""Seconds that it may take to connect, and to take a request."""
 
 
 class TooMuch(httpx2.StreamError):
-    """A response has more bytes than it may have, or they are packed."""
+    """A response has more bytes than it may have, or is compressed."""
 
 
 class _Counted(httpx2.AsyncByteStream):
@@ -76,7 +76,8 @@ class Bounded(httpx2.AsyncBaseTransport):
 
 @asynccontextmanager
 async def http_streams(settings: DatabaseSettings, link: Link) -> AsyncIterator[TransportStreams]:
-    """The streams to and from a server. One that is dead cancels the block, and raises."""
+    """The streams to and from a server. If the connection dies, the block is cancelled, and this
+    raises."""
     async with (
         httpx2.AsyncClient(
             transport=Bounded(httpx2.AsyncHTTPTransport(), link),

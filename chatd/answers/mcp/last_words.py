@@ -1,4 +1,5 @@
-"""What a db-mcp wrote last to its standard error, as it may be shown: masked, and bounded; pure."""
+"""The end of what a db-mcp wrote to its standard error, in a form that may be shown: masked and
+bounded; pure."""
 
 from typing import Final
 
@@ -9,8 +10,8 @@ WORDS_BYTES: Final = 4_096
 
 
 class LastWords:
-    """Keeps the end of what is written. More is kept than shown, by the longest secret, so that a
-    secret over the edge is known as one."""
+    """Keeps the end of what is written. It keeps more than it shows, by the length of the longest
+    secret, so that it recognises a secret that crosses the edge."""
 
     def __init__(self, masks: Masks) -> None:
         self._masks = masks
@@ -24,7 +25,7 @@ class LastWords:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Its last lines, without secrets and empty lines; what is no UTF-8 is replaced."""
+        """Its last lines, without secrets and empty lines; what is not UTF-8 is replaced."""
         if not self._kept:
             return ()
         since = max(0, len(self._kept) - WORDS_BYTES)

@@ -1,7 +1,7 @@
 """Lines out of bytes that come in pieces, each bounded; pure.
 
-The SDK's reader joins what it has with each piece that comes, which is quadratic: a line of some
-megabytes would hold the loop for seconds. Here a byte is looked at once.
+The SDK's reader joins what it has with each piece that comes, which is quadratic: a line of a few
+megabytes would block the loop for seconds. Here each byte is looked at once.
 """
 
 from typing import Final
@@ -10,7 +10,7 @@ NEWLINE: Final = b"\n"
 
 
 class LineTooLong(Exception):
-    """A line has more bytes than it may have; it is told before the line is whole."""
+    """A line has more bytes than it may have; raised before the line is whole."""
 
 
 class Lines:

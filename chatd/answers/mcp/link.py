@@ -1,4 +1,5 @@
-"""What is known of a connection to a db-mcp beside its messages: if it lives, what it may send.
+"""What is known about a connection to a db-mcp besides its messages: whether it lives, what it may
+send.
 
 A transport counts here what comes in, and says here why it ended. The allowance is renewed for each
 call; a peer that sends more than one call can need, or sends without being asked, is cut off.
@@ -20,13 +21,13 @@ REQUESTS_A_CALL: Final = 100
 """Requests of the peer to us between two calls; the SDK answers each in a task. Beyond: the peer is
 cut off."""
 SIZES_A_CALL: Final = 8
-"""Bytes between two calls, in times of the largest message. Beyond: the peer is cut off."""
+"""Bytes between two calls, as a multiple of the largest message. Beyond: the peer is cut off."""
 TIMES_AS_JSON: Final = 4
-"""As many bytes as the rows of a call may have, so many times are allowed beside that: rows travel
-as JSON in a text of JSON, which doubles each backslash and quote, and some peers add names."""
+"""How many times the bytes of a call's rows are allowed in addition: rows travel as JSON within a
+JSON string, which doubles each backslash and quote, and some peers add names."""
 HELD_CHARS: Final = 1_048_576
 """Characters of messages that came and whose rows nobody has taken yet. Beyond: nothing is read
-from the peer, which has to wait, and has its database wait."""
+from the peer, which has to wait, and makes its database wait."""
 
 
 TOO_LONG: Final = "it sent a message that is too long"
@@ -34,11 +35,12 @@ TOO_MUCH: Final = "it sent more than a call may bring"
 
 
 class Breach(Exception):
-    """The peer broke a bound or the protocol; the text says which, and holds nothing of its own."""
+    """The peer broke a bound or the protocol; the text says which, and holds no words of the
+    peer."""
 
 
 class Forgotten(Exception):
-    """The peer does not know the session any more, and has not begun with the call."""
+    """The peer does not know the session any more, and has not begun the call."""
 
 
 class MissingTools(Exception):
@@ -46,7 +48,7 @@ class MissingTools(Exception):
 
 
 class SessionOver(Exception):
-    """A session has ended, or none came about; the text says why, as `reason_of` has it."""
+    """A session has ended, or could not be opened; the text says why, as `reason_of` has it."""
 
 
 @attrs.define
@@ -54,7 +56,7 @@ class Link:
     """One connection; `breach` is why it was cut off, `is_lost` whether it has ended.
 
     `is_ready` once the first call may come: before, a peer may print a greeting, as some do.
-    `is_forgotten`: the peer answers, but knows no such session, as one that was started anew.
+    `is_forgotten`: the peer answers, but does not know the session, because it was restarted.
     `on_lost` is called when it has ended.
     """
 
@@ -71,7 +73,7 @@ class Link:
     _is_flowing: trio.Event = attrs.field(factory=trio.Event)
 
     def renew(self, max_rows: int = 0, max_bytes: int = 0) -> None:
-        """A call begins, which may bring so many rows, and so many bytes of them as JSON."""
+        """A call begins; it may bring so many rows, and so many bytes of them as JSON."""
         self._messages_left = MESSAGES_A_CALL + max_rows
         self._requests_left = REQUESTS_A_CALL
         self._bytes_left = SIZES_A_CALL * self.max_message_bytes + TIMES_AS_JSON * max_bytes
@@ -83,7 +85,7 @@ class Link:
 
     @contextmanager
     def holding(self, chars: int) -> Iterator[None]:
-        """While the block runs, somebody is at work on a message of so many characters."""
+        """While the block runs, a message of so many characters is being worked on."""
         self._held += chars
         try:
             yield

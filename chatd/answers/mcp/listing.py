@@ -1,8 +1,8 @@
-"""What of a list of tables a question may see, whatever its db-mcp has listed; pure.
+"""Which part of a list of tables a question may see, whatever its db-mcp has listed; pure.
 
-A context narrows, and few db-mcps know of that. So each row of the list is judged here, as a
-statement is that names its table (`scopes`). The columns of the table's name and its schema are
-found by the words that the catalogues of databases have for them.
+A context may narrow what can be seen, but few db-mcps know that. So each row of the list is judged
+here, like a statement that names its table (`scopes`). The columns that hold the table's name and
+its schema are found by the words that databases' catalogues use for them.
 """
 
 import re
@@ -30,36 +30,35 @@ HOME_SCHEMAS: Final = (None, "", "main", "public")
 """Schemas whose tables need no schema before their names."""
 _PLAIN: Final = re.compile(r"[^\W\d]\w*")
 _PLAIN_FOLDED: Final = re.compile(r"[a-z_][a-z0-9_]*")
-"""Names that need no quotes; Postgres takes others for their small letters."""
+"""Names that need no quotes; without quotes, Postgres takes others for their lower-case form."""
 LISTED_MAX: Final = 10_000
 """Rows that are looked through at once, for less than 0.1 s; a longer list is refused."""
 
 
 @attrs.frozen
 class Narrowing:
-    """What a context lets be seen; `home` is the schema of tables that are listed without one.
-
-    It is None where the database was not asked for one schema: then it is that of the dialect.
+    """What a context lets a question see; `home` is the schema of tables that are listed without
+    one. If it is None, the database was not asked for one schema, and the dialect's own counts.
     """
 
     scope: ContextScope
     home: str | None = None
 
     def holds(self, table: TableName) -> bool:
-        """Whether the context lets the table be touched."""
+        """Whether the context allows the table to be touched."""
         return self.scope.holds(TableName(table.name, table.schema or self.home))
 
     @property
     def holds_home(self) -> bool:
-        """Whether it lets any table be touched that is listed without a schema."""
+        """Whether it allows any table that is listed without a schema to be touched."""
         by_schema = attrs.evolve(self.scope, tables=None)
         return by_schema.holds(TableName("any", self.home))
 
 
 class Narrowed:
-    """A sink that lets the rows of tables within pass to another sink, and no others.
+    """A sink that passes rows of allowed tables, and no others, to another sink.
 
-    Raises `DatabaseFailed` where the rows do not tell which tables they are about, or are too many.
+    Raises `DatabaseFailed` if the rows do not tell which tables they are about, or are too many.
     """
 
     def __init__(self, sink: Sink, narrowing: Narrowing) -> None:
@@ -116,8 +115,8 @@ class ListedTables:
     def nearest(self, missing: str, dialect: Dialect) -> list[str]:
         """The tables that may have been meant by one that is not there, as a statement names them.
 
-        Of those that are equally near, the ones in the schema that stands before `missing` are told
-        alone, where there are any.
+        Of those that are equally near, only the ones in the schema that is before `missing` are
+        told, if there are any.
         """
         schema, _, name = missing.rpartition(".")
         near = [one.casefold() for one in nearest(name, [table.name for table in self.tables])]
@@ -145,7 +144,7 @@ def _as_named(table: TableName, dialect: Dialect) -> str:
 
 
 def places(columns: Sequence[str]) -> tuple[int | None, int | None]:
-    """Where in a list of tables the names stand, and where their schemas, by the columns."""
+    """Which columns of a list of tables hold the names, and which the schemas."""
     words = [column.lower() for column in columns]
     name_at = _first(_NAMES, words)
     if name_at is None and len(words) == 1 and words != [TEXT]:
@@ -154,5 +153,5 @@ def places(columns: Sequence[str]) -> tuple[int | None, int | None]:
 
 
 def _first(known: Sequence[str], words: Sequence[str]) -> int | None:
-    """Where the first of the known words stands."""
+    """The index of the first known word that is there."""
     return next((words.index(word) for word in known if word in words), None)

@@ -1,14 +1,16 @@
 """The locks that a database itself can put on what a db-mcp sends: the third layer of read-only.
 
-The guard reads a statement. What it cannot see, as a function behind an operator or a view, only
-the server can stop: a transaction that may not write, and a time after which it gives a statement
-up. Both are settings of the connection. A db-mcp for Postgres that is started here finds them in
-its environment, where libpq and most drivers look (PGOPTIONS), unless the configuration gives that
-variable itself; options in the address of the database come before it. For MySQL there is no such
-variable. Whether the settings are in force is what `chatd config check --databases` asks.
+The guard reads a statement. What it cannot see, such as a function behind an operator or a view,
+only the server can stop: with a transaction that may not write, and a time after which it gives up
+a statement. Both are settings of the connection. A db-mcp for Postgres that is started here finds
+them in its environment, where libpq and most drivers look (PGOPTIONS), unless the configuration
+gives that variable itself; options in the address of the database come before it. For MySQL there
+is no such variable. Whether the settings are in force is what `chatd config check --databases`
+asks.
 
-A statement that was given up runs on in the database, also where the db-mcp has ended: Postgres
-notices a closed connection when it writes to it. With `client_connection_check_interval` it looks.
+A statement that was given up runs on in the database, even if the db-mcp has ended: Postgres
+notices a closed connection only when it writes to it. With `client_connection_check_interval` it
+looks.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +20,7 @@ from chatd.answers.sql.lexer import Dialect
 
 OPTIONS: Final = "PGOPTIONS"
 CHECK_INTERVAL_MS: Final = 2_000
-"""How often Postgres (14 or newer) looks whether the client of a statement is still there."""
+"""How often Postgres (14 or newer) checks that the client of a statement is still there."""
 
 
 def lock_variables(
@@ -93,14 +95,14 @@ def is_locked(settings: Mapping[str, str]) -> bool:
 
 
 def is_timed(settings: Mapping[str, str]) -> bool:
-    """Whether the server gives a statement up by itself."""
+    """Whether the server gives up a statement by itself."""
     return settings.get("timeout", "").strip("0.") != ""
 
 
 def weaknesses(dialect: Dialect, settings: Mapping[str, str], *, read_only: bool) -> Iterator[str]:
     """What is wrong with the locks of a database of Postgres or MySQL, and what to do.
 
-    `read_only`: nothing is to be written to it.
+    `read_only`: nothing may be written to it.
     """
     if settings.get("superuser") == "on":
         yield "its role is a superuser: make one that may SELECT and nothing else"

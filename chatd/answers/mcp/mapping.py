@@ -1,6 +1,6 @@
 """Which tool of a db-mcp serves which request, with what arguments, and how it answers.
 
-Every db-mcp has names of its own for the same few things. A `Mapping` says for each kind of request
+Every db-mcp has its own names for the same few things. A `Mapping` says for each kind of request
 which tool is called (none: the peer cannot do that), under which name the table or the statement
 goes, and in what form the result comes. `READY` holds those that were tried with the real servers;
 others are written in chatd.toml, [databases.<connectionId>.mapping].
@@ -24,7 +24,7 @@ class Form(enum.StrEnum):
     MARKDOWN = "markdown"  # text: a Markdown table
     TABS = "tabs"  # text: lines of tab-separated values, names first
     PYTHON = "python"  # text: the repr of a list of dicts or tuples
-    RECORDS = "records"  # text: "1. row", then "name: value" a line, as mcp-alchemy writes
+    RECORDS = "records"  # text: "1. row", then "name: value" lines, as mcp-alchemy writes
     NAMES = "names"  # text: names, each after a comma
     TEXT = "text"  # text for people, shown as it is
 
@@ -41,20 +41,19 @@ class Binary(enum.StrEnum):
 class Call:
     """How one kind of request is put to a tool.
 
-    `argument` is where the table or the statement goes, None where the tool takes none; with
-    `is_list` it goes there as the one member of a list. `fixed` are arguments that are always the
-    same. `as_statement`: the tool takes SQL, and what is asked is written as a statement.
-    `is_quoted`: the tool puts the name of a table into a statement as it is, so that it is quoted
-    here. The schema of a table goes to `schema_argument`; where there is none, it stands before the
-    name with a dot, if it was asked with it. `wraps_values`: the tool gives rows to a SELECT and
-    not to VALUES, which is put into one here. `takes_any_name`: the tool takes the name of a table
-    as a value, whatever signs it holds; a tool that may write it into a statement is given plain
-    names alone. `reads_parameters`: the tool takes `:name` in a statement for a parameter, so that
-    a backslash is put before it, as SQLAlchemy has it. `asks_for_json`: the tool writes values in a
+    `argument` is where the table or the statement goes, None if the tool takes none; with `is_list`
+    it goes there as the only member of a list. `fixed` are arguments that are always the same.
+    `as_statement`: the tool takes SQL, and what is asked is written as a statement. `is_quoted`:
+    the tool puts the name of a table into a statement as it is, so that it is quoted here. The
+    schema of a table goes to `schema_argument`; if there is none, the schema goes before the name,
+    with a dot, if it was asked with one. `wraps_values`: the tool gives rows to a SELECT and not to
+    VALUES, which is put into one here. `takes_any_name`: the tool takes the name of a table as a
+    value, whatever signs it holds; a tool that may write it into a statement is given only plain
+    names. `reads_parameters`: the tool takes `:name` in a statement for a parameter, so that a
+    backslash is put before it, as SQLAlchemy has it. `asks_for_json`: the tool writes values in a
     way that loses some, so that Postgres is asked to give each row as JSON. `rows` is the path to
-    the rows in JSON:
-    "data.results"; a number counts in a list, and "*" is the object in a list whose `name`, and
-    whose `schema` where it has one, are those of the table.
+    the rows in JSON: "data.results"; a number counts in a list, and "*" is the object in a list
+    whose `name`, and whose `schema` where it has one, are those of the table.
     """
 
     tool: str
@@ -81,9 +80,8 @@ class PeerMapping:
     is JSON with `success: false`. An error ends where one of `error_ends` begins. `chars_variable`
     is the variable of the peer's environment that bounds the characters of an answer; unless it is
     configured, it is given what `max_message_bytes` allows. `server_binary` is how bytes of
-    Postgres and MySQL are written, where that is not as for SQLite. `streams`: rows come in
-    progress messages (`chunks`). `confirms_stop`: after a cancel the peer says when nothing of the
-    call runs on.
+    Postgres and MySQL are written, if not as for SQLite. `streams`: rows come in progress messages
+    (`chunks`). `confirms_stop`: after a cancel the peer says when nothing of the call runs on.
     """
 
     list_tables: Call | None = None
@@ -103,19 +101,19 @@ class PeerMapping:
 
     @property
     def tools(self) -> frozenset[str]:
-        """The tools that a question may need; beside them only `optional_tools` are ever
+        """The tools that a question may need; besides them only `optional_tools` are ever
         called."""
         calls = (self.list_tables, self.describe_table, self.sample_table, self.query, self.explain)
         return frozenset(call.tool for call in calls if call is not None)
 
     @property
     def optional_tools(self) -> frozenset[str]:
-        """The tools that are called where the peer has them."""
+        """The tools that are called if the peer has them."""
         return frozenset() if self.list_columns is None else frozenset({self.list_columns.tool})
 
 
 BUNDLED: Final = "chatd"
-"""The name of the mapping of the db-mcps that chatd brings along."""
+"""The name of the mapping for the db-mcps that come with chatd."""
 TERMS: Final = ("read_only", "schema", "tables", "max_rows", "max_bytes", "timeout_ms")
 """The terms that a mapping may pass on."""
 
@@ -137,7 +135,7 @@ def _on_table(tool: Tool) -> Call:
 
 
 READY: Final[Mapping[str, PeerMapping]] = {
-    # Those that chatd brings along: `chatd db-mcp`. Every value is exact.
+    # Those that come with chatd: `chatd db-mcp`. Every value is exact.
     BUNDLED: PeerMapping(
         list_tables=Call(Tool.LIST_TABLES, form=Form.STRUCTURED),
         list_columns=Call(Tool.LIST_COLUMNS, form=Form.STRUCTURED),

@@ -20,11 +20,11 @@ COLUMNS_BYTES: Final = 131_072
 
 
 class Meter:
-    """Lets pass to the sink of one answer what its terms allow; `cut` is what was left out.
+    """Passes on to the sink of one answer what its terms allow; `cut` is what was left out.
 
-    `is_full` once a row did not pass: no more is wanted. Where the first row alone is too large,
-    its values are shortened. A text with half a surrogate pair, which is no Unicode, cannot travel;
-    it is mended here.
+    `is_full` once a row did not pass: no more is wanted. If the first row alone is too large, its
+    values are shortened. A text with half a surrogate pair, which is not valid Unicode, cannot
+    travel; it is mended here.
     """
 
     def __init__(self, sink: Sink, max_rows: int, max_bytes: int) -> None:
@@ -36,7 +36,7 @@ class Meter:
 
     @property
     def is_full(self) -> bool:
-        """Whether a row was left out, and so will be all that come."""
+        """Whether a row was left out, as all later ones will be."""
         return self.cut.rows is not None
 
     def columns(self, columns: Sequence[Column]) -> None:
@@ -78,7 +78,7 @@ class Meter:
 
 
 def _fitting(columns: Sequence[Column]) -> Sequence[Column]:
-    """The columns, with the names and types that are longest cut, until all of them fit."""
+    """The columns; the longest names and types are cut until all of them fit."""
     chars_max = COLUMNS_BYTES
     while len(orjson.dumps(columns_as_json(columns))) > COLUMNS_BYTES:
         chars_max //= 2

@@ -1,9 +1,9 @@
-"""Rows as mcp-alchemy writes them, "1. row", then "name: value" a line, and how it ends; pure.
+"""Rows as mcp-alchemy writes them: "1. row", then "name: value" per line, and the end; pure.
 
 A value may go on over several lines, and one of these may look like a name or like the next row. So
-a name counts as a column only where every record has it, in the same order, and the rows must be as
-many as the end says; else there is no answer, rather than a wrong one. A row that was asked for as
-JSON has no line break that could be taken for one.
+a name counts as a column only if every record has it, in the same order, and there must be as many
+rows as the end says; otherwise there is no answer, rather than a wrong one. A row that was asked
+for as JSON has no line break that could be taken for one.
 """
 
 import json
@@ -23,9 +23,9 @@ NO_ROWS: Final = "No rows returned"
 _START: Final = re.compile(r"^(\d+)\. row$", re.MULTILINE)
 _END: Final = re.compile(r"Result: (showing first )?(\d+) rows(?P<cut> \(output truncated\))?\s*\Z")
 _END_CHARS: Final = 100
-"""Characters at the end of records in which that end stands."""
+"""Characters at the end of records in which that end is found."""
 _NAME_CHARS: Final = 200
-"""Characters of the name of a column in records; a longer one is none."""
+"""Characters of a column's name in records; a longer text is not a name."""
 _SPACE: Final = " \t\r\n"
 
 TOO_LONG: Final = (
@@ -47,13 +47,13 @@ class Records:
 
 
 def are_records(text: str) -> bool:
-    """Whether a text is written so; else it is a word on what a statement did."""
+    """Whether a text is written so; otherwise it says what a statement did."""
     return text.startswith("1. row") or _is_cut_at_once(text)
 
 
 def read_records(text: str, most: int) -> Records:
-    """The first `most` records. Raises `ValueError`, or `DatabaseFailed` where they cannot be
-    read for what was asked."""
+    """The first `most` records. Raises `ValueError`, or `DatabaseFailed` if they cannot be read for
+    what was asked."""
     bodies, is_truncated = _bodies(text)
     parts = [body.split("\n") for body in bodies]
     names = _common_names(parts)
@@ -62,7 +62,7 @@ def read_records(text: str, most: int) -> Records:
 
 
 def read_json_rows(text: str, most: int) -> Records:
-    """The same where each record is a row as JSON: its names, in their order, and its values."""
+    """The same if each record is a row as JSON: its names, in their order, and its values."""
     bodies, is_truncated = _bodies(text)
     names: list[str] | None = None
     rows: list[list[_Value]] = []
@@ -86,7 +86,7 @@ def _is_cut_at_once(text: str) -> bool:
 
 
 def _bodies(text: str) -> tuple[list[str], bool]:
-    """What stands between the starts of records; whether some were left out."""
+    """What is between the starts of records; whether some were left out."""
     if _is_cut_at_once(text):
         raise DatabaseFailed(Code.DB_ERROR, TOO_LONG)
     end = _END.search(text, max(0, len(text) - _END_CHARS))
@@ -138,13 +138,13 @@ def _record(lines: Sequence[str], names: Sequence[str]) -> Row:
 
 @attrs.frozen
 class _Number:
-    """A number of JSON with all of its digits."""
+    """A JSON number with all of its digits."""
 
     text: str
 
     @property
     def is_exact(self) -> bool:
-        """Whether a number of JavaScript writes itself like that."""
+        """Whether JavaScript writes a number like that."""
         if self.text.lstrip("-").isdecimal():
             return True
         return repr(float(self.text)) == self.text
@@ -154,7 +154,7 @@ _Value = str | bool | None | _Number
 
 
 def _members(document: str) -> Iterator[tuple[str, _Value]]:
-    """The members of an object, of one name too; a list or an object in it is its text. Raises
+    """The members of an object, even if names repeat; a list or an object in it stays text. Raises
     `ValueError`."""
     decoder = json.JSONDecoder(parse_float=_Number, parse_int=_Number, parse_constant=str)
     at = _after(document, 0, "{")
@@ -186,8 +186,8 @@ def _past_space(document: str, at: int) -> int:
 
 
 def _column(values: Sequence[_Value]) -> list[Cell]:
-    """The values of a column as cells. JSON does not tell a decimal from a float: where one number
-    has digits that a float has not, as 1.50 has, all of them are texts."""
+    """The values of a column as cells. JSON does not tell a decimal from a float: if one number has
+    digits that a float does not keep, as 1.50 has, all of them are texts."""
     numbers = [value for value in values if isinstance(value, _Number)]
     are_texts = not all(number.is_exact for number in numbers)
     return [

@@ -1,4 +1,4 @@
-"""From what a tool answers to columns and rows, or to `DatabaseFailed`; pure.
+"""Turns a tool's answer into columns and rows, or into `DatabaseFailed`; pure.
 
 Every `Form` of `mapping` has a reader here; those of JSON share `documents`. A reader takes
 anything: what it does not understand is an answer "in an unexpected form", never another exception.
@@ -35,7 +35,7 @@ _RULE: Final = re.compile(r"\s*:?-+:?\s*")
 
 @attrs.frozen
 class ToolResult:
-    """What came back from a tool; `structured` is None where there was none."""
+    """What came back from a tool; `structured` is None if there was none."""
 
     text: str
     structured: object = None
@@ -43,9 +43,11 @@ class ToolResult:
 
 
 def read(result: ToolResult, call: ToolCall, mapping: PeerMapping, max_rows: int) -> ResultTable:
-    """The table of a result, of at most `max_rows` and one more, which tells that there are more.
+    """The table of a result, with at most `max_rows` rows and one more, which tells that there are
+    more.
 
-    Raises `DatabaseFailed` where the peer says so, or its answer has not the form of the mapping.
+    Raises `DatabaseFailed` if the peer says so, or its answer does not have the form of the
+    mapping.
     """
     text = result.text
     if result.is_error:
@@ -63,7 +65,7 @@ def read(result: ToolResult, call: ToolCall, mapping: PeerMapping, max_rows: int
 
 UNEXPECTED: Final = "The database's server answered in a form that is not the configured one."
 _TYPED_FORMS: Final = (Form.STRUCTURED, Form.JSON, Form.PYTHON)
-"""Forms in which a number is no text. A text may be anything there: a decimal, a date."""
+"""Forms in which a number is not a text. A text may be anything there: a decimal, a date."""
 
 
 def _with_types(table: ResultTable) -> ResultTable:
@@ -110,7 +112,7 @@ def _python(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> Re
 
 
 def _markdown(result: ToolResult, call: ToolCall, binary: Binary, most: int) -> ResultTable:
-    """The first table of a text: a line of names, a rule, rows; text around it is passed over."""
+    """The first table of a text: a line of names, a rule, rows; text around it is skipped."""
     lines = [line.strip() for line in result.text.splitlines()]
     for at in range(len(lines) - 1):
         names, rule = _pipes(lines[at]), _pipes(lines[at + 1])

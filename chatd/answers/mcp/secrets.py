@@ -2,12 +2,12 @@
 
 A db-mcp that does not start says why on its standard error, often with the address of the database
 in it. What is secret there is known: the values of its environment, and the passwords in these and
-in its command. Each is found as it is and as programs write it: percent-encoded or decoded, with
+in its command. Each is found as it is, and as programs write it: percent-encoded or decoded, with
 backslashes before quotes, as escapes of JSON or Python, in another encoding of text, in Base64 and
 in hexadecimal digits. What looks like a password in an address is masked in any case.
 
-What is no secret is masked too where it is the value of such a variable; a value of less than
-`VALUE_CHARS_MIN` characters is masked only where its name or its place makes it a password.
+A value that is not secret is masked too if it is the value of such a variable; a value of less than
+`VALUE_CHARS_MIN` characters is masked only if its name or its place makes it a password.
 """
 
 import base64
@@ -19,9 +19,11 @@ from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
 
 MASK: Final = b"***"
 VALUE_CHARS_MIN: Final = 4
-"""A variable like `DEBUG=1` is no secret, and its mask would make all else unreadable."""
+"""A variable like `DEBUG=1` is not a secret, and masking its value would make everything else
+unreadable."""
 LINE_CHARS_MIN: Final = 8
-"""Characters of a line of a secret of several lines, as a key, that is masked alone as well."""
+"""A single line of a multi-line secret, such as a key, is masked by itself if it has so many
+characters."""
 BASE64_BYTES_MIN: Final = 6
 """Shorter ones are found in Base64 by chance."""
 
@@ -37,7 +39,7 @@ _ESCAPED: Final = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f", "\0": 
 
 
 def secrets_of(variables: Mapping[str, str], command: Sequence[str] = ()) -> frozenset[str]:
-    """What may not be shown of a db-mcp with these variables of its own and this command."""
+    """What must not be shown of a db-mcp that has these variables and this command."""
     found: set[str] = set()
     for name, value in variables.items():
         if len(value) >= VALUE_CHARS_MIN or _VARIABLE.search(name):
@@ -97,7 +99,7 @@ def without_passwords(text: str) -> str:
 
 
 class Masks:
-    """Finds secrets in bytes. `longest` is how many bytes one of them can take."""
+    """Finds secrets in bytes. `longest` is how many bytes the longest of them can take."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = sorted(set(secrets), key=len, reverse=True)
@@ -105,12 +107,12 @@ class Masks:
 
     @cached_property
     def _pattern(self) -> re.Pattern[bytes] | None:
-        """All secrets in all ways; it is made when it is needed, as few ever need it."""
+        """All secrets in all ways of writing them; made only when it is needed, which is seldom."""
         ways = [way for secret in self._secrets for way in _ways(secret)]
         return re.compile(b"|".join(ways)) if ways else None
 
     def spans(self, text: bytes) -> list[tuple[int, int]]:
-        """Where secrets stand in a text; none of these touches another."""
+        """Where a text has secrets; the spans do not touch each other."""
         found = [match.span(1) for match in _IN_ADDRESS.finditer(text)]
         at = 0
         while self._pattern is not None and (match := self._pattern.search(text, at)) is not None:
@@ -137,8 +139,8 @@ class Masks:
 
 
 _BYTES_A_CHAR: Final = 16
-"""That a character of a secret takes at most, in the ways of `_any_way`: 4 bytes, each of them
-percent-encoded, or an escape."""
+"""Bytes that a character of a secret takes at most, in the ways of `_any_way`: 4 bytes, each of
+them percent-encoded, or an escape."""
 
 
 def _ways(secret: str) -> Iterator[bytes]:

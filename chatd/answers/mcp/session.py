@@ -1,11 +1,11 @@
 """One session with a db-mcp, over the SDK: the tools are checked once, then calls go one by one.
 
 A call that is to stop is given up here at once: the SDK tells the peer (`notifications/cancelled`).
-MCP answers no cancelled request, so that only a peer whose mapping says so confirms that nothing
-runs on; without that the session is not usable any more.
+MCP does not answer cancelled requests, so only a peer whose mapping says so confirms that nothing
+runs on; without that, the session cannot be used any more.
 
-The SDK's `Client.call_tool` is passed by: it would check a result against the schema that the peer
-itself has sent, whose patterns can hold the loop for ever.
+The SDK's `Client.call_tool` is not used: it would check a result against the schema that the peer
+itself has sent, whose patterns can block the loop for ever.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -35,7 +35,8 @@ from chatd.answers.requests import Answered, DatabaseFailed, PacedSink, Sink, St
 from chatd.wire.codes import Code
 
 CONFIRM_S: Final = 1.0
-"""How long a peer may take to confirm a stop, and to bring the chunks that a result tells of."""
+"""Seconds that a peer may take to confirm a stop, and to bring the chunks that a result
+announces."""
 PAGES_MAX: Final = 20
 """Pages of the list of tools that are read."""
 INLINE_CHARS: Final = 16_384
@@ -50,13 +51,14 @@ class PeerSession:
         self._link = link
         self._mapping = mapping
         self._stopped = trio.Event()
-        # Of its own, so that a peer that sends much to read keeps no thread from other users.
+        # A limiter of its own, so that a peer that sends much to read takes no thread from other
+        # users.
         self._threads = trio.CapacityLimiter(1)
         self._tools: frozenset[str] = frozenset()
         self.is_usable = True
 
     async def check_tools(self) -> None:
-        """List the tools. Raises `MissingTools` where one of the mapping is missing."""
+        """List the tools. Raises `MissingTools` if one of the mapping is missing."""
         names: set[str] = set()
         cursor: str | None = None
         for _ in range(PAGES_MAX):
@@ -76,7 +78,7 @@ class PeerSession:
     async def ask(
         self, call: ToolCall, terms: Terms, sink: Sink, stop: trio.Event, timeout_s: float
     ) -> Answered | Stopped:
-        """Carry a call out. Raises `DatabaseFailed`, or `Forgotten`: it may be repeated."""
+        """Carry out a call. Raises `DatabaseFailed`, or `Forgotten`: it may be repeated."""
         if call.tool not in self._tools:
             raise DatabaseFailed(Code.DB_ERROR, NO_TOOL)
         self._link.renew(terms.max_rows, terms.max_bytes)
@@ -112,7 +114,8 @@ class PeerSession:
         )
 
     async def _given_up(self, answer: "_Answer", stop: trio.Event) -> Answered | Stopped:
-        """The call was cancelled: by the caller, as enough came, or as it took too long."""
+        """The call was cancelled: by the caller, because enough came, or because it took too
+        long."""
         if self._mapping.confirms_stop:
             with trio.move_on_after(CONFIRM_S):
                 await self._stopped.wait()
@@ -191,7 +194,7 @@ _HARMLESS: Final = (mcp_types.INVALID_PARAMS, mcp_types.METHOD_NOT_FOUND)
 
 
 class _Answer:
-    """What came of one answer in progress messages; `ended` where no more of it is wanted."""
+    """What came of one answer in progress messages; `ended` if no more of it is wanted."""
 
     def __init__(
         self,
@@ -212,7 +215,7 @@ class _Answer:
         self._threads = threads
 
     async def progress(self, progress: float, total: float | None, message: str | None) -> None:
-        """A progress message came; without rows it is none of ours."""
+        """A progress message came; without rows it is not one of ours."""
         if message is None or self.ended.is_set():
             return
         with self._link.holding(len(message)):
@@ -240,7 +243,7 @@ class _Answer:
         self._news = trio.Event()
 
     async def wait_for(self, chunks: int) -> None:
-        """Until so many chunks have come in order, or no more are wanted."""
+        """Wait until so many chunks have come in order, or no more are wanted."""
         while self.chunks.next_index < chunks and not self.ended.is_set():
             await self._news.wait()
 
@@ -260,8 +263,8 @@ async def opened(
 ) -> AsyncIterator[PeerSession]:
     """Open a session with the URL of the settings, or with a child, and check the tools.
 
-    The child is that of `command`, with `variables` for its environment; `on_complaint` gets what
-    it writes to its standard error. Raises `MissingTools`, and much else.
+    The child is started by `command`, with `variables` for its environment; `on_complaint` gets
+    what it writes to its standard error. Raises `MissingTools`, and much else.
     """
     if settings.url:
         transport = http_streams(settings, link)
@@ -277,7 +280,7 @@ async def opened(
 
     client = Client(
         transport,
-        # Every peer knows the handshake; those that know no other one may hang on a probe.
+        # Every peer knows this handshake; those that know no other may hang on a probe.
         mode="legacy",
         client_info=mcp_types.Implementation(name="chatd", version=__version__),
         message_handler=hear,

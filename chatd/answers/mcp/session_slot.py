@@ -1,4 +1,5 @@
-"""The place of one session with a db-mcp, and when it is opened again after it was lost."""
+"""The place of one session with a db-mcp, and when the session is opened again after it was
+lost."""
 
 from typing import Final
 
@@ -7,12 +8,13 @@ import attrs
 from chatd.chat.backoff import Backoff
 
 BACKOFF_S: Final = (1.0, 60.0)
-"""Before the first and before any later attempt to open a session again; doubled between."""
+"""Seconds before the first attempt to open a session again, and at most before a later one; doubled
+in between."""
 
 
 @attrs.define(eq=False)
 class SessionSlot:
-    """A session: whether it is there, or is opened, or waits for its next try."""
+    """A session: whether it is there, or is being opened, or waits for its next try."""
 
     is_warm: bool
     is_ready: bool = False
@@ -27,15 +29,15 @@ class SessionSlot:
 
     @property
     def is_about_to_open(self) -> bool:
-        """Whether it is opened without being asked for, and did not fail before."""
+        """Whether it will be opened without being asked for, and did not fail before."""
         return self.is_warm and not self.backoff.wait_s
 
     def count(self, now_s: float, lasting_s: float) -> None:
         """Count a life that has ended, as one that failed or not.
 
-        One that served or lasted was of use. The first that was ready and ended before that is no
-        failure yet, so that one crash does not fail the next request; one more of them is, so that
-        a peer that ends as soon as it is ready is not started in a loop.
+        A life that served or lasted was of use. The first life that was ready but ended before that
+        is not a failure yet, so that one crash does not fail the next request; a second one is, so
+        that a peer that ends as soon as it is ready is not started in a loop.
         """
         has_lasted = self.ready_at_s is not None and now_s - self.ready_at_s >= lasting_s
         if self.has_served or has_lasted:

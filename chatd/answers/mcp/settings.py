@@ -14,10 +14,10 @@ from chatd.answers.mcp.secrets import secrets_of
 from chatd.answers.sql.lexer import Dialect
 
 BYTES_A_CHAR: Final = 10
-"""Of a message, for a character of an answer: some db-mcps send the text twice, in the result and
-in its structured content, each with 4 bytes for a character at most."""
+"""Bytes of a message for each character of an answer: some db-mcps send the text twice, in the
+result and in its structured content, each with at most 4 bytes per character."""
 INHERITED: Final = ("PATH", "HOME", "LANG")
-"""What a child sees of the daemon's environment, beside what the configuration names."""
+"""What a child sees of the daemon's environment, besides what the configuration names."""
 
 
 @attrs.frozen
@@ -27,7 +27,7 @@ class DatabaseSettings:
     Exactly one of `command`, `url`, `sqlite`, `postgres` and `sample` is set. `mapping` is a
     `PeerMapping` or the name of one in `READY`. `environment`, `headers` and the address in
     `postgres` hold secrets and are never shown. `max_rows_written` and `max_growth_bytes` bound one
-    statement that writes through a db-mcp of chatd's own, the second to `sqlite` alone.
+    statement that writes through chatd's own db-mcps, the second only for `sqlite`.
     """
 
     command: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class DatabaseSettings:
     def variables(self, own: Mapping[str, str], passed: Sequence[str]) -> dict[str, str]:
         """The environment of a child: a few of the daemon's `own` variables, and those configured.
 
-        The locks hold where the configuration neither passes nor gives a variable of that name.
+        The locks are set unless the configuration passes or gives a variable of that name.
         """
         locks: Mapping[str, str] = {ADDRESS_VARIABLE: self.postgres}
         if not self.postgres:  # else our own db-mcp locks each transaction
@@ -67,8 +67,8 @@ class DatabaseSettings:
         return {**locks, **bounds, **inherited, **self.environment}
 
     def secrets(self, own: Mapping[str, str]) -> frozenset[str]:
-        """What a child knows and may not be shown: see `secrets_of`. `HOME` and the like are none,
-        and often the reason why it does not start."""
+        """What a child knows that must not be shown: see `secrets_of`. `HOME` and the like are not
+        secret, and often the reason why it does not start."""
         passed = {name: own[name] for name in self.pass_environment if name in own}
         given = {ADDRESS_VARIABLE: self.postgres, **passed, **self.environment}
         return secrets_of(
@@ -77,7 +77,7 @@ class DatabaseSettings:
 
     @property
     def is_bundled(self) -> bool:
-        """Whether a db-mcp that chatd brings along answers."""
+        """Whether a db-mcp that comes with chatd answers."""
         return bool(self.sqlite or self.sample or self.postgres)
 
     @property
@@ -90,7 +90,8 @@ class DatabaseSettings:
 
 
 def bundled_command(settings: DatabaseSettings, file: Path | None) -> tuple[str, ...]:
-    """What starts a db-mcp that chatd brings along: on a SQLite file, or else on PostgreSQL."""
+    """The command that starts a db-mcp that comes with chatd: on a SQLite file, or else on
+    PostgreSQL."""
     command = [sys.executable, "-P", "-m", "chatd", "db-mcp"]
     command += ["--postgres"] if file is None else ["--database", str(file)]
     if not settings.read_only:

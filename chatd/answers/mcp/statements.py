@@ -1,7 +1,7 @@
-"""Statements that chatd writes for a db-mcp, where that takes SQL and has no better tool; pure.
+"""Statements that chatd writes for a db-mcp that takes SQL and has no better tool; pure.
 
-A statement of a question is sent as the guard has left it, but for two things that a peer would
-make of it otherwise: parameters that are none, and values that are not written as they are.
+A question's statement is sent as the guard left it, with two exceptions: where a peer would see
+parameters that are not parameters, and where it would write values other than as they are.
 """
 
 import re
@@ -12,14 +12,14 @@ from chatd.answers.sql.lexer import Dialect
 from chatd.answers.sql.scopes import TableName
 
 SAMPLE_ROWS: Final = 10
-"""Rows of a sample where the peer has no tool for it, and a statement asks for them."""
+"""Rows of a sample if the peer has no tool for samples, and a statement asks for them."""
 
 EXPLAIN: Final[Mapping[Dialect, str]] = {
     "sqlite": "EXPLAIN QUERY PLAN ",
     "postgres": "EXPLAIN ",
     "mysql": "EXPLAIN ",
 }
-"""What stands before a statement so that its plan is told and it does not run, by dialect."""
+"""What goes before a statement so that its plan is told and it does not run, by dialect."""
 
 LIST: Final[Mapping[Dialect, str]] = {
     "sqlite": (
@@ -90,8 +90,8 @@ def sample_statement(table: TableName, dialect: Dialect, max_rows: int) -> str:
 
 
 def describe_statement(table: TableName, dialect: Dialect) -> str:
-    """The columns of a table or view: name, type, nullable, default. No rows where it is not there,
-    or an error."""
+    """The columns of a table or view: name, type, nullable, default. No rows, or an error, if it is
+    not there."""
     match dialect:
         case "sqlite":
             names = ", ".join(
@@ -130,11 +130,11 @@ def _literal(text: str, dialect: Dialect) -> str:
 
 def rows_as_json(sql: str) -> str | None:
     """A statement that gives each row of a statement for Postgres as JSON, in a column of text.
-    None where it does not ask for rows.
+    None if it does not ask for rows.
 
     JSON keeps every digit, tells NULL from a text, has its own lists and objects, and no line
-    break. Postgres alone can make it of rows whose columns nobody knows. What writes cannot be
-    asked for like that.
+    break. Only Postgres can make it of rows whose columns nobody knows. A statement that writes
+    cannot be wrapped like that.
     """
     if _ASKS_FOR_ROWS.match(sql) is None:
         return None
@@ -145,10 +145,10 @@ def rows_as_json(sql: str) -> str | None:
 
 
 def without_parameters(sql: str) -> str:
-    """A statement in which SQLAlchemy's `text()` finds no parameters, and of which it makes the
+    """A statement in which SQLAlchemy's `text()` finds no parameters, and which it turns into the
     statement that was meant.
 
-    To it `:name` is a parameter, in a literal too, and `\\:name` is written for what is none; it
-    takes that backslash away. So one is put before each of both.
+    To it `:name` is a parameter, even in a literal, and `\\:name` is one that is not; it takes that
+    backslash away. So each of the two gets a backslash.
     """
     return _PARAMETER.sub(lambda match: f"\\{match.group()}", sql)

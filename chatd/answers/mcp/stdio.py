@@ -1,11 +1,11 @@
-"""MCP with a child process: one JSON message a line on its standard input and output.
+"""MCP with a child process: one JSON message per line on its standard input and output.
 
-The SDK brings such a transport, but its reader has no bounds and is quadratic, its child inherits
-what it is given and writes to our standard error. This one plugs into the SDK's session by the same
-pair of memory streams. A line is bounded before it is parsed. The child has an environment of its
-own. It is started by a process that stands between (`warden`), so that it and all that it starts
-are ended together: standard input is closed, then SIGTERM, then SIGKILL, each with its grace, also
-where the daemon is cancelled meanwhile; and so they are where the daemon was killed.
+The SDK has such a transport, but its reader has no bounds and is quadratic, and its child inherits
+what it is given and writes to our standard error. This transport plugs into the SDK's session by
+the same pair of memory streams. A line is bounded before it is parsed. The child has an environment
+of its own. It is started by a process that stands between (`warden`), so that it and all that it
+starts are ended together: standard input is closed, then SIGTERM, then SIGKILL, each with its
+grace, even if the daemon is cancelled meanwhile; they also end if the daemon is killed.
 """
 
 import errno
@@ -32,17 +32,17 @@ from chatd.answers.mcp.warden import KILL, KILLING_S
 GRACE_S: Final = 1.0
 """How long a child may take to end after its standard input is closed, and after each signal."""
 READ_BYTES: Final = 65_536
-"""Read at once from a child."""
+"""Bytes read at once from a child."""
 PIPE_READS: Final = 16
 """Reads that empty the pipe of a child that has ended: as many as the largest pipe needs."""
 OUTGOING: Final = 16
-"""Messages that wait for a child that does not read; so that a cancel never waits for one."""
+"""Messages that may wait for a child that does not read, so that a cancel never waits for one."""
 GREETING_LINES: Final = 100
-"""Lines that are no messages, before a child is ready. Beyond: it is cut off."""
+"""Lines that are not messages, before a child is ready. Beyond: it is cut off."""
 WARDEN: Final = str(Path(__file__).with_name("warden.py"))
 """The program that starts a child; run by its path, so that it imports nothing of chatd."""
 EXIT_WITHOUT_WORD: Final = errno.ECHILD
-"""The error where a warden ends before it has said whether the child was started."""
+"""The error if a warden ends before it has said whether the child was started."""
 
 ToSession: TypeAlias = MemoryObjectSendStream[SessionMessage | Exception]
 FromSession: TypeAlias = MemoryObjectReceiveStream[SessionMessage]
@@ -60,8 +60,7 @@ async def child_streams(
 ) -> AsyncIterator[Streams]:
     """Start a child, and give the streams to and from it; it has ended when this has.
 
-    `on_complaint` hears what comes on its standard error. Raises `OSError` where it cannot be
-    started.
+    `on_complaint` hears what comes on its standard error. Raises `OSError` if it cannot be started.
     """
     process, warden = await _start(command, variables)
     link.renew()
@@ -167,7 +166,7 @@ async def _write(process: trio.Process, from_session: FromSession, link: Link) -
 
 
 async def _listen(process: trio.Process, on_complaint: Callable[[bytes], None]) -> None:
-    """Standard error is read, so that the child never waits for it."""
+    """Read standard error, so that the child never waits for that."""
     assert process.stderr is not None
     with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
         while piece := await process.stderr.receive_some(READ_BYTES):
@@ -177,7 +176,7 @@ async def _listen(process: trio.Process, on_complaint: Callable[[bytes], None]) 
 def _hear_the_rest(process: trio.Process, on_complaint: Callable[[bytes], None]) -> None:
     """What a child that has ended left in the pipe: why it ended is what it wrote last."""
     assert isinstance(process.stderr, trio.lowlevel.FdStream)
-    with suppress(OSError):  # it would block: somebody else has the pipe too
+    with suppress(OSError):  # it would block: another process has the pipe too
         for _ in range(PIPE_READS):
             if not (piece := os.read(process.stderr.fileno(), READ_BYTES)):
                 break
@@ -201,5 +200,5 @@ async def _end(process: trio.Process, warden: trio.SocketStream, *, is_trusted: 
         await warden.aclose()
         with trio.move_on_after(GRACE_S + KILLING_S):
             await process.wait()
-        process.kill()  # a warden that did not do what it is there for
+        process.kill()  # a warden that did not do its job
         await process.wait()

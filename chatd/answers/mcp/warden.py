@@ -2,18 +2,19 @@
 
     python -I -S warden.py DESCRIPTOR PROGRAM [ARGUMENT...]
 
-The daemon holds the other end of the socket DESCRIPTOR. Where that end is closed, whether the
-daemon was killed, the program and all that it has started are ended: SIGTERM, then SIGKILL after
-`GRACE_S`; at once where the daemon has written `KILL` before. This process is their reaper (prctl,
-PR_SET_CHILD_SUBREAPER), so that those which went into a session of their own, or lost their parent,
-are found as well. Should this process itself be killed, the program is killed by the kernel
-(PR_SET_PDEATHSIG: a signal on the death of the thread that forked, and here there is one thread).
+The daemon holds the other end of the socket DESCRIPTOR. When that end is closed, even because the
+daemon was killed, the program and everything that it has started are ended: SIGTERM, then SIGKILL
+after `GRACE_S`; SIGKILL at once if the daemon has written `KILL` before. This process is their
+reaper (prctl, PR_SET_CHILD_SUBREAPER), so that those which went into a session of their own, or
+lost their parent, are found as well. Should this process itself be killed, the program is killed by
+the kernel (PR_SET_PDEATHSIG: a signal on the death of the thread that forked, and here there is one
+thread).
 
-One line goes to the daemon: 0 where the program was started, else the number of the error. Standard
-input, output and error are the program's. A SIGTERM is passed on to all of its processes. When the
-program ends, what it leaves behind is killed, and this process ends with its exit code.
+One line goes to the daemon: 0 if the program was started, otherwise the number of the error.
+Standard input, output and error are the program's. A SIGTERM is passed on to all of its processes.
+When the program ends, what it leaves behind is killed, and this process ends with its exit code.
 
-It is run by the path of its file and imports little, so that it starts in some milliseconds.
+It is run by the path of its file and imports little, so that it starts in a few milliseconds.
 """
 
 import contextlib
@@ -25,8 +26,8 @@ import socket
 import sys
 import time
 
-GRACE_S = 1.0  # that the processes have to end after SIGTERM, once the daemon is gone
-KILLING_S = 5.0  # for how long processes are killed that keep starting others
+GRACE_S = 1.0  # for the processes to end after SIGTERM, once the daemon is gone
+KILLING_S = 5.0  # how long to keep killing processes that keep starting others
 ROUND_S = 0.01  # between two looks at whether they are gone
 KILL = b"k"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
@@ -34,7 +35,7 @@ EXIT_NOT_STARTED = 127
 
 
 def main(arguments: list[str]) -> int:
-    """Start the program, wait for its end or for that of the daemon; the exit code."""
+    """Start the program, and wait for its end or the daemon's; returns the exit code."""
     daemon = socket.socket(fileno=int(arguments[0]))
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -52,7 +53,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _started(command: list[str], daemon: socket.socket, libc: ctypes.CDLL) -> int | None:
-    """The process of the program, in a session of its own; None where it cannot be started."""
+    """The process of the program, in a session of its own; None if it cannot be started."""
     told, tell = os.pipe2(os.O_CLOEXEC)
     own = os.getpid()
     process = os.fork()
@@ -62,7 +63,7 @@ def _started(command: list[str], daemon: socket.socket, libc: ctypes.CDLL) -> in
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores
                 signal.signal(number, signal.SIG_DFL)
-            if os.getppid() == own:  # else the signal would have come before it was asked for
+            if os.getppid() == own:  # else the parent ended before the signal was asked for
                 os.execvp(command[0], command)
         except OSError as error:
             os.write(tell, str(error.errno).encode())
@@ -83,7 +84,8 @@ def _let_go_of_streams() -> None:
 
 
 def _watch(program: int, daemon: socket.socket, woken: int) -> int:
-    """Wait for the end of the program, and end it once the daemon is gone; its exit code."""
+    """Wait for the end of the program, and end it once the daemon is gone; returns its exit
+    code."""
     waiting = select.poll()
     waiting.register(daemon, select.POLLIN)
     waiting.register(woken, select.POLLIN)
@@ -107,7 +109,7 @@ def _watch(program: int, daemon: socket.socket, woken: int) -> int:
 
 
 def _said(daemon: socket.socket) -> bytes:
-    """What the daemon has written; nothing where it is gone."""
+    """What the daemon has written; nothing if it is gone."""
     try:
         return daemon.recv(1)
     except OSError:
@@ -115,7 +117,7 @@ def _said(daemon: socket.socket) -> bytes:
 
 
 def _reap(program: int) -> int | None:
-    """Take leave of all processes that have ended; the exit code of the program, if it has."""
+    """Reap all processes that have ended; returns the exit code of the program, if it has ended."""
     code = None
     while True:
         try:
@@ -126,7 +128,7 @@ def _reap(program: int) -> int | None:
             return code
         if process == program:
             code = os.waitstatus_to_exitcode(status)
-            code = code if code >= 0 else 128 - code  # as shells tell of a signal
+            code = code if code >= 0 else 128 - code  # as shells report a signal
 
 
 def _kill_all() -> None:
@@ -138,7 +140,7 @@ def _kill_all() -> None:
 
 
 def _signal_all(number: int) -> int:
-    """Signal all descendants of this process; how many there are."""
+    """Signal all descendants of this process; returns how many there are."""
     found = _descendants()
     for process in found:
         with contextlib.suppress(ProcessLookupError):
@@ -147,7 +149,8 @@ def _signal_all(number: int) -> int:
 
 
 def _descendants() -> list[int]:
-    """The processes that descend from this one, those that have ended and wait excepted."""
+    """The processes that descend from this one, except those that have ended and wait to be
+    reaped."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if not name.isdigit():

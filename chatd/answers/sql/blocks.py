@@ -1,7 +1,7 @@
 """The fenced blocks of code in a message (CommonMark, "Fenced code blocks").
 
 As SQL is expected to be answered, there are some more: a fence may be indented by any number of
-spaces, and a block of SQL may open and close behind other text of a line. A quoted block (`>`) is
+spaces, and a block of SQL may open and close after other text on a line. A quoted block (`>`) is
 another user's.
 """
 

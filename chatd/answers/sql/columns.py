@@ -1,8 +1,8 @@
 """Whether `t.f` in a statement of Postgres is a column, or may call `f`.
 
-Postgres calls `f(t)` for `t.f` where `t` has no such column ("Using Composite Types in Queries").
-Of a table or a query `t` is a row, which no function of the server takes that does harm. Of a
-function in FROM it may be a number or a text, so that only columns that are known may be named.
+Postgres calls `f(t)` for `t.f` if `t` has no such column ("Using Composite Types in Queries"). If
+`t` is a table or a query, it is a row, and no harmful function of the server takes a row. If it is
+a function in FROM, it may be a number or a text, so only known columns may be named.
 """
 
 from typing import TYPE_CHECKING
@@ -19,9 +19,9 @@ _NAME_BYTES = 63  # of a name, in Postgres; the rest is cut off
 
 
 def unknown_column(root: "Expr") -> str | None:
-    """A `t.f` of a statement of Postgres that may call `f`; None where all of them are columns.
+    """A `t.f` of a statement of Postgres that may call `f`; None if all of them are columns.
 
-    No scopes are told apart: where two functions have one name, both have to have the column.
+    Scopes are not told apart: if two functions have the same name, both must have the column.
     """
     from sqlglot import exp
 
@@ -99,7 +99,8 @@ def _is_in_from(node: "Expr") -> bool:
 
 
 def _is_function(source: "Expr") -> bool:
-    """Whether what stands in FROM is a call, or nothing that is known: no table and no query."""
+    """Whether what stands in FROM is a call or something unknown, rather than a table or a
+    query."""
     from sqlglot import exp
 
     if isinstance(source, exp.Lateral):
@@ -110,7 +111,7 @@ def _is_function(source: "Expr") -> bool:
 
 
 def _name_of_function(source: "Expr") -> str | None:
-    """The name of the function in FROM, where it is in `COLUMNS`."""
+    """The name of the function in FROM, if it is in `COLUMNS`."""
     from sqlglot import exp
 
     call = source if isinstance(source, exp.Unnest) else source.this
@@ -137,5 +138,5 @@ def _columns(source: "Expr", known: tuple[str, ...], name: str) -> frozenset[str
 
 
 def _shortened(name: str) -> str:
-    """What two names have in common that Postgres may take for one, whatever its encoding."""
+    """A key that is equal for two names that Postgres may take for one, whatever its encoding."""
     return name.encode(errors="surrogatepass")[:_NAME_BYTES].decode(errors="ignore").casefold()

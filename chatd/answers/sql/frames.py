@@ -1,8 +1,7 @@
 """What the daemon and the process that reads for it say to each other.
 
-The daemon sends pieces; the process says once that it is ready, and then of each piece, in their
-order, that it has begun and what it came to: where the process ends in between, that piece may be
-why.
+The daemon sends pieces; the process says once that it is ready, and then of each piece, in order,
+that it has begun and what it came to: if the process ends in between, that piece may be why.
 """
 
 from typing import get_args

@@ -1,11 +1,11 @@
 """What a statement is made of, by the grammar of its dialect (sqlglot).
 
-sqlglot takes a tenth of a second to import, so that it is imported with the first text that is
-parsed. It is asked about the plain text of `lexer` only: no literal reaches it, so that none can
-confuse it, nor stand in a line that it logs. Nested arrays, types and joins let it try again and
-again, each level twice as often (20 nested arrays take half a minute), so that its steps are
-counted and bounded here. The depth of its recursion is bounded by Python, from here on: how deep a
-text may be nested does not depend on who asks.
+sqlglot takes a tenth of a second to import, so it is imported with the first text that is parsed.
+It is asked about the plain text of `lexer` only: no literal reaches it, so no literal can confuse
+it, or appear in a line that it logs. Nested arrays, types and joins let it try again and again,
+each level twice as often (20 nested arrays take half a minute), so that its steps are counted and
+bounded here. The depth of its recursion is bounded by Python, from here on: how deep a text may be
+nested does not depend on who asks.
 """
 
 import bisect
@@ -25,18 +25,17 @@ if TYPE_CHECKING:
 STEPS_PER_TOKEN = 40  # steps of the parser for a token; honest statements take 1 to 3
 FRAMES_MAX = 1_500  # of the stack, for the parser: enough for what `guard.DEPTH_MAX` lets through
 BRACKETS_MAX = 500  # opening brackets of a text; honest pivots have 150, and these take 0.4 s
-# Of these, brackets inside of brackets and those that follow one, as in a[1][2]: what sqlglot makes
-# of a row of them is quadratic, and worse.
+# How many of these may be inside of brackets, or follow one, as in a[1][2]: a row of them costs
+# sqlglot quadratic time, and worse.
 CHAINED_MAX = 100
 STEPS_MIN = 2_000  # and these beside, so that a short statement may nest a little
 
 
 @attrs.frozen
 class NotParsed:
-    """It is not of the dialect as far as the grammar goes; `is_bounded`: that was not found out.
-
-    `token` is the number of the token at which it is not understood, from 0; None where that is not
-    known. It is the number of tokens where something is missing at the end.
+    """It is not of the dialect as far as the grammar goes; `is_bounded`: a bound kept that from
+    being found out. `token` is the number of the token at which it is not understood, from 0; None
+    if that is not known. It is the number of tokens where something is missing at the end.
     """
 
     is_bounded: bool = False
@@ -44,7 +43,7 @@ class NotParsed:
 
 
 class _TooManySteps(Exception):
-    """No `ParseError`: the parser would catch that and try something else."""
+    """Not a `ParseError`: the parser would catch that and try something else."""
 
 
 def parse(lexed: Lexed, dialect: Dialect) -> "tuple[Expr, ...] | NotParsed":
@@ -95,7 +94,7 @@ def _frames_bounded() -> Iterator[None]:
 
 
 def _has_modest_brackets(lexed: Lexed) -> bool:
-    """Whether the brackets are few enough, and those in and behind others very few."""
+    """Whether the brackets are few enough, and those in or right after others very few."""
     count = chained = depth = 0
     before = None
     for token in lexed.tokens:

@@ -59,7 +59,7 @@ AFTER_WORDS: Mapping[Dialect, Mapping[str, frozenset[str]]] = {
         "NCHAR": words("as"),
     },
 }
-# Words that call nothing behind a value: `a LIKE (b)`. The types among them are of columns.
+# Words that call nothing after a value: `a LIKE (b)`. The types among them are of columns.
 BEHIND_VALUES: Mapping[Dialect, frozenset[str]] = {
     "sqlite": frozenset(),
     "postgres": words("escape filter ilike join like over overlaps"),
@@ -67,16 +67,16 @@ BEHIND_VALUES: Mapping[Dialect, frozenset[str]] = {
 }
 # Words of MySQL that call nothing before a query in parentheses.
 BEFORE_QUERIES = words("any some")
-# Functions of Postgres that are called after TABLESAMPLE alone, by their names.
+# Functions of Postgres that are called only after TABLESAMPLE, by their names.
 SAMPLING = words("bernoulli system")
 # Words of Postgres that call nothing in the list of GROUP BY.
 GROUPINGS = words("cube rollup")
 
 LOOK_BACK_TOKENS = 200
-"""How far back in a list its beginning is looked for, so that no long list takes quadratic time;
-honest ones have 50 tokens. Beyond: the word is taken for the name of a function."""
+"""How far back the beginning of a list is looked for, so that no long list takes quadratic time;
+honest lists have 50 tokens. Beyond: the word is taken for the name of a function."""
 
-# Words that a value follows, so that none ends with them.
+# Words that a value follows, so that no value ends with them.
 _OPENERS = words("""
     all and any as asc asymmetric between both by case cast check collate column constraint create
     cross default deferrable desc distinct div do else escape except fetch filter for foreign from

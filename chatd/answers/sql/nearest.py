@@ -1,4 +1,4 @@
-"""The names that a person may have meant, where a statement names a table or a column that is not
+"""The names that a person may have meant if a statement names a table or a column that is not
 there; pure."""
 
 import difflib
@@ -9,9 +9,9 @@ from typing import Final
 NAMES_MAX: Final = 3
 """Names that are told; more do not help."""
 NEARNESS: Final = 0.7
-"""Of a name to another, from 0 to 1, from where on it may have been meant."""
+"""How near one name has to be to another, from 0 to 1, for the person to have meant it."""
 KNOWN_MAX: Final = 20_000
-"""Names that are compared, for less than 0.5 s; what stands beyond is not looked at."""
+"""Names that are compared, in less than 0.5 s; further ones are not looked at."""
 NAME_CHARS_MAX: Final = 100
 """Characters of a name that is compared; a longer one has no nearest."""
 
@@ -36,12 +36,14 @@ _UNKNOWN_COLUMNS: Final = tuple(
 
 
 def unknown_table(complaint: str) -> str | None:
-    """The table that a database says is not there, as it says it; None where it says not."""
+    """The table that a database says is not there, as it names it; None if it says no such
+    thing."""
     return _unknown(complaint, _UNKNOWN_TABLES)
 
 
 def unknown_column(complaint: str) -> str | None:
-    """The column that SQLite says is not there, without its table; None where it says not."""
+    """The column that SQLite says is not there, without its table; None if it says no such
+    thing."""
     column = _unknown(complaint, _UNKNOWN_COLUMNS)
     return column and column.rpartition(".")[2]
 
@@ -70,7 +72,7 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
 
 
 def with_nearest(sentence: str, names: list[str]) -> str:
-    """A sentence that asks for the names at its end; as it is where there are none."""
+    """The sentence, with a question for these names at its end, if there are any."""
     if not names:
         return sentence
     *others, last = names

@@ -1,7 +1,8 @@
 """Odd characters in the place of plain ones: no-break spaces, curly quotes, full-width signs.
 
 Word processors, chat programs and some keyboards put them there. No database takes them for the
-plain ones, so nothing is run with them replaced: the reason is said, with what to write instead.
+plain ones, so nothing is run with them replaced: the sender is told the reason, and what to write
+instead.
 """
 
 import unicodedata

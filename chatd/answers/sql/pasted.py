@@ -1,7 +1,7 @@
 """What people paste along with SQL: the prompt of a shell, a shell's own commands, odd characters.
 
-`cleared` is a text as it was meant where the lexer cannot read it. It only tells that the text is a
-statement: what is judged, and answered with the reason, is the text as written.
+`cleared` is a text as it was meant, if the lexer cannot read it. It only tells that the text is a
+statement: the text as written is what is judged, and answered with the reason.
 """
 
 import re
@@ -56,7 +56,7 @@ _DESCRIBES = frozenset({"\\d", "\\d+", "\\dt", "\\dt+", ".schema", ".indexes", "
 
 @attrs.frozen
 class ForeignCommand:
-    """A command of a shell, as written, that has no like here."""
+    """A command of a shell, as written, that has no counterpart here."""
 
     written: str
 
@@ -67,7 +67,7 @@ def cleared(text: str) -> str:
 
 
 def without_prompts(text: str) -> str | None:
-    """The text of one statement without the prompts of a shell; None where it begins with none."""
+    """The text of one statement without the prompts of a shell; None if it begins with none."""
     for first, on in _PROMPTS:
         if (prompt := first.match(text)) is not None:
             return on.sub("", text[prompt.end() :]).strip()
@@ -83,8 +83,8 @@ def begins_with_prompt(text: str) -> bool:
 
 
 def shell_command(text: str) -> ListTables | DescribeTable | ForeignCommand | None:
-    """What a command of psql (`\\d orders`) or of the shell of SQLite (`.tables`) asks for; None
-    where the text is none."""
+    """What a command of psql (`\\d orders`) or of the shell of SQLite (`.tables`) asks for; None if
+    the text is not one."""
     command = None if "\n" in text else _SHELL.match(text)
     if command is None:
         return None

@@ -1,13 +1,13 @@
-"""Messages read in a process of their own, which can be stopped (`reader_process`).
+"""Reads messages in a child process, which can be stopped (`reader_process`).
 
 Reading holds the interpreter for as long as the text makes it: in a thread of the daemon, all
 connections would wait. So a process reads one piece after the other. Users take turns: one user's
 many slow texts make another wait for one of them. A piece that takes too long, or at which the
 process ends, is answered with the reason, and is not tried again; the process is started anew for
-the next one (`own_process`). While none can be started pieces are refused at once.
+the next one (`own_process`). While no process can be started, pieces are refused at once.
 
-A piece whose message is on its way into the log is read meanwhile, where nobody else has something
-to read: the process has done with it about when the disk has.
+A piece whose message is on its way into the log is read meanwhile, if nobody else has something to
+read: the process is done with it at about the same time as the disk.
 """
 
 import os
@@ -36,12 +36,12 @@ from chatd.wire.codes import EXPLANATIONS, Code
 
 PIECE_S: Final = 10.0
 """Seconds that a piece may take altogether: five times what it may take of the processor, so that a
-busy machine is no reason. Beyond: the child is killed, and the piece is refused."""
+busy machine alone does not count. Beyond: the child is killed, and the piece is refused."""
 WAITING_MAX: Final = 32
 """Pieces of one user that wait: a burst of what the limits let through. Beyond: refused at once."""
 TOOK_TOO_LONG: Final = "a text took too long"
 PASSED: Final = ("HOME", "PYTHONPATH")
-"""Variables that the child is given: it is to find what the daemon has found."""
+"""Variables that the child is given, so that it finds what the daemon found."""
 
 
 TOO_LONG: Final = Unread(
@@ -56,7 +56,7 @@ BUSY: Final = Unread(Code.DB_BUSY, EXPLANATIONS[Code.DB_BUSY].sentence, RETRY_MS
 
 
 def child_command(dialects: Sequence[str]) -> tuple[str, ...]:
-    """What starts the process that reads for this one."""
+    """The command that starts the process that reads for this one."""
     return own_command("chatd.answers.sql.reader_process", *dialects)
 
 
@@ -89,7 +89,7 @@ class StatementReader:
 
     @property
     def why_unavailable(self) -> str | None:
-        """A sentence where pieces cannot be read; None where they can, or soon will be."""
+        """A sentence if pieces cannot be read; None if they can, or soon will be."""
         is_failing = self._kept.is_failing
         return "The process that reads questions cannot be started." if is_failing else None
 
@@ -106,8 +106,8 @@ class StatementReader:
             await self._kept.run(after, task_status=task_status)
 
     def foresee(self, user_id: str, piece: Piece) -> None:
-        """Read a piece already, where nobody else has one; see `Responder`. What came of the one
-        before is forgotten, where nobody has asked for it: its message was not stored."""
+        """Read a piece early, if nobody else has one; see `Responder`. The result of the piece
+        before is forgotten if nobody has asked for it: its message was not stored."""
         if self._kept.current is not None and self._turns.is_idle and self._begun is None:
             self._ahead = self._begun = _Ahead(user_id, piece)
             self._news.set()
@@ -115,7 +115,7 @@ class StatementReader:
     async def _read_ahead(self) -> None:
         while True:
             while (ahead := self._begun) is not None:
-                # What fails fails again for who asks for it, and is told then.
+                # What fails here fails again when somebody asks for it, and is told then.
                 try:
                     with ahead.scope, suppress(Exception):
                         ahead.response = await self._read(ahead.user_id, ahead.piece)
@@ -126,10 +126,11 @@ class StatementReader:
             await self._news.wait()
 
     async def respond(self, user_id: str, piece: Piece, accept: Callable[[], None]) -> Response:
-        """Read a piece in the user's turn; see `Responder`. What it is known when it is read.
+        """Read a piece in the user's turn; see `Responder`. Only once it is read does anybody know
+        whether it is a question, so `accept` is not called.
 
         Waits for the turn for a bounded time, for a child that is on its way, and for the reading.
-        Cancelled, it has what it was at stopped.
+        If cancelled, it stops what it was doing.
         """
         ahead = self._ahead
         if ahead is not None and (ahead.user_id, ahead.piece) == (user_id, piece):
@@ -157,7 +158,8 @@ class StatementReader:
 
 @attrs.define(eq=False)
 class _Ahead:
-    """A piece that is read before it is asked for; without a `response` that was given up."""
+    """A piece that is read before it is asked for; without a `response`, the reading was given
+    up."""
 
     user_id: str
     piece: Piece
@@ -168,7 +170,7 @@ class _Ahead:
 
 @attrs.define(eq=False)
 class _PieceAtChild:
-    """The piece that the child is at; without a `reading` it was not begun."""
+    """The piece that the child is working on; without a `reading` it was not begun."""
 
     done: trio.Event = attrs.field(factory=trio.Event)
     is_begun: bool = False
@@ -188,7 +190,7 @@ class _Child(OwnProcess):
         self._is_late = False  # the last piece took too long
 
     async def serve(self) -> str:
-        """Pass on what it says until it has ended; why it did."""
+        """Pass on what it says until it has ended; returns why it did."""
         reason = await self.heard(self._hear)
         if self._is_late or self.process.returncode == -signal.SIGPROF:
             reason = TOOK_TOO_LONG
@@ -209,7 +211,7 @@ class _Child(OwnProcess):
             waiting.end(reading_from_json(content))
 
     async def read(self, piece: Piece, within_s: float) -> Response | None:
-        """What a piece came to; None where the child ended before it began with it."""
+        """What a piece came to; None if the child ended before it began the piece."""
         waiting = self._waiting = _PieceAtChild()
         try:
             with trio.move_on_after(within_s) as bound:

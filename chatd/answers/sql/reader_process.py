@@ -2,8 +2,7 @@
 
 Pieces of work come on its standard input, and what each came to goes to its standard output
 (`frames`). Any client writes the texts, and a text decides how much time and memory the
-grammar takes. So
-the process takes care of its end by itself, whatever the daemon can still do:
+grammar takes. So the process sees to its own end, whatever the daemon can still do:
 
     a piece takes too much of the processor      SIGPROF ends it (`PIECE_CPU_S`)
     a piece takes too much memory                Python ends, by a MemoryError

@@ -1,23 +1,23 @@
 """Whether a text is SQL from its first word to its last, by the grammar of its dialect.
 
 Plain talk begins with the words of SQL too ("select the best one please", "delete this message").
-So a text is a statement only where the grammar makes one of it, and
+So a text is a statement only if the grammar makes one of it, and
 
 - it does not end as a sentence does, with `.`, `?`, `!`, `…` or `,`; a comment is no part of it;
-- a SELECT, WITH or VALUES without a FROM names no column, for there is none: "select one";
+- a SELECT, WITH or VALUES without a FROM names no column, as it has none: "select one";
 - no table is called like the small words of English: "select one from the list". What the statement
-  itself declares may be called so, and so may every table where the text has marks that no
-  sentence has (`likeness`): `WITH a AS (...) SELECT count(*) FROM a`;
+  itself declares may be called so, and so may every table if the text has marks that no sentence
+  has (`likeness`): `WITH a AS (...) SELECT count(*) FROM a`;
 - the words that have to follow the first one do: DELETE FROM, INSERT, REPLACE and MERGE INTO,
   UPDATE ... SET, TABLE, VIEW or INDEX after CREATE, ALTER and DROP, and ON t (...) after CREATE
   INDEX; SHOW, DESCRIBE, EXPLAIN and PRAGMA have a form of their own.
 
-A statement can still be a sentence where it is bare words on one line: letters and numbers, no
-other sign, no WHERE, JOIN, ORDER BY or LIMIT. Then its first word tells. In capitals it is SQL;
-with one capital it begins a sentence ("Select people from Berlin", "Delete from cart"); in small
-letters it is SQL, as people type it ("select name from customers"), but for what only a sentence
-says: a number of something ("select two people"), a second name of a table that nothing uses
-("select seats from row A"), and DROP ("drop table reservations").
+A statement can still be a sentence if it is bare words on one line: letters and numbers, no other
+sign, no WHERE, JOIN, ORDER BY or LIMIT. Then its first word tells. In capitals it is SQL; with one
+capital it begins a sentence ("Select people from Berlin", "Delete from cart"); in small letters it
+is SQL, as people type it ("select name from customers"), but for what only a sentence says: a
+number of something ("select two people"), a second name of a table that nothing uses ("select seats
+from row A"), and DROP ("drop table reservations").
 """
 
 import enum
@@ -41,7 +41,7 @@ class Standing(enum.Enum):
     """What the grammar makes of a text."""
 
     STATEMENT = enum.auto()
-    SENTENCE = enum.auto()  # it is of the grammar, and sooner a sentence
+    SENTENCE = enum.auto()  # the grammar knows it, but it is more likely a sentence
     UNDECIDED = enum.auto()  # it is nested too deeply to be read
     NOTHING = enum.auto()
 
@@ -56,7 +56,7 @@ class LexedText:
 
 
 def lexed_text(text: str, dialect: Dialect) -> LexedText | None:
-    """A text as the dialect reads it; None where it is not clear, or empty."""
+    """A text as the dialect reads it; None if it is not clear, or empty."""
     lexed = lex(text, dialect)
     if isinstance(lexed, Lexed) and lexed.tokens:
         return LexedText(text, dialect, lexed)
@@ -180,7 +180,7 @@ _BEFORE_OTHERS = names("a an every he my our she the their we your")
 
 
 def _is_sentence(reading: LexedText) -> bool:
-    """Whether the text is sooner a sentence, though the grammar may make a statement of it."""
+    """Whether the text is more likely a sentence, though the grammar may make a statement of it."""
     first, *others = reading.lexed.tokens
     form = _BARE_SQL.get(first.text)
     if form is None or first.written.isupper() or reading.text.rstrip().endswith(";"):

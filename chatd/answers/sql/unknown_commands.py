@@ -1,7 +1,7 @@
-"""What is said of a command that there is not: a slip, another name, a sign that is no slash.
+"""What is said of a command that does not exist: a slip, another name, a sign that is not a slash.
 
-Not all that begins with a slash is a command: paths, tones of a sentence (`/s`) and what is said
-of either are talk.
+Not everything that begins with a slash is a command: paths, tones of a sentence (`/s`) and what is
+said of either are talk.
 """
 
 import difflib
@@ -13,7 +13,7 @@ from chatd.answers.sql.likeness import is_prose
 from chatd.answers.sql.talk import Talk
 from chatd.wire.codes import HintCode
 
-NEARNESS = 0.75  # of a word to a command, from 0 to 1, from where on it is taken for a slip
+NEARNESS = 0.75  # of a word to a command, from 0 to 1, to be taken for a slip
 
 # What others call the commands.
 _OTHER_NAMES: Mapping[str, str] = {
@@ -25,7 +25,7 @@ _OTHER_NAMES: Mapping[str, str] = {
     **dict.fromkeys(("plan", "analyze", "analyse"), "explain"),
     **dict.fromkeys(("commands", "usage", "man"), "help"),
 }
-# What people end a sentence with to say how it is meant; and where the paths of a system begin.
+# What people add to a sentence to say how it is meant; and how the paths of a system begin.
 _TONES = names("jk srs gen lh hj pos neg nm nbh hyp lyr ref")
 _DIRECTORIES = names("bin boot dev etc home lib media mnt opt proc root run srv sys tmp usr var")
 
@@ -35,7 +35,8 @@ _FIRST_PART = re.compile(r"[\W_].*", re.DOTALL)
 
 
 def said_of_slash(text: str, usages: Mapping[str, str]) -> Talk:
-    """What is said of a text that begins with a slash, and is none of the commands in `usages`."""
+    """What is said of a text that begins with a slash, but is not one of the commands in
+    `usages`."""
     if (slashes := _SLASHES.match(text)) is not None:
         usage = usages.get(slashes.group(1).lower())
         return Talk() if usage is None else no_command(f"Write {usage}.")
@@ -48,7 +49,7 @@ def said_of_slash(text: str, usages: Mapping[str, str]) -> Talk:
 
 
 def said_of_other_sign(text: str, usages: Mapping[str, str]) -> Talk:
-    """What is said of a command behind another sign: `\\tables`."""
+    """What is said of a command after another sign: `\\tables`."""
     usage = usages.get(_FIRST_PART.sub("", text[1:]).lower())
     return Talk() if usage is None else no_command(f"Write {usage}.")
 

@@ -1,8 +1,8 @@
-"""A check by name, and how several are asked: each by itself, in a bounded time.
+"""A check with a name, and how several are run: one after the other, each in a bounded time.
 
 To add one, write a coroutine that takes `Surroundings` and returns a `Found`, and list it in
-`chatd.app.deep.checks`. It may wait as it likes: it is cut off. What blocks belongs into a thread
-(`in_thread`). It leaves nothing behind, and its sentences hold no secret.
+`chatd.app.deep.checks`. It may wait as long as it likes: it is cut off. Code that blocks belongs in
+a thread (`in_thread`). It leaves nothing behind, and its sentences hold no secret.
 """
 
 import enum
@@ -18,7 +18,7 @@ from chatd.config import Config, ConfigError, shown_path
 from chatd.observe.clock import Clock
 
 WITHIN_S: Final = 10.0
-"""Seconds for a check: a disk or a server that takes longer makes people wait as well."""
+"""Seconds for a check: a disk or a server that takes longer makes people wait too."""
 
 
 @attrs.frozen
@@ -32,7 +32,7 @@ class Surroundings:
 
 
 class Verdict(enum.StrEnum):
-    """How something is, as it is printed. What is doubtful lets a daemon run."""
+    """A verdict as it is printed. A daemon can run with what is doubtful."""
 
     FINE = "fine"
     DOUBTFUL = "doubtful"
@@ -41,9 +41,9 @@ class Verdict(enum.StrEnum):
 
 @attrs.frozen
 class Found:
-    """What a check found, in a sentence; of what is wrong it says what to do.
+    """What a check found, in a sentence; if something is wrong, it says what to do.
 
-    `exit_code` is that of a command which found this.
+    `exit_code` is the exit code of a command that found this.
     """
 
     verdict: Verdict
@@ -52,12 +52,12 @@ class Found:
 
 
 Look: TypeAlias = Callable[[Surroundings], Awaitable[Found | None]]
-"""None where the configuration has nothing that could be looked at."""
+"""None if the configuration has nothing to look at."""
 
 
 @attrs.frozen
 class DeepCheck:
-    """A name, as `state.space`, and what finds out how that is."""
+    """A name, such as `state.space`, and the function that checks it."""
 
     name: str
     look: Look
@@ -77,7 +77,7 @@ def wrong(sentence: str, exit_code: int = EXIT_FAILURE) -> Found:
 
 
 def in_thread(look: Callable[[Surroundings], Found | None]) -> Look:
-    """A check that blocks, in a thread that is left behind where it hangs."""
+    """A blocking check, run in a thread that is left behind if it hangs."""
 
     async def look_in_thread(surroundings: Surroundings) -> Found | None:
         return await trio.to_thread.run_sync(look, surroundings, abandon_on_cancel=True)

@@ -6,8 +6,8 @@ from chatd.app.errors import StartFailedError
 
 
 async def look_at_directory(surroundings: Surroundings) -> Found | None:
-    """Ask a directory in a database once, for nobody; the others always answer. A daemon starts
-    without its answer, and lets nobody in."""
+    """Ask a directory in a database once, on nobody's behalf; the others always answer. A daemon
+    starts without its answer, but lets nobody in."""
     config = surroundings.config
     if config.directory.source != "sql":
         return None

@@ -9,7 +9,8 @@ from chatd.counts import counted
 
 
 async def look_at_key_set(surroundings: Surroundings) -> Found | None:
-    """Read it as the daemon does. A daemon starts without it, and takes no token of the issuer."""
+    """Read it as the daemon does. A daemon starts without it, but accepts no token of the
+    issuer."""
     place = key_set_place(surroundings.config)
     if place is None:
         return None

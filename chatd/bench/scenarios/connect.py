@@ -11,11 +11,11 @@ from chatd.bench.stage import Stage
 
 CONNECTIONS: Final = 1000
 LOADS: Final = (10.0, 50.0, 200.0)
-"""How many are on their way at once: the next one begins when one has come. So the rate is what the
-server bears, and the latency is from when a client began."""
+"""How many clients connect at once: the next one begins when one has come. So the rate is what the
+server bears, and the latency counts from when a client began."""
 ROOM_SIZE: Final = 10
 PAUSE_S: Final = 1.0
-"""Between two storms, in which the server sees that the last clients are gone."""
+"""The time between two storms, in which the server notices that the last clients are gone."""
 
 
 async def run(stage: Stage) -> None:

@@ -14,7 +14,7 @@ SECONDS: Final = 3.0
 
 
 async def run(stage: Stage) -> None:
-    """First everybody but one only listens, then everybody of the small room sends in turn."""
+    """First all but one only listen, then everybody in the small room sends in turn."""
     options = stage.options
     connections = options.connections or CONNECTIONS
     few = min(options.room_size or SENDERS, connections)
@@ -25,7 +25,7 @@ async def run(stage: Stage) -> None:
 async def _room(
     stage: Stage, size: int, senders: int, rates: tuple[float, ...], first_step: int
 ) -> int:
-    """Raise the load of one room; the number of the next step."""
+    """Raise the load of one room; returns the number of the next step."""
     rooms, size = stage.seats(size, size)
     senders = min(senders, len(rooms))
     seconds = stage.options.seconds or SECONDS

@@ -1,4 +1,4 @@
-"""`messages`: how latencies and throughput go as the load rises, in rooms of a few people."""
+"""`messages`: how latencies and throughput change as the load rises, in rooms of a few people."""
 
 from typing import Final
 

@@ -1,8 +1,8 @@
 """`reconnect`: the server goes and comes back, and everybody with it.
 
-A chatd of the run's own is killed and started; another server is somebody else's to restart, and is
-waited for. Clients come back as stock ones do: after about a second, then two, four, and five. A
-latency is from when the server was back to when the client was in its room again.
+The run's own chatd is killed and started; another server has to be restarted by somebody, and the
+run waits for that. Clients come back as stock ones do: after about a second, then two, four, and
+five. A latency is from when the server was back to when the client was in its room again.
 """
 
 import socket
@@ -24,7 +24,7 @@ CONNECTIONS: Final = 1000
 ROOM_SIZE: Final = 10
 RATE: Final = 100.0
 SECONDS: Final = 1.0
-"""How much is sent before and after, to see that everybody hears everybody."""
+"""How long messages are sent before and after, to see that everybody hears everybody."""
 LOOK_EVERY_S: Final = 0.05
 GO_S: Final = 300.0
 """Seconds that somebody has to restart the server."""
@@ -94,7 +94,7 @@ def _latencies(seen: Seen, back_us: int) -> tuple[Latencies, int]:
 
 
 async def _restart(stage: Stage, daemon: OwnDaemon) -> int:
-    """Kill the daemon and start it again; when it was there again."""
+    """Kill the daemon and start it again; returns when it was back."""
     with stage.progress.step("the server is killed, and starts", 1.0):
         await daemon.kill()
         await daemon.start()
@@ -103,7 +103,7 @@ async def _restart(stage: Stage, daemon: OwnDaemon) -> int:
 
 
 async def _wait_for_restart(stage: Stage, fleet: Fleet, present: int) -> int:
-    """Wait until the server was gone and is there again; when that was. Raises SetupError."""
+    """Wait until the server has gone and come back; returns when it was back. Raises SetupError."""
     stage.progress.tell("Restart the server now; its clients are watched, and come back.")
     with stage.progress.step("somebody restarts the server", GO_S):
         with trio.move_on_after(GO_S):

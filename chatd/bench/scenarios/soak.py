@@ -1,9 +1,9 @@
 """`soak`: many idle connections and some active ones for a long time, and whether anything grows.
 
 First the active ones talk fast, so that memory fills that is meant to be full: a server remembers
-some messages of each room. Then they talk at a rate that does not change, while the idle ones sit
-in rooms of their own. Each second somebody looks at the server, and ten more users, the probe, talk
-in a room: their latencies are those of that second. Those of the whole time are a point, as in any
+some messages of each room. Then they talk at a constant rate, while the idle ones sit in rooms of
+their own. Each second the run looks at the server, and ten more users, the probe, talk in a room:
+their latencies count for that second. The latencies of the whole time make a point, as in any
 scenario.
 """
 
@@ -35,12 +35,12 @@ WARM_UP_EACH: Final = 420
 """Messages of each active user at least: of the newest 4,000 of a room, chatd remembers who wrote
 which, to count what users have not read. The warm-up takes no longer than the soak itself."""
 SETTLE_SHARE: Final = 1 / 6
-"""Of the time; what is seen until then is not judged."""
+"""This first share of the time is not judged."""
 EVERY_S: Final = 1.0
 PROBE_ROOM: Final = "bench-probe"
 PROBE_USERS: Final = 10
 PROBE_STEP: Final = 1000
-"""Its steps begin behind those of the others, who may sit in the same room."""
+"""Its steps are numbered after those of the others, who may sit in the same room."""
 PROBE_RATE: Final = 20.0
 """Messages a second."""
 PROBE_S: Final = 0.7

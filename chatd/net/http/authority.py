@@ -3,7 +3,7 @@
 Owns the one grammar by which a Host header and an Origin are read (RFC 9110, 7.2; RFC 6454, 6.1).
 Both are matched from their first byte to their last: a reader of only a part of `a@b`, `a:b` or
 `a\\@b` takes a stranger's name for a known one. What this grammar does not know (a user, a path,
-an empty port, a name with a percent sign) is no name of a server, though a URL may hold it.
+an empty port, a name with a percent sign) is not the name of a server, though a URL may hold it.
 """
 
 import re
@@ -13,13 +13,13 @@ from typing import Final
 import attrs
 
 NAME_MAX: Final = 255
-"""Characters of a name, as in DNS; a longer one is none."""
+"""Characters of a name, as in DNS; a longer text is not a name."""
 
 PORT_MAX: Final = 65_535
 
 KEPT_MAX: Final = 256
-"""Hosts, and origins, whose reading is kept: a server is called by few names, by few pages, in each
-request. Only the shorter ones are: anybody can write one that fills a head."""
+"""Hosts, and origins, whose parsed form is kept: requests call a server by few names, from few
+pages. Only short ones are kept: anybody can write one that fills a head."""
 
 _HOST_CHARS_MAX: Final = NAME_MAX + len(":65535")
 _ORIGIN_CHARS_MAX: Final = 2 * _HOST_CHARS_MAX
@@ -39,13 +39,13 @@ _ORIGIN: Final = re.compile(
 
 @attrs.frozen
 class Host:
-    """A name in lower case, IPv6 in brackets; `port` is None where none was written."""
+    """A name in lower case, IPv6 in brackets; `port` is None if none was written."""
 
     name: str
     port: int | None
 
     def at(self, scheme: str) -> tuple[str, int | None]:
-        """Name and port, with the port that `scheme` stands for where none was written."""
+        """Name and port, with the port that `scheme` stands for if none was written."""
         return self.name, DEFAULT_PORTS.get(scheme) if self.port is None else self.port
 
 
@@ -64,7 +64,7 @@ class WebOrigin:
 
 
 def parse_host(text: str) -> Host | None:
-    """The host that a Host header names; None where it is no host.
+    """The host that a Host header names; None if it is not a host.
 
     >>> parse_host("Chat.example:8765")
     Host(name='chat.example', port=8765)
@@ -80,7 +80,7 @@ def _read_host(text: str) -> Host | None:
 
 
 def parse_origin(text: str) -> WebOrigin | None:
-    """The origin that an Origin header names; None for `null` and for what is no origin.
+    """The origin that an Origin header names; None for `null` and for what is not an origin.
 
     >>> parse_origin("https://chat.example")
     WebOrigin(scheme='https', host=Host(name='chat.example', port=None))
@@ -100,7 +100,7 @@ def _read_origin(text: str) -> WebOrigin | None:
 
 
 def web_scheme(scheme: str) -> str:
-    """A scheme in lower case; that of pages for one of WebSockets.
+    """A scheme in lower case; for one of WebSockets, the scheme of pages.
 
     >>> web_scheme("HTTPS"), web_scheme("wss")
     ('https', 'https')

@@ -14,11 +14,12 @@ _ENTRY: Final = re.compile(
 
 
 def preferred(accepted: str | None, offered: Sequence[str]) -> str:
-    """The coding to answer with: what the client weighs most, of equals the first that is offered.
+    """The coding to answer with: the one that the client weighs most; among equals, the first that
+    is offered.
 
-    `accepted` is its Accept-Encoding; None says nothing, and so that it may know no coding at all.
-    The identity comes last where it is not weighed, and is also the answer to a client that takes
-    nothing of what there is. An entry that is not well-formed counts as not there.
+    `accepted` is its Accept-Encoding; None: the client did not say, and may know no coding at all.
+    The identity comes last if it is not weighed, and is also the answer to a client that takes none
+    of those offered. An entry that is not well-formed counts as not there.
     """
     weights = _weights(accepted or "")
     any_other = weights.get("*", 0.0)

@@ -1,8 +1,8 @@
 """What operators and their tools ask, on a listener of its own: is it alive, is it ready, how much.
 
 `/livez` answers as long as the event loop runs. `/readyz` says whether clients are served as they
-should be, and what is amiss, in JSON, or in plain text for who asks for that. `/metrics` is for
-Prometheus. None of it is on the public port: the names of databases stand in it, though no user,
+should be, and what is amiss, in JSON, or in plain text if the caller asks for that. `/metrics` is
+for Prometheus. None of it is on the public port: it shows the names of databases, though no user,
 token or content. There is no token here either: any peer that reaches the socket may read
 (docs/operations, "Health").
 """
@@ -39,8 +39,8 @@ HEAD_S: Final = 2.0
 this machine or one beside it."""
 
 CALLER: Final = b"x-chatd-caller"
-"""The header that names who asks, put here in the place of what a client has sent: by a unix socket
-the number of its user of the system, `uid:0`; by TCP nobody is known, `internal`."""
+"""The header that names who asks, put here in the place of what a client has sent: on a unix socket
+the number of its system user, `uid:0`; on TCP, where nobody is known, `internal`."""
 
 NO_STORE: Final = ((b"cache-control", b"no-store"),)
 
@@ -124,7 +124,7 @@ def _caller(sock: socket.socket) -> bytes:
 class InternalListener:
     """Accepts on its listeners and has one request of each connection answered by `http`.
 
-    It waits and times by itself: it answers also where nothing else of the daemon runs yet.
+    It does its own waiting and timing: it answers even if nothing else of the daemon runs yet.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 """The files of the page and of socket.io-client, read once, and how each of them may be used.
 
-The page is what was built into `chatd/web/dist`; where nothing was, the plain files of `chatd/web`
+The page is what was built into `chatd/web/dist`; if nothing was, the plain files of `chatd/web`
 stand in for it, which say how to connect and how to build. A file `NAME.gz` or `NAME.br` beside
-`NAME` is that one, coded. Source of the policy: CSP 3 and Trusted Types; `'self'` of `connect-src`
-covers the WebSocket of the same host.
+`NAME` is the same file, coded. Source of the policy: CSP 3 and Trusted Types; `'self'` of
+`connect-src` covers the WebSocket of the same host.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,9 +36,9 @@ PAGE_HEADERS: Final[Headers] = (
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 )
 NO_CACHE: Final[Headers] = ((b"cache-control", b"no-cache"),)
-"""Kept, and asked about each time."""
+"""Browsers keep it, and ask about it each time."""
 IMMUTABLE: Final[Headers] = ((b"cache-control", b"public, max-age=31536000, immutable"),)
-"""Of files whose name is another one when their content is."""
+"""For files that get another name when their content changes."""
 
 HASHED: Final = "/assets/"
 INDEX: Final = "index.html"
@@ -62,11 +62,11 @@ TYPES: Final = MappingProxyType(
 UNKNOWN_TYPE: Final = b"application/octet-stream"
 
 NOT_SERVED: Final = frozenset({"stamp"})
-"""Files of the build that are no part of the page."""
+"""Files of the build that are not part of the page."""
 CLIENT_DIRECTORY: Final = "socket.io"
 """Where the build puts the bundles of socket.io-client, below the page."""
 STAND_INS: Final = (INDEX, "chatd.css", "chatd.js")
-"""The files that are served where no page was built."""
+"""The files that are served if no page was built."""
 
 PAGE_OFF: Final = refusal(
     404, "page_off", "The page is switched off on this server ([web] enabled = false)."
@@ -90,7 +90,7 @@ class Page:
     routes: dict[str, HttpRoute]
 
     def switched_off(self) -> "Page":
-        """The same paths, which say that there is nothing."""
+        """The same paths, which all answer that there is nothing."""
 
         async def off(_request: Request) -> Response:
             return PAGE_OFF
@@ -105,7 +105,7 @@ def web_directory() -> Traversable:
 
 
 def read_page(web: Traversable | None = None) -> Page:
-    """The page of a directory like `chatd/web`, which is meant where nothing is said."""
+    """The page of a directory like `chatd/web`, which is the default."""
     web = web_directory() if web is None else web
     built = web.joinpath("dist")
     is_built = built.joinpath(INDEX).is_file()
@@ -135,7 +135,7 @@ def _page_file(name: str, file: Traversable) -> StaticFile:
 
 
 def _static_file(file: Traversable, headers: Headers) -> StaticFile:
-    """A file and what is beside it of the same, coded."""
+    """A file, with the coded forms beside it."""
     bodies = {IDENTITY: file.read_bytes()}
     with resources.as_file(file) as path:
         beside = {coding: path.with_name(path.name + ending) for coding, ending in CODINGS.items()}
@@ -179,7 +179,7 @@ def config_route(title: str, login_url: str, version: str, cors: CorsPolicy) -> 
 # The client
 
 CLIENT_VERSION: Final = "4.8.1"
-"""Of socket.io-client, that people without a copy of it are sent to."""
+"""The version of socket.io-client that people without a copy of it are sent to."""
 
 CLIENT_FILES: Final = (
     "socket.io.js",
@@ -215,8 +215,8 @@ class Client:
 
 
 def read_client(path: str, directory: Traversable | None = None) -> Client:
-    """The client's files of a directory, at paths below `path`; of the built page, where no
-    directory is given. The small bundle stands in for the readable one."""
+    """The client's files of a directory, at paths below `path`; by default, of the built page. The
+    small bundle stands in for the readable one."""
     if directory is None:
         directory = web_directory().joinpath("dist", CLIENT_DIRECTORY)
     files: dict[str, StaticFile] = {}

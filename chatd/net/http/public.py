@@ -25,7 +25,7 @@ class Health:
 
 
 def document_route(document: object, cors: CorsPolicy) -> HttpRoute:
-    """What describes the routes, for every page: it is the same for everybody."""
+    """The description of the routes, which every page may read: it is the same for everybody."""
     answer = json_response(200, document, ((b"cache-control", b"no-cache"),))
 
     async def answer_document(_request: Request) -> Response:
@@ -42,7 +42,7 @@ def public_app(
     turned_away: Callable[[str, Forbidden], None] = lambda _address, _forbidden: None,
 ) -> HttpApp:
     """The application. Every page may read the health, those of `cors` with their credentials. A
-    path of `routes` that is in use already is a `ValueError`; `turned_away` is told of whom a route
+    path of `routes` that is in use already is a `ValueError`; `turned_away` is told whom a route
     forbids, and why."""
 
     async def answer_health(_request: Request) -> Response:

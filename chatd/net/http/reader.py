@@ -1,11 +1,11 @@
 """Requests of one connection: heads and bodies, one after the other, judged once and strictly.
 
-Owns the grammar and the framing of HTTP/1.1 (RFC 9112): what a head is, how long a body is, what is
-left for the next request. Knows no route. A head is one regular expression, matched from its first
-byte to its last. What another reader of the same bytes might take otherwise is refused: bare CR or
-LF, folded lines, NUL, white space before a colon, two lengths, a length beside chunks, an encoding
-other than chunked, a target that is not a path, another version. So a request that came this far
-means the same to a proxy before us and to Hypercorn behind.
+Owns the grammar and the framing of HTTP/1.1 (RFC 9112): what a head is, how long a body is, and
+what is left for the next request. Knows no route. A head is one regular expression, matched from
+its first byte to its last. Whatever another reader of the same bytes might read differently is
+refused: bare CR or LF, folded lines, NUL, white space before a colon, two lengths, a length beside
+chunks, an encoding other than chunked, a target that is not a path, another version. So a request
+that came this far means the same to a proxy before us and to Hypercorn behind.
 
 Chunks are taken in slices of `CHUNKS_PER_TURN`, so that a body in crumbs does not keep others
 waiting, and their number is bounded by what they carry.
@@ -28,14 +28,14 @@ EMPTY_LINES_MAX: Final = 8
 
 CHUNKS_FREE: Final = 1_024
 CHUNK_BYTES_MIN: Final = 64
-"""A body may have `CHUNKS_FREE` chunks of any size; all that it has beyond them carry so many bytes
-on average, or it is refused with 413. A body in smaller pieces is an attack."""
+"""A body may have `CHUNKS_FREE` chunks of any size; further chunks must carry so many bytes on
+average, or it is refused with 413. A body in smaller pieces is an attack."""
 
 CHUNKS_PER_TURN: Final = 128
 """Chunks that are taken before others get their turn: a third of a millisecond."""
 
 TOO_LARGE: Final = frozenset({413, 431})
-"""Statuses of a request of which some part is too large; the rest of it is well-formed."""
+"""Statuses for a request that is well-formed, but too large in some part."""
 
 _END: Final = b"\r\n\r\n"
 _LINE_END: Final = b"\r\n"
@@ -58,7 +58,7 @@ _EXTENSION: Final = rb"[ \t]*+;[ \t]*+%b(?:[ \t]*+=[ \t]*+(?:%b|%b))?+" % (_TOKE
 _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,8}+)((?:%b)*+)" % _EXTENSION)
 _TRAILER: Final = re.compile(rb"%b:%b" % (_TOKEN, _TEXT))
 
-# Where two of these differ, two readers of the request may see two different requests.
+# If two of these differ, two readers of the request may see two different requests.
 _SINGLE: Final = frozenset(
     {
         b"authorization",
@@ -72,7 +72,7 @@ _SINGLE: Final = frozenset(
 
 
 class BadRequestError(Exception):
-    """The bytes are no request that this server takes; `status` is the answer's."""
+    """The bytes are not a request that this server takes; `status` is the answer's."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -81,7 +81,7 @@ class BadRequestError(Exception):
 
 @attrs.frozen
 class RequestHead:
-    """Method, target and headers. Header names are lower case; of a repeated one the values are
+    """Method, target and headers. Header names are lower case; the values of a repeated one are
     joined by commas, as RFC 9110 has it. `version` is `1.0` or `1.1`. `asks_for_upgrade`: it wants
     to go on as another protocol, whichever (RFC 9110, 7.8); `is_websocket`: as this one (RFC 6455,
     4.2.1). `is_chunked`: its body comes in chunks, and then it declares no length."""
@@ -121,7 +121,8 @@ class RequestHead:
 
 
 class _Part(Enum):
-    """What of a body is expected next; one of declared length, which may be none, is `LENGTH`."""
+    """Which part of a body is expected next; `LENGTH` is for a body of declared length, which may
+    be 0."""
 
     LENGTH = auto()
     CHUNK_LINE = auto()
@@ -150,7 +151,7 @@ class RequestReader:
         self._max_head_bytes = max_head_bytes
         self._buffer = bytearray()
         self._part = _Part.LENGTH
-        self._seen = 0  # bytes of a head or line that were looked at and hold no end of it
+        self._seen = 0  # bytes of a head or line that were searched for its end in vain
         self._empty_lines = 0
         self._left = 0  # bytes of the body, or of its chunk, that are still to come
         self._begin_chunks()
@@ -182,8 +183,8 @@ class RequestReader:
         return dropped
 
     def head(self) -> RequestHead | None:
-        """The next head once it is complete. Raises BadRequestError. Where a body follows, it has
-        to be taken before the head behind it."""
+        """The next head once it is complete. Raises BadRequestError. If a body follows, it has to
+        be taken before the next head."""
         buffer = self._buffer
         if self._seen < len(_LINE_END) and buffer.startswith(_LINE_END):
             self._pass_over_empty_lines()
@@ -223,11 +224,11 @@ class RequestReader:
     def body(self, max_bytes: int, *, is_wanted: bool = True) -> bytes | None:
         """The body of the request whose head was given, once it is complete.
 
-        None where more bytes are needed, or, with `can_go_on`, another call. After the body the
-        next head can be asked for. Of a body of declared length that is not wanted nothing is kept,
-        and what is returned is empty. Raises BadRequestError: 413 for a body of more than
-        `max_bytes`, from its declared length where it has one, and for one in too many chunks; 431
-        for chunks whose extensions and trailers are together larger than a head may be.
+        None if more bytes are needed, or, with `can_go_on`, another call. After the body the next
+        head can be asked for. A body of declared length that is not wanted is not kept; then what
+        is returned is empty. Raises BadRequestError: 413 for a body of more than `max_bytes`,
+        judged by its declared length if it has one, and for one in too many chunks; 431 for chunks
+        whose extensions and trailers are together larger than a head may be.
         """
         if self._part is not _Part.LENGTH:
             return self._chunked_body(max_bytes)
@@ -288,7 +289,7 @@ class RequestReader:
         return None
 
     def _judge_half_line(self, at: int) -> None:
-        """Refuse a line that has not ended yet, and is no line or too long already."""
+        """Refuse a line that has not ended yet, and is already malformed or too long."""
         if _NEVER_IN_A_LINE.search(self._buffer, at + max(0, self._seen - 1)):
             raise BadRequestError(400, "A line between the chunks is not well-formed.")
         self._seen = len(self._buffer) - at
@@ -329,7 +330,7 @@ class RequestReader:
 
 
 def _parse(raw: bytes) -> RequestHead:
-    """The head that these bytes are, from the method to the empty line."""
+    """Parse these bytes, from the method to the empty line, as a head."""
     found = _HEAD.fullmatch(raw)
     if found is None:
         raise _not_a_request(raw)
@@ -356,7 +357,7 @@ def _parse(raw: bytes) -> RequestHead:
 
 
 def _options(listed: bytes) -> Sequence[bytes]:
-    """Those of the header Connection, in lower case; most requests have one, or none."""
+    """The options of the header Connection, in lower case; most requests have one, or none."""
     if not listed:
         return ()
     if b"," in listed:
@@ -392,7 +393,8 @@ def _judge_host(headers: Mapping[bytes, bytes], version: str) -> None:
 
 
 def _is_chunked(headers: Mapping[bytes, bytes], version: str) -> bool:
-    """Whether the body comes in chunks; a length beside them, or of words, is refused."""
+    """Whether the body comes in chunks; a length beside chunks, or one that is not a number, is
+    refused."""
     length, encoding = headers.get(b"content-length"), headers.get(b"transfer-encoding")
     if length is not None and not _LENGTH.fullmatch(length):
         raise BadRequestError(400, "The Content-Length is not a number of bytes.")
@@ -406,7 +408,7 @@ def _is_chunked(headers: Mapping[bytes, bytes], version: str) -> bool:
 
 
 def _not_a_request(raw: bytes = b"") -> BadRequestError:
-    """Why these bytes are no head, as far as that can be said in a sentence."""
+    """Why these bytes are not a head, as far as one sentence can say that."""
     other = _OTHER_VERSION.match(raw)
     if other is not None and other.groups() not in ((b"1", b"0"), (b"1", b"1")):
         return BadRequestError(505, "Only HTTP/1.1 and HTTP/1.0 are spoken here.")

@@ -1,8 +1,8 @@
 """Files that are the same for everybody: held in memory, answered from the head of a request alone.
 
-Pure: from a request's headers to a `Response`, and to its bytes. Who reads files is `page`; who
-writes the bytes is the listener, which answers here what asks for a file and nothing else, and
-keeps the connection. Anything odd (another method, a body, an upgrade, a path that is
+Pure: makes a `Response`, and its bytes, from a request's headers. `page` reads the files; the
+listener writes the bytes. It answers a request from here only if it asks for a file and nothing
+else, and keeps the connection. Anything odd (another method, a body, an upgrade, a path that is
 percent-encoded) goes on to the application, which has a route for each file too.
 """
 
@@ -42,14 +42,15 @@ class StaticFile:
 
     @_tags.default
     def _digests(self) -> Mapping[str, bytes]:
-        """A strong tag for each coding, as its bytes are others (RFC 9110, 8.8.3.3)."""
+        """A strong tag for each coding, as each has other bytes (RFC 9110, 8.8.3.3)."""
         return {
             coding: b'"%b"' % hashlib.sha256(body).hexdigest()[:32].encode()
             for coding, body in self.bodies.items()
         }
 
     def answer(self, asked: Asked) -> Response:
-        """200 with the body in the coding that the client takes best, or 304 where it has that."""
+        """200 with the body in the coding that the client takes best, or 304 if the client has
+        that."""
         coding = preferred(asked.header(b"accept-encoding"), tuple(self.bodies))
         tag = self._tags[coding]
         varies = VARY if len(self.bodies) > 1 else ()
@@ -63,7 +64,7 @@ class StaticFile:
 
 def _is_known(known: str | None, tag: bytes) -> bool:
     """Whether a client has these bytes already; compared weakly (RFC 9110, 13.1.2), as proxies that
-    code anew weaken a tag."""
+    recode a body weaken its tag."""
     if known is None:
         return False
     tags = {one.strip(" \t").removeprefix("W/") for one in known.split(",")}
@@ -82,7 +83,8 @@ class StaticFiles:
         return {path.encode("ascii"): file for path, file in self.by_path.items()}
 
     def find(self, head: RequestHead) -> StaticFile | None:
-        """The file that is answered to this request; None where it asks for none, or for more."""
+        """The file that answers this request; None if it asks for no file, or for more than a
+        file."""
         if head.method not in READING_METHODS or head.has_body or head.asks_for_upgrade:
             return None
         return self._by_raw.get(head.path)

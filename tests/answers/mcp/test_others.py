@@ -59,7 +59,7 @@ class Other:
     is_text: bool = False
     can_explain: bool = False
     syntax: Code = Code.DB_ERROR
-    """What a statement that is none gives: some refuse it by its first word."""
+    """What a text that is not a statement gives: some refuse it by its first word."""
 
 
 def venv(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Hosts and origins, matched as a whole: what is nearly one is none."""
+"""Hosts and origins, matched as a whole: what is nearly one is not one."""
 
 from chatd.net.http.authority import (
     KEPT_MAX,

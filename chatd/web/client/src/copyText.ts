@@ -1,6 +1,6 @@
 /**
- * Put text on the clipboard; whether that was possible. A page over plain http has no clipboard of
- * its own, and selects a hidden box instead.
+ * Put text on the clipboard; returns whether that was possible. A page over plain http has no
+ * access to the clipboard, and selects a hidden box instead.
  */
 export async function copyText(text: string): Promise<boolean> {
   try {

@@ -55,7 +55,7 @@ function formatted(name: string, at: number, options: Intl.DateTimeFormatOptions
   return known.format(date);
 }
 
-/** The day, as a line between messages says it: "Today", "Yesterday", or its name and date. */
+/** The day, as a line between messages names it: "Today", "Yesterday", or its name and date. */
 export function day(at: number, now: number): string {
   const days = dayNumber(now) - dayNumber(at);
   if (days === 0) return "Today";

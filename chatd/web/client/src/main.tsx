@@ -15,7 +15,7 @@ if (link !== undefined && decideOnLink(link, session.token(), Date.now()) === "u
   session.takeLink(link);
 }
 
-// Under way while the frame is drawn.
+// It loads while the frame is drawn.
 if (session.token() !== undefined) beginRoom();
 
 const root = document.getElementById("root");

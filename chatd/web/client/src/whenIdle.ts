@@ -1,6 +1,6 @@
 /**
  * Call something when the browser has nothing else to do, and within `latestMs` in any case;
- * returns how not to.
+ * returns a function that prevents the call.
  */
 export function whenIdle(call: () => void, latestMs: number): () => void {
   if (typeof requestIdleCallback === "function") {

@@ -13,7 +13,7 @@ export interface CardState {
   chart?: ChartChoice;
 }
 
-/** Cards that are remembered; the one that was not changed for longest is forgotten. */
+/** How many cards are remembered; the one that was not changed for longest is forgotten. */
 const CARDS_MAX = 500;
 
 export class CardStates {
@@ -32,7 +32,7 @@ export class CardStates {
   }
 }
 
-// By chat, so that two chats of a page share nothing, and all goes with the chat.
+// By chat, so that two chats on a page share nothing, and the states go with their chat.
 const STATES = new WeakMap<object, CardStates>();
 
 /** The states of a chat's cards. */

@@ -1,7 +1,7 @@
 /**
  * Whether a table can be drawn, and how: by a `{mark, encoding}` that is a strict subset of
- * Vega-Lite, with the numbers of columns as its fields. A chart that a server sends one day is read
- * by the same rules, and drawn by the same component.
+ * Vega-Lite, with the numbers of columns as its fields. If a server sends a chart one day, it is
+ * read by the same rules and drawn by the same component.
  */
 import type { AnswerColumn, Cell, Row } from "../websocket/types";
 import { isDecimal } from "./decimals";
@@ -18,13 +18,13 @@ export interface Channel {
   type: ScaleType;
 }
 
-/** Bars lie where `x` has the values and `y` the labels; else they stand. */
+/** Bars lie if `x` has the values and `y` the labels; else they stand. */
 export interface ChartSpec {
   mark: Mark;
   encoding: { x: Channel; y: Channel };
 }
 
-/** What a reader has chosen of what can be drawn. */
+/** What a reader has chosen among what can be drawn. */
 export interface ChartChoice {
   mark?: Mark;
   label?: number;
@@ -44,7 +44,7 @@ export interface ChartPoint {
   value: number;
   /** The value exactly as it was sent. */
   shown: string;
-  /** Where it stands in time, where the labels are times. Unit: ms since 1970. */
+  /** Where it stands in time, if the labels are times. Unit: ms since 1970. */
   at?: number;
 }
 
@@ -55,21 +55,21 @@ export interface ChartData {
   odd: number;
 }
 
-/** Rows that can be drawn: one alone shows nothing, more cannot be told apart. */
+/** How many rows can be drawn: one alone shows nothing, more cannot be told apart. */
 export const CHART_ROWS_MIN = 2;
 export const CHART_ROWS_MAX = 500;
-/** Bars up to here; numbers and times beyond are a line. */
+/** Up to so many are bars; more numbers or times are a line. */
 export const BARS_MAX = 30;
-/** Of a table with more columns, nobody could say what is to be drawn. */
+/** For a table with more columns, nobody could say what to draw. */
 const COLUMNS_MAX = 20;
-/** Bars stand where they are few and their labels short; else they lie. */
+/** Bars stand if they are few and their labels short; else they lie. */
 const STANDING_MAX = 12;
 const STANDING_CHARS_MAX = 10;
 const LABEL_CHARS = 80;
-/** Beyond this a number of JavaScript cannot be reckoned with any more. */
+/** JavaScript cannot calculate with a number beyond this. */
 const DRAWN_MAX = 1e300;
 
-/** How a table is drawn; undefined where it cannot be. A choice that cannot be drawn is ignored. */
+/** How a table is drawn; undefined if it cannot be. A choice that cannot be drawn is ignored. */
 export function chartPlan(
   columns: readonly AnswerColumn[],
   rows: readonly Row[],
@@ -114,8 +114,8 @@ export function channelsOf(spec: ChartSpec): { label: Channel; value: Channel; l
 }
 
 /**
- * A chart as a server or a file may say it, held to what is drawn here; undefined where it says
- * anything else. Unknown keys are refused too: what they ask for would be missing in the picture.
+ * A chart as a server or a file may describe it, if it asks only for what is drawn here; else
+ * undefined. Unknown keys are refused too: what they ask for would be missing in the picture.
  */
 export function readChartSpec(spec: unknown, columnCount: number): ChartSpec | undefined {
   if (!isPlain(spec, ["mark", "encoding"])) return undefined;
@@ -180,13 +180,15 @@ function scaleOf(kind: ColumnKind | undefined): ScaleType {
   return kind === "number" ? "ordinal" : "nominal";
 }
 
-/** Times and words say more of a value than numbers do; else the first column does. */
+/**
+ * Times and words say more about a value than numbers do; without them the first column labels it.
+ */
 function firstLabel(kinds: readonly ColumnKind[], labels: readonly number[]): number | undefined {
   const named = labels.find((index) => kinds[index] === "time" || kinds[index] === "text");
   return named ?? labels.find((index) => kinds[index] !== "number") ?? labels[0];
 }
 
-/** A number that is no mere key of a row. */
+/** A number that is not merely the key of a row. */
 function firstValue(columns: readonly AnswerColumn[], values: readonly number[]) {
   return values.find((index) => !/(?:^|_)id$/i.test(columns[index]?.name ?? "")) ?? values[0];
 }

@@ -1,12 +1,15 @@
 /**
- * The clipboard, also where a page may not write to it: over plain http browsers have none of its
- * functions but the old one, which copies what is selected.
+ * The clipboard, even if a page may not write to it: over plain http, browsers offer only the old
+ * function, which copies what is selected.
  *
  * A table goes the old way first, everywhere: the newer one reads its HTML as a page would, and the
  * page's own policy then takes away what marks a cell as text.
  */
 
-/** Copy a text, and the same as HTML where it is given; whether that worked. Call it on a click. */
+/**
+ * Copy a text, and the same as HTML if it is given; returns whether that worked. Call it on a
+ * click.
+ */
 export async function copyText(text: string, html?: string): Promise<boolean> {
   if (html !== undefined && copyBySelection(text, html)) return true;
   try {
@@ -44,7 +47,7 @@ function copyBySelection(text: string, html?: string): boolean {
   }
 }
 
-/** A text that can be selected, and is not seen. */
+/** A box with a text that can be selected, but is not seen. */
 function selectable(text: string): HTMLTextAreaElement {
   const area = document.createElement("textarea");
   area.value = text;

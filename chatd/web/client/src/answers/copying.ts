@@ -2,9 +2,9 @@
  * A table as it goes to the clipboard: as text for editors and spreadsheets, and as HTML for
  * documents. NULL is empty, as in the files that are downloaded.
  *
- * A text that begins like a formula stays as it is shown: who copies a table wants what is there,
- * and an apostrophe before it would change the text wherever else it is pasted. The HTML, which
- * spreadsheets take first, marks it as a text, so that none of them runs it or rounds its digits.
+ * A text that begins like a formula stays as it is shown: whoever copies a table wants what is
+ * there, and an apostrophe before it would change the text wherever else it is pasted. The HTML,
+ * which spreadsheets prefer, marks it as a text, so that none of them runs it or rounds its digits.
  * The downloads, which may be opened unseen, have their formulas disarmed by the server.
  */
 import type { AnswerColumn, Cell, Row } from "../websocket/types";

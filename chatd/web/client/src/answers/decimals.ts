@@ -25,7 +25,7 @@ export function isDecimal(text: string): boolean {
   return text.length <= 10_000 && DECIMAL.test(text);
 }
 
-/** Whether a text is a number, or one of the words that databases have beside them. */
+/** Whether a text is a number, or one of the words that databases use beside numbers. */
 export function isNumeric(text: string): boolean {
   return isDecimal(text) || (text.length <= 9 && BEYOND.has(text.toLowerCase()));
 }

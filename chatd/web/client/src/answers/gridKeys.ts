@@ -1,4 +1,4 @@
-/** Where the cursor of a table goes by a key; the row -1 is the head. */
+/** Where a key moves the cursor of a table; the row -1 is the head. */
 
 export interface Cursor {
   row: number;
@@ -12,7 +12,7 @@ export interface GridSize {
   page: number;
 }
 
-/** The next place of the cursor; undefined where the key moves nothing. */
+/** The next place of the cursor; undefined if the key moves nothing. */
 export function movedCursor(
   cursor: Cursor,
   key: string,

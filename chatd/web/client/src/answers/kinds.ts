@@ -1,13 +1,13 @@
 /**
- * What a column holds: by the database's word for its type where that says it, else by its values.
- * It decides on which side values stand, how they are sorted, and whether they can be drawn.
+ * What a column holds: by the database's word for its type if that tells it, else by its values.
+ * The kind decides on which side values stand, how they are sorted, and whether they can be drawn.
  */
 import type { AnswerColumn, Cell, Row } from "../websocket/types";
 import { isDecimal, isNumeric } from "./decimals";
 import { instantOf } from "./times";
 import { isBytes } from "./values";
 
-/** `mixed`: values of several kinds; `empty`: there is none but NULL. */
+/** `mixed`: values of several kinds; `empty`: nothing but NULL. */
 export type ColumnKind =
   "number" | "boolean" | "time" | "bytes" | "json" | "text" | "mixed" | "empty";
 

@@ -19,7 +19,9 @@ export function nextSort(sort: Sort | undefined, column: number): Sort | undefin
   return sort.direction === "ascending" ? { column, direction: "descending" } : undefined;
 }
 
-/** The numbers of the rows in this order; undefined where it is the order in which they came. */
+/**
+ * The numbers of the rows in this order; undefined if they stay in the order in which they came.
+ */
 export function sortedOrder(
   rows: readonly Row[],
   sort: Sort | undefined,

@@ -1,4 +1,4 @@
-/** Dates and times as databases write them: when they are, and whether a text is one. */
+/** Dates and times as databases write them: which instant they mean, and whether a text is one. */
 
 /** An instant: milliseconds since 1970 and, where a fraction is finer, its further digits. */
 export interface Instant {
@@ -12,9 +12,9 @@ const QUARTER = /^(\d{4})-?Q([1-4])$/i;
 const WEEK = /^(\d{4})-W(\d\d)$/i;
 
 /**
- * When a text of a date or a time is: `2024-03`, `2024-03-01`, `2024-03-01 12:30:00.123456+02`,
- * `2024-Q1`, `2024-W09`. Without a zone it counts as UTC, so that all of a column count alike.
- * Undefined where the text is none, as `2024-13-01`.
+ * The instant that the text of a date or a time means: `2024-03`, `2024-03-01`, `2024-03-01
+ * 12:30:00.123456+02`, `2024-Q1`, `2024-W09`. Without a zone it counts as UTC, so that a whole
+ * column counts alike. Undefined if the text is not a date or time, as `2024-13-01`.
  */
 export function instantOf(text: string): Instant | undefined {
   if (text.length > 48) return undefined;

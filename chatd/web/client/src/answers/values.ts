@@ -12,7 +12,7 @@ export const WHOLE_CHARS = 100_000;
 const PIECE_CHARS = 5_000;
 /** Bytes that a table shows as hexadecimal digits. */
 const BYTES_SHOWN = 16;
-/** Levels of JSON that are set in; deeper ones stand where this one does. */
+/** How many levels of JSON are indented; deeper ones are indented no further. */
 const INDENT_MAX = 40;
 
 /** A value as a table shows it, on one line. */
@@ -89,8 +89,8 @@ export function piecesOf(text: string): string[] {
 }
 
 /**
- * JSON with its lines set in; undefined where the text is none, or no list and no object. Only the
- * white space changes: numbers keep all of their digits, and keys their order.
+ * JSON with its lines indented; undefined if the text is not JSON, or is neither a list nor an
+ * object. Only the white space changes: numbers keep all of their digits, and keys their order.
  */
 export function prettyJson(text: string): string | undefined {
   if (!/^\s*[[{]/.test(text) || text.length > WHOLE_CHARS) return undefined;
@@ -116,7 +116,7 @@ function picture(char: string): string {
 }
 
 function shownText(text: string): ShownCell {
-  // No more of a long value is looked at than can be shown.
+  // Of a long value, only as much is looked at as can be shown.
   const start = beginning(text, CELL_CHARS);
   const isCut = start.length < text.length;
   return { text: oneLine(start) + (isCut ? "…" : ""), isCut };
@@ -135,7 +135,7 @@ function shownBytes(encoded: string): ShownCell {
   return { text: `0x${digits}${isCut ? "…" : ""} (${told})`, isCut };
 }
 
-/** How many bytes base64 stands for, without decoding it; undefined where it is none. */
+/** How many bytes base64 stands for, without decoding it; undefined if it is not base64. */
 function byteLength(encoded: string): number | undefined {
   if (encoded.length % 4 !== 0) return undefined;
   const padding = encoded.endsWith("==") ? 2 : encoded.endsWith("=") ? 1 : 0;
@@ -154,7 +154,7 @@ function hexadecimal(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** What no server of this kind sends, and a newer one may. */
+/** A value that today's servers do not send, but a newer one may. */
 function foreign(cell: unknown): string {
   try {
     return JSON.stringify(cell) ?? String(cell);

@@ -11,10 +11,10 @@ import { CellDialog } from "./CellDialog";
 import { TableHead } from "./TableHead";
 import { TableRow, cellId } from "./TableRow";
 
-/** Rows by which the widths of columns are told while more come. */
+/** How many rows decide the widths of columns while more come. */
 const WIDTHS_GROWING = 50;
 
-/** The rows of an answer. Of many, those in view are made. */
+/** The rows of an answer. If there are many, only those in view are made. */
 export const AnswerTable = memo(function AnswerTable(props: AnswerTableProps) {
   const { columns, rows, rowCount, order, kinds, sort, label, isGrowing, isWhole } = props;
   const id = useId();
@@ -104,7 +104,7 @@ export interface AnswerTableProps {
   columns: readonly AnswerColumn[];
   rows: readonly Row[];
   rowCount: number;
-  /** The numbers of the rows in the order that is shown; as they came where absent. */
+  /** The numbers of the rows in the order that is shown; absent: as they came. */
   order: readonly number[] | undefined;
   kinds: readonly ColumnKind[];
   sort: Sort | undefined;
@@ -112,11 +112,11 @@ export interface AnswerTableProps {
   label: string;
   /** Whether more rows may come. */
   isGrowing: boolean;
-  /** As high as there is room; else at most as high as a card may be. */
+  /** Whether it is as high as there is room; else it is at most as high as a card may be. */
   isWhole: boolean;
 }
 
-/** The columns by their widths; one stands for all that are not made at each side. */
+/** The columns by their widths; at each side, one column stands for all that are not made. */
 function Widths({ widths, offsets, seen }: WidthsProps) {
   const before = offsets[seen.columnFrom] ?? 0;
   const after = (offsets.at(-1) ?? 0) - (offsets[seen.columnTo] ?? 0);
@@ -125,7 +125,7 @@ function Widths({ widths, offsets, seen }: WidthsProps) {
     <colgroup>
       {before > 0 && <col style={{ width: before }} />}
       {shown.map((width, offset) => (
-        // Columns have nothing but their place.
+        // Columns have no identity but their place.
         // oxlint-disable-next-line react/no-array-index-key
         <col key={seen.columnFrom + offset} style={{ width }} />
       ))}
@@ -140,7 +140,7 @@ interface WidthsProps {
   seen: ScrollWindow;
 }
 
-/** The room of rows that are not made. */
+/** The space of rows that are not made. */
 function Gap({ rows }: { rows: number }) {
   if (rows <= 0) return null;
   return (

@@ -2,7 +2,7 @@ import { useChatStore } from "../hooks/useChat";
 import { useNow } from "../hooks/useNow";
 import { bannerWords, pacingWords } from "./bannerWords";
 
-/** What there is to say of the connection, above the messages; nothing while all is well. */
+/** What there is to say about the connection, above the messages; nothing while all is well. */
 export function Banner() {
   const connection = useChatStore((state) => state.connection);
   const waiting = useChatStore((state) => state.pendingMessages.size);
@@ -25,7 +25,7 @@ export function Banner() {
   );
 }
 
-/** Why messages go out slowly, where the server has said so. */
+/** Why messages go out slowly, if the server has said so. */
 export function PacingLine() {
   const pacing = useChatStore((state) => state.pacing);
   const waiting = useChatStore((state) => state.pendingMessages.size);

@@ -12,7 +12,7 @@ import {
 import { count, counted } from "../format";
 import type { AnswerColumn, Cell } from "../websocket/types";
 
-/** All of one value; JSON with its lines set in. */
+/** All of one value; JSON with its lines indented. */
 export function CellDialog({ cell, column, row, onClose }: CellDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const title = useId();
@@ -29,7 +29,7 @@ export function CellDialog({ cell, column, row, onClose }: CellDialogProps) {
       className="answer-cell"
       aria-labelledby={title}
       onClose={onClose}
-      // The keys are those of the dialog, and not of the list behind it.
+      // Keys act on the dialog, and not on the list behind it.
       onKeyDown={(event) => event.stopPropagation()}
       onClick={(event) => event.target === event.currentTarget && dialog.current?.close()}
     >
@@ -89,7 +89,7 @@ function WholeValue({ cell }: { cell: Cell }) {
         aria-label="Value"
       >
         {piecesOf(text).map((piece, at) => (
-          // Pieces have nothing but their place.
+          // Pieces have no identity but their place.
           // oxlint-disable-next-line react/no-array-index-key
           <div key={at} className="answer-piece">
             {piece}

@@ -3,7 +3,7 @@ import { channelsOf } from "../answers/chartable";
 import { beginning, oneLine } from "../answers/values";
 import type { AnswerColumn } from "../websocket/types";
 
-/** What is drawn, where there is a choice: the labels, the values, and bars or a line. */
+/** The choices of what is drawn, if there are any: the labels, the values, and bars or a line. */
 export function ChartChoices({ columns, plan, onChoose }: ChartChoicesProps) {
   const { label, value } = channelsOf(plan.spec);
   const name = (index: number) => oneLine(beginning(columns[index]?.name ?? "", 40)) || "(no name)";

@@ -6,12 +6,12 @@ import { optionId, OptionList, type ListedOption } from "./OptionList";
 interface ChooserProps {
   label: string;
   placeholder: string;
-  /** What fits to what was typed. */
+  /** What fits what was typed. */
   optionsFor(typed: string): readonly ListedOption[];
-  /** What is said where nothing fits. */
+  /** What is said if nothing fits. */
   nothing: string;
   onChoose(option: ListedOption): void;
-  /** It was closed by a key: the focus has to go somewhere. */
+  /** A key has closed it: the focus has to go somewhere. */
   onClose(): void;
   /** The focus has gone elsewhere. */
   onLeave(): void;
@@ -62,7 +62,7 @@ export function Chooser(props: ChooserProps) {
         ref={root}
         onBlur={(event) => {
           const isOutside = !event.currentTarget.contains(event.relatedTarget);
-          // Where the whole window lost the focus, it comes back to here.
+          // If the whole window lost the focus, the focus comes back here.
           if (isOutside && document.hasFocus()) onLeave();
         }}
       >

@@ -9,7 +9,7 @@ interface ConfirmButtonProps {
   confirmed(): void;
 }
 
-/** A button that asks once before it does what cannot be undone. */
+/** A button that asks once before it does something that cannot be undone. */
 export function ConfirmButton({ children, label, question, confirmed }: ConfirmButtonProps) {
   const [isAsking, setAsking] = useState(false);
   const first = useRef<HTMLButtonElement>(null);

@@ -13,7 +13,7 @@ export function Icon({ name }: { name: keyof typeof PATHS }) {
   return <Drawing path={PATHS[name]} />;
 }
 
-/** One picture, by its line. */
+/** One picture, drawn from its path. */
 export function Drawing({ path }: { path: string }) {
   return (
     <svg

@@ -1,7 +1,7 @@
 /**
- * The parts that are no part of the first file. Two files have them: one is read at once, beside
- * the connection that its content comes by; the other one when the browser has nothing else to do,
- * so that its parts are there also when the server is away.
+ * The parts that are not in the first file. Two files have them: one is read at once, while the
+ * connection is made that brings its content; the other when the browser has nothing else to do, so
+ * that its parts are there even when the server is away.
  */
 import { part, PartFile } from "./PartFile";
 

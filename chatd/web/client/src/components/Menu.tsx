@@ -59,7 +59,7 @@ export function Menu({ label, children }: { label: string; children: ReactNode }
       >
         ⋯
       </button>
-      {/* It listens for what its buttons do; they are what has the focus. */}
+      {/* It listens to its buttons; they have the focus. */}
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions, jsx-a11y/click-events-have-key-events */}
       <div
         ref={menu}
@@ -80,7 +80,7 @@ export function Menu({ label, children }: { label: string; children: ReactNode }
   );
 }
 
-/** Below the button, or above it where there is more room; inside of the window. */
+/** Below the button, or above it if there is more room there; inside the window. */
 function placeBy(menu: HTMLElement, button: HTMLElement): void {
   const at = button.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = menu;

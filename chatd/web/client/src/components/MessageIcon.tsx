@@ -1,4 +1,4 @@
-/** The small pictures of messages; they are read with the messages, and not with the frame. */
+/** The small pictures of messages; they are loaded with the messages, and not with the frame. */
 import { Drawing } from "./Icon";
 
 const PATHS = {

@@ -6,7 +6,7 @@ interface ModalDialogProps {
   title: string;
   close(): void;
   className?: string;
-  /** It holds nothing but text: the keyboard comes to it, so that it can be scrolled. */
+  /** It holds nothing but text: it takes the focus, so that keys can scroll it. */
   isText?: boolean;
   children: ReactNode;
 }
@@ -26,7 +26,7 @@ export function ModalDialog({
     const element = dialog.current;
     if (element !== null && !element.open) {
       element.showModal();
-      // What asks for the focus itself has asked in vain, while the dialog was not open yet.
+      // An element that asks for the focus itself has asked in vain: the dialog was not open yet.
       element.querySelector<HTMLElement>("[data-focus-first]")?.focus();
     }
     return () => element?.close();

@@ -19,8 +19,8 @@ interface OptionListProps {
 }
 
 /**
- * A list to pick from, which the box that has the focus steps through. It never scrolls, so that
- * nobody needs to reach it.
+ * A list to pick from; keys in the box that has the focus step through it. It never scrolls, so
+ * that the focus never needs to reach it.
  */
 export function OptionList({ id, label, options, picked, onPick, ref }: OptionListProps) {
   const first = Math.max(0, Math.min(picked - SEEN_MAX + 1 + MARGIN, options.length - SEEN_MAX));
@@ -29,7 +29,7 @@ export function OptionList({ id, label, options, picked, onPick, ref }: OptionLi
       {options.slice(first, first + SEEN_MAX).map((option, offset) => {
         const at = first + offset;
         return (
-          // Its keys are those of the box that has the focus.
+          // The box that has the focus hears its keys.
           // oxlint-disable-next-line jsx-a11y/click-events-have-key-events
           <div
             key={option.key}
@@ -39,7 +39,7 @@ export function OptionList({ id, label, options, picked, onPick, ref }: OptionLi
             aria-selected={at === picked}
             aria-setsize={options.length}
             aria-posinset={at + 1}
-            // The focus stays where one writes.
+            // The focus stays in the box.
             onMouseDown={(event) => event.preventDefault()}
             onClick={() => onPick(at)}
           >
@@ -52,7 +52,7 @@ export function OptionList({ id, label, options, picked, onPick, ref }: OptionLi
   );
 }
 
-/** How many options are seen behind the picked one. */
+/** How many options are seen after the picked one. */
 const MARGIN = 1;
 
 export function optionId(listId: string, at: number): string {

@@ -4,8 +4,8 @@ import { useEffect, useLayoutEffect, useRef, type ReactNode } from "react";
 const GAP = 4;
 
 /**
- * Lies above its parent, or below it where there is more room: over everything, so that no panel
- * and no edge of a list cuts it.
+ * Lies above its parent, or below it if there is more room there: over everything, so that no panel
+ * and no edge of a list cuts it off.
  */
 export function Popup({ children }: { children: ReactNode }) {
   const popup = useRef<HTMLDivElement>(null);
@@ -18,7 +18,7 @@ export function Popup({ children }: { children: ReactNode }) {
 
   useLayoutEffect(() => {
     const element = popup.current;
-    // Older browsers leave it where it is, which is right wherever nothing cuts it.
+    // Older browsers leave it where it is, which is right wherever nothing cuts it off.
     if (element === null || !("showPopover" in element)) return undefined;
     element.showPopover();
     return () => element.hidePopover();

@@ -3,10 +3,10 @@ import { useKeyDown } from "../hooks/useKeyDown";
 import { OFFERED, reactionOf } from "../messages/emoji";
 import { MessageIcon } from "./MessageIcon";
 
-/** The emoji in one row of the picker; the styles draw as many. */
+/** How many emoji one row of the picker has; the styles have the same number. */
 const IN_ROW = 6;
 
-/** A button that offers reactions, and takes any other. */
+/** A button that offers some reactions, and accepts any other. */
 export function ReactionPicker({ react }: { react(emoji: string): void }) {
   const [isOpen, setOpen] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
@@ -134,7 +134,7 @@ function moveFocus(key: string, popup: HTMLElement | null): boolean {
   return true;
 }
 
-/** Below the button, or above it where there is no room; never outside of the window. */
+/** Below the button, or above it if there is no room; never outside the window. */
 function placeBeside(popup: HTMLElement, anchor: HTMLElement | null): void {
   if (anchor === null) return;
   const button = anchor.getBoundingClientRect();

@@ -3,7 +3,7 @@ import type { MessageActions } from "../hooks/useMessageActions";
 import type { Reaction } from "../websocket/types";
 import { ReactionPicker } from "./ReactionPicker";
 
-/** So many names are told; the rest is a number. */
+/** So many names are given; the rest are counted. */
 const NAMED_MAX = 8;
 
 interface ReactionsProps {
@@ -11,7 +11,7 @@ interface ReactionsProps {
   actions: MessageActions;
 }
 
-/** The reactions to a message. A click joins one, or takes the user’s own off. */
+/** The reactions to a message. A click adds the user to one, or takes the user’s own away. */
 export function Reactions({ reactions, actions }: ReactionsProps) {
   return (
     <div className="message-reactions">

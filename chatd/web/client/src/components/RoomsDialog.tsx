@@ -4,7 +4,7 @@ import { ModalDialog } from "./ModalDialog";
 import { People } from "./People";
 import { RoomList } from "./RoomList";
 
-/** The rooms and who is here, where there is no place for them beside the messages. */
+/** The rooms and who is here, when there is no space for them beside the messages. */
 export function RoomsDialog({ title, account }: { title: string; account: ReactNode }) {
   const close = useUi((state) => state.closeDialog);
   return (

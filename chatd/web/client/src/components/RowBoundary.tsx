@@ -13,8 +13,8 @@ interface RowBoundaryState {
 }
 
 /**
- * A message that this page cannot draw, as one of a newer server, is shown as its text, and takes
- * nothing else with it. It is tried again when it changes.
+ * A message that this page cannot draw, such as one of a newer server, is shown as its text, and
+ * breaks nothing else. It is tried again when it changes.
  */
 export class RowBoundary extends Component<RowBoundaryProps, RowBoundaryState> {
   override state: RowBoundaryState = { hasFailed: false, message: undefined };

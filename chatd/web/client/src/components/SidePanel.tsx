@@ -21,7 +21,7 @@ const TITLES: Record<Panel["kind"], string> = {
   connection: "Connection and log",
 };
 
-/** The one panel beside the messages; over them where there is little room. */
+/** The one panel beside the messages; over them if there is little room. */
 export function SidePanel({ room }: { room: string }) {
   const panel = useUi((state) => state.panel);
   const close = useUi((state) => state.closePanel);

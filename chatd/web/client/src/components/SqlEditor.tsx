@@ -16,11 +16,11 @@ import { takeKey } from "../hooks/useKeyDown";
 import { useLatest } from "../hooks/useLatest";
 
 /**
- * The box where there is a mouse and a keyboard: it knows the dialect of the room's database. Its
- * completions, its history and its keys are those of the textarea; it has no list of its own.
+ * The box on devices with a mouse and a keyboard: it knows the dialect of the room's database. It
+ * has the textarea's completions, history and keys, and no list of its own.
  *
  * It lives in a shadow root, where its styles are adopted sheets, which a strict policy allows. So
- * what it says to screen readers about elements outside goes by references, and not by ids.
+ * it refers screen readers to elements outside by reference, and not by id.
  */
 export function SqlEditor(props: FieldProps) {
   const { ref, isSql, dialect, label } = props;
@@ -51,7 +51,7 @@ export function SqlEditor(props: FieldProps) {
         ],
       }),
     });
-    // The focus that the host is given goes to the first element that can have it: to the text.
+    // When the host gets the focus, it goes to the first element that can have it: the text.
     view.scrollDOM.removeAttribute("tabindex");
     field.attach(view);
     return () => {
@@ -73,7 +73,7 @@ export function SqlEditor(props: FieldProps) {
   const { listId, pickedId, problemId } = props;
   useLayoutEffect(() => {
     const content = field.element();
-    // At each render: an option of the same place can be another element.
+    // At each render: an option at the same place can be another element.
     if (content !== undefined) refer(content, pickedId && listId, pickedId, problemId);
   });
 
@@ -94,7 +94,7 @@ const keys = keymap.of([
 
 function heard(latest: RefObject<FieldProps>): Extension {
   function changed(change: Change): void {
-    // What we put in ourselves is told while React is at work.
+    // What we put in ourselves is reported while React is at work.
     if (change.isTyped) atOnce(() => latest.current.onChange(change));
     else latest.current.onChange(change);
   }
@@ -118,8 +118,8 @@ function heard(latest: RefObject<FieldProps>): Extension {
 }
 
 /**
- * React takes what comes out of a shadow root for something that can wait; the next key is to find
- * it done.
+ * React treats an event from a shadow root as something that can wait; the next key must find it
+ * done.
  */
 function atOnce<T>(act: () => T): T {
   return flushSync(act);
@@ -130,7 +130,7 @@ function wordsOf(label: string, shown: string, isSql: boolean): Extension {
     placeholder(shown),
     EditorView.contentAttributes.of({
       "aria-label": label,
-      // Said, so that it is plain to all that the keyboard comes here, and can scroll.
+      // Stated, so that every tool sees that the keyboard comes here, and can scroll.
       tabindex: "0",
       "aria-autocomplete": "list",
       enterkeyhint: "send",
@@ -140,7 +140,7 @@ function wordsOf(label: string, shown: string, isSql: boolean): Extension {
   ];
 }
 
-/** Tell of elements outside of the shadow root. */
+/** Point screen readers to elements outside the shadow root. */
 function refer(
   content: HTMLElement,
   listId: string | undefined,

@@ -2,7 +2,7 @@ import { memo } from "react";
 import type { Span } from "../answers/corrections";
 import { Sql } from "./Sql";
 
-/** A statement, coloured; with a mark on the word that an error complains of. */
+/** A statement, coloured; with a mark on the word that an error complains about. */
 export const Statement = memo(function Statement({ text, place }: StatementProps) {
   const { from, to } = place ?? { from: text.length, to: text.length };
   return (

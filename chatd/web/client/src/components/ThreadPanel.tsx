@@ -18,7 +18,7 @@ export function ThreadPanel({ threadId }: { threadId: string }) {
   const thread = useChatStore((state) =>
     state.thread?.threadId === threadId ? state.thread : undefined,
   );
-  // Whoever signs in begins with no thread.
+  // A user who signs in begins without an open thread.
   const me = useChatStore((state) => state.me?.userId);
   useEffect(() => {
     void openThread(threadId);
@@ -27,7 +27,7 @@ export function ThreadPanel({ threadId }: { threadId: string }) {
   }, [openThread, closeThread, threadId, me]);
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    // Where a keyboard would cover what is to be read, the box waits for a touch.
+    // If a keyboard on the screen would cover the messages, the box waits for a touch.
     if (!window.matchMedia(FINE_POINTER).matches) return;
     box.current?.querySelector<HTMLElement>("[data-focus-first]")?.focus();
   }, []);

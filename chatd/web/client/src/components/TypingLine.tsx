@@ -2,7 +2,7 @@ import { useShallow } from "zustand/react/shallow";
 import { useStore } from "zustand";
 import { useChat } from "../hooks/useChat";
 
-/** Who is typing in the room. Its height is always there, so that nothing moves. */
+/** Who is typing in the room. It always takes its height, so that nothing moves. */
 export function TypingLine({ room }: { room: string }) {
   const names = useStore(
     useChat().store,

@@ -1,23 +1,23 @@
-/** What the banner says of each state of the connection. */
+/** What the banner says about each state of the connection. */
 import { counted } from "../format";
 import type { Connection, Pacing } from "../websocket/types";
 
 export interface BannerWords {
   tone: "quiet" | "warn" | "bad";
-  /** What changes rarely, and is read to who cannot see it. */
+  /** What changes rarely, and is read to people who cannot see it. */
   phase: string;
-  /** What changes each second, and is seen alone. */
+  /** What changes each second, and is only seen. */
   countdown?: string;
   canRetry: boolean;
 }
 
-/** A restart of the server takes less; nobody is told of a loss that is over before. */
+/** A restart of the server takes less; nobody is told of a loss that is over sooner. */
 export const QUIET_MS = 3_000;
 /** The first connection is quicker than this; nobody is told of it. */
 const FIRST_QUIET_MS = 1_000;
 
 /**
- * The words for a connection, or undefined where nothing is to be said. `waiting` is how many
+ * The words for a connection, or undefined if there is nothing to say. `waiting` is how many
  * messages wait in this browser, `now` this browser's clock in ms.
  */
 export function bannerWords(
@@ -51,7 +51,7 @@ export function bannerWords(
 }
 
 function reconnecting(connection: Connection, kept: string, now: number): BannerWords | undefined {
-  // Far below 0 where the clock was set back meanwhile; a little where `now` is a tick behind.
+  // Far below 0 if the clock was set back meanwhile; a little below if `now` is a tick behind.
   const isShort = Math.abs(now - (connection.since ?? 0)) < QUIET_MS;
   if (connection.reason !== undefined && !isShort) {
     return {

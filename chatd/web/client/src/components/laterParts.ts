@@ -1,4 +1,4 @@
-/** What is opened by a click or a key: read when the browser has nothing else to do. */
+/** Parts that a click or a key opens: loaded when the browser has nothing else to do. */
 export { ExpiringNotice } from "./ExpiringNotice";
 export { KeysDialog } from "./KeysDialog";
 export { RoomsDialog } from "./RoomsDialog";

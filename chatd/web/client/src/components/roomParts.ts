@@ -1,2 +1,5 @@
-/** What shows a room: read while the connection is made, so that it is there before the messages. */
+/**
+ * The parts that show a room: loaded while the connection is made, so that they are there before
+ * the messages.
+ */
 export { MessageList } from "./MessageList";

@@ -1,12 +1,12 @@
-/** The brackets at a cursor, by tokens: those within texts and comments are none. */
+/** The brackets at a cursor, by tokens: those within texts and comments do not count. */
 import type { Token } from "./lexer";
 
 const CLOSING: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}" };
 const OPENING = new Set(Object.keys(CLOSING));
 
 /**
- * The bracket at the cursor and its partner; the bracket alone where it has none; undefined where
- * no bracket is there. Of two at the cursor, the one in front of it counts.
+ * The bracket at the cursor and its partner; the bracket alone if it has no partner; undefined if
+ * no bracket is there. Of two at the cursor, the one before it counts.
  */
 export function bracketPair(tokens: readonly Token[], cursor: number): Token[] | undefined {
   const own =

@@ -1,8 +1,8 @@
 import type { CommandHelp, RoomDatabase, ServerInfo } from "../websocket/wire.gen";
 
 /**
- * The commands that a room's database answers, with what the server says of them. An older server
- * names none, and no list is shown.
+ * The commands that a room's database answers, with what the server says about them. An older
+ * server names none, and no list is shown.
  */
 export function commandsOf(
   server: ServerInfo | undefined,

@@ -1,6 +1,6 @@
 /**
- * What can be completed where one writes: a command at the beginning, a table behind it, tables and
- * columns in SQL, people behind `@`. One model for the textarea and the editor.
+ * What can be completed at the cursor: a command at the beginning, a table after it, tables and
+ * columns in SQL, people after `@`. One model for the textarea and the editor.
  */
 import type { CommandHelp } from "../websocket/wire.gen";
 import { sqlAround } from "./draftedSql";
@@ -18,11 +18,11 @@ const COMMAND = /^\s*(\/[A-Za-z]*)$/;
 const ARGUMENT = /^\s*(\/[A-Za-z]+)\s+/;
 const MENTION = /(?:^|[\s(])@([^\s@](?:[^\n@]{0,39}))?$/u;
 
-/** What to offer; undefined where nothing is known that would fit. */
+/** What to offer; undefined if nothing is known that would fit. */
 export function completionAt(place: Place, sources: Sources): Completion | undefined {
   const { text, cursor } = place;
   if (text.length > COMPLETED_MAX) return undefined;
-  // In the middle of a word nothing is known: its rest would be left over.
+  // In the middle of a word nothing is offered: its rest would be left over.
   if (/^[\p{L}\p{N}_$]/u.test(text.slice(cursor, cursor + 2))) return undefined;
   const completion = foundAt(place, sources);
   if (completion === undefined) return undefined;
@@ -64,7 +64,7 @@ function optionOf({ name, argument, purpose }: CommandHelp): Option {
   };
 }
 
-/** Where the name of a table begins, behind a command that takes one. */
+/** Where the name of a table begins, after a command that takes one. */
 function tableArgument(before: string, commands: readonly CommandHelp[]): number | undefined {
   const match = ARGUMENT.exec(before);
   if (match === null) return undefined;
@@ -100,8 +100,8 @@ function mentionOption(person: Person, people: readonly Person[]): Option {
 }
 
 /**
- * Whether Enter takes the picked thing. It sends where what was typed is whole already, and never
- * takes a keyword that nobody has asked for; what was picked by arrows is taken.
+ * Whether Enter takes the picked option. Enter sends if what was typed is whole already, and never
+ * takes a keyword that nobody has asked for; it does take what was picked by arrows.
  */
 export function takesEnter(completion: Completion, picked: number, isMoved: boolean): boolean {
   const option = completion.options[picked];

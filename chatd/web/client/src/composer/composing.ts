@@ -1,4 +1,4 @@
-/** What the composers of a chat have beside their text, for others that add to it. */
+/** What the composers of a chat have beside their text, for other components that add to it. */
 import { createStore } from "zustand/vanilla";
 import { perChat } from "./perChat";
 import { UNCHANGED, type Question } from "./question";
@@ -10,16 +10,19 @@ export interface ComposerPlace {
 }
 
 export interface ComposingState {
-  /** How the next message of each composer is to be asked, where the user has said so. */
+  /** How the next message of each composer is to be asked, if the user has said so. */
   readonly questions: ReadonlyMap<string, Question>;
-  /** The thread whose composer had the focus last; undefined for a room's. It takes what comes. */
+  /**
+   * The thread whose composer had the focus last; undefined for a room's. That composer takes text
+   * that comes from elsewhere.
+   */
   readonly threadId: string | undefined;
   questionOf(place: ComposerPlace): Question;
   ask(place: ComposerPlace, question: Question): void;
   focused(threadId: string | undefined): void;
 }
 
-/** The composing of a chat. A question is held as long as its composer is there. */
+/** The composing of a chat. A question is kept as long as its composer is there. */
 export const composingOf = perChat(() =>
   createStore<ComposingState>()((set, get) => ({
     questions: new Map(),

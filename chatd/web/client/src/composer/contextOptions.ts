@@ -10,7 +10,10 @@ export interface ContextOption {
   detail: string;
 }
 
-/** Those that hold what was typed; at the end the typed name itself, where none is just that. */
+/**
+ * Those that hold what was typed; at the end the typed name itself, unless one of them is exactly
+ * that.
+ */
 export function contextOptions(
   typed: string,
   tables: readonly SchemaTable[],

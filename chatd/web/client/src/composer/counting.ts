@@ -9,7 +9,7 @@ export interface Length {
   /** Unit: code points. */
   count: number;
   isNear: boolean;
-  /** How many are too many; 0 where none is. Unit: code points. */
+  /** How many are too many; 0 if none are. Unit: code points. */
   over: number;
 }
 
@@ -33,14 +33,14 @@ function isLow(unit: number): boolean {
   return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
-/** The length of a message, beside what it may have; no limit is known before a connection. */
+/** The length of a message, and the limit; no limit is known before there is a connection. */
 export function lengthOf(text: string, max: number | undefined): Length {
   const count = codePoints(text.trim());
   if (max === undefined) return { count, isNear: false, over: 0 };
   return { count, isNear: count >= max * NEAR, over: Math.max(0, count - max) };
 }
 
-/** Whether nothing of a text is to be seen; the server takes no such message. */
+/** Whether a text shows nothing; the server takes no such message. */
 export function isBlank(text: string): boolean {
   return UNSEEN.test(text);
 }

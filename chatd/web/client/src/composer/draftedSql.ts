@@ -1,4 +1,4 @@
-/** What in a text that is still being written is SQL. */
+/** Which part of a text that is still being written is SQL. */
 import { looksLikeSql } from "../sql";
 
 /** A stretch of a text. */
@@ -9,15 +9,18 @@ export interface Stretch {
 
 const STATEMENT =
   /^\s*(?:(select|with|insert|update|delete|values|explain|create|alter|drop|pragma|show|describe)\b)/i;
-/** What follows the first word of a statement in small letters, and seldom that of a sentence. */
+/**
+ * What follows the first word of a statement in lower case, and seldom the first word of a
+ * sentence.
+ */
 const GOES_ON =
   /^\s*(?:select\s+(?!(?:an?|the|my|our|your|one|some|this|that|from)\s)\S|insert\s+into\s|delete\s+from\s|explain\s+(?:select|with)\b|with\s+(?:recursive\s+)?\w+\s+as\b|update\s+\w+\s+set\b)/i;
 const COMMAND = /^\s*\/(?:sql|explain)\s/i;
 const FENCE = /^[ \t]*```[ \t]*(\w*)[^\n]*$/gm;
 
 /**
- * Where the SQL is in which a cursor stands: the whole text where it begins like a statement, what
- * follows `/sql`, or a block between fences. Undefined in talk.
+ * Where the SQL around a cursor is: the whole text if it begins like a statement, what follows
+ * `/sql`, or a block between fences. Undefined in plain text.
  */
 export function sqlAround(text: string, cursor: number): Stretch | undefined {
   const command = COMMAND.exec(text);
@@ -27,7 +30,7 @@ export function sqlAround(text: string, cursor: number): Stretch | undefined {
   return isSqlSoFar(text) ? { from: 0, to: text.length } : undefined;
 }
 
-/** Whether a text is shown as SQL while it is written: more than a message would have to say. */
+/** Whether a text is shown as SQL while it is written: a message would have to say more. */
 export function isSqlSoFar(text: string): boolean {
   const first = STATEMENT.exec(text)?.[1];
   if (first === undefined) return looksLikeSql(text);

@@ -8,7 +8,7 @@ import {
 import type { EditorView, ViewUpdate } from "@codemirror/view";
 import type { Change, Field, Selection } from "./field";
 
-/** Marks what was put into the editor by us, and not typed. */
+/** Marks what we have put into the editor, and nobody has typed. */
 const isOwn = Annotation.define<boolean>();
 
 /** CodeMirror as a box. All that is put into it can be undone. */
@@ -24,7 +24,7 @@ export class EditorField implements Field {
     this.view?.dispatch({ effects: effect });
   }
 
-  /** What has the focus and the labels. */
+  /** The element that has the focus and the labels. */
   element(): HTMLElement | undefined {
     return this.view?.contentDOM;
   }

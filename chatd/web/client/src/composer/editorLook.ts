@@ -1,4 +1,4 @@
-/** How the editor looks: as the textarea, by the colours and types of the page around it. */
+/** How the editor looks: like the textarea, in the colours and fonts of the page around it. */
 import { EditorView } from "@codemirror/view";
 
 export const editorTheme = EditorView.theme({

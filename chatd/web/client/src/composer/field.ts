@@ -7,13 +7,13 @@ export interface Selection {
   to: number;
 }
 
-/** What can be done with a box. The box holds its text; whoever wants another one says so here. */
+/** What can be done with a box. The box holds its text; whoever wants another text sets it here. */
 export interface Field {
   text(): string;
   selection(): Selection;
   /** Replace all of it; the cursor stands at its end, unless told otherwise. */
   setText(text: string): void;
-  /** Replace a part, as if it were typed: it can be undone. The cursor stands behind it. */
+  /** Replace a part, as if it were typed: it can be undone. The cursor stands after it. */
   replace(from: number, to: number, insert: string): void;
   focus(): void;
   hasFocus(): boolean;
@@ -25,13 +25,13 @@ export interface Change {
   text: string;
   /** Undefined while something is selected. */
   cursor: number | undefined;
-  /** By the user, and not by `setText` or `replace`. */
+  /** Whether the user has typed it, and not `setText` or `replace`. */
   isTyped: boolean;
 }
 
 export interface FieldProps {
   ref: Ref<Field>;
-  /** What it holds: at first, and then as it was told by `onChange`. */
+  /** What it holds: at first, and then as `onChange` has reported. */
   text: string;
   label: string;
   placeholder: string;
@@ -45,7 +45,7 @@ export interface FieldProps {
   onChange(change: Change): void;
   /** The cursor was moved, and the text is as it was. */
   onMove(): void;
-  /** A key was pressed: whether it was taken, and is not the box's any more. */
+  /** A key was pressed; returns whether it was taken, so that the box must ignore it. */
   onKey(event: KeyboardEvent): boolean;
   onFocus(): void;
   onBlur(): void;

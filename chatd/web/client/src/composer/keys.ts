@@ -7,7 +7,7 @@ export interface KeyPress {
   /** The command key of a Mac, whose Ctrl is free. */
   meta: boolean;
   alt: boolean;
-  /** An input method has it: it is choosing letters, and is no key of ours. */
+  /** An input method has it, and is choosing letters: the key is not ours. */
   isComposing: boolean;
 }
 
@@ -82,7 +82,7 @@ function plain(key: string, now: KeySituation): KeyAction | undefined {
   }
 }
 
-/** A key of the DOM. Some browsers end a composition with a key of the code 229. */
+/** A key of the DOM. Some browsers end a composition with a key whose code is 229. */
 export function pressOf(event: KeyboardEvent): KeyPress {
   return {
     key: event.key,

@@ -1,4 +1,7 @@
-/** Words of SQL that are offered while one writes, and never replaced by a name that begins so. */
+/**
+ * Words of SQL that are offered while the user writes, and never replaced by a name that begins
+ * like them.
+ */
 export const KEYWORDS: readonly string[] = (
   "select from where group by order having limit offset join left right inner outer full cross on " +
   "using as and or not in is null like ilike between case when then else end with recursive union " +

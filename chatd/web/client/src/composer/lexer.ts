@@ -1,4 +1,6 @@
-/** SQL as tokens with their places: enough to know what stands at the cursor, and no grammar. */
+/**
+ * SQL as tokens with their places: enough to know what stands at the cursor; it is not a grammar.
+ */
 import type { Dialect } from "./names";
 
 export type TokenKind = "word" | "quoted" | "string" | "number" | "comment" | "sign";
@@ -8,7 +10,7 @@ export interface Token {
   text: string;
   from: number;
   to: number;
-  /** It has its end; false for a text, a name or a comment that goes on to where one writes. */
+  /** It has an end; false for a text, a name or a comment that is still being written. */
   isClosed: boolean;
 }
 

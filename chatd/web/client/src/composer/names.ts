@@ -3,7 +3,7 @@ import type { RoomDatabase, SchemaTable } from "../websocket/wire.gen";
 
 export type Dialect = "sqlite" | "postgres" | "mysql";
 
-/** The schema that is meant where a statement names none. */
+/** The schema that is meant if a statement names none. */
 const OWN_SCHEMA: Record<Dialect, string | undefined> = {
   sqlite: "main",
   postgres: "public",
@@ -12,12 +12,12 @@ const OWN_SCHEMA: Record<Dialect, string | undefined> = {
 
 const PLAIN: Record<Dialect, RegExp> = {
   sqlite: /^[A-Za-z_][A-Za-z0-9_]*$/,
-  // Postgres folds what is not quoted to small letters.
+  // Postgres folds names without quotes to lower case.
   postgres: /^[a-z_][a-z0-9_]*$/,
   mysql: /^[A-Za-z_][A-Za-z0-9_]*$/,
 };
 
-/** Words that no name can be without quotes, in one dialect or another. */
+/** Words that need quotes as names, in one dialect or another. */
 const RESERVED = new Set(
   (
     "add all alter analyze and any array as asc between both by cascade case cast check collate " +
@@ -32,7 +32,7 @@ const RESERVED = new Set(
   ).split(" "),
 );
 
-/** The dialect in which a room's database is asked; the widest one where it says none. */
+/** The dialect in which a room's database is asked; the widest one if it names none. */
 export function dialectOf(database: RoomDatabase | undefined): Dialect {
   const said = database?.dialect ?? database?.kind;
   return said === "postgres" || said === "mysql" ? said : "sqlite";
@@ -44,13 +44,13 @@ export function quoted(name: string, dialect: Dialect): string {
   return quote + name.replaceAll(quote, quote + quote) + quote;
 }
 
-/** A name, in quotes where it needs them. */
+/** A name, in quotes if it needs them. */
 export function written(name: string, dialect: Dialect): string {
   const isPlain = PLAIN[dialect].test(name) && !RESERVED.has(name.toLowerCase());
   return isPlain ? name : quoted(name, dialect);
 }
 
-/** A table, with its schema where that is not the one that is meant anyway. */
+/** A table, with its schema unless that is the one that is meant anyway. */
 export function writtenTable(table: SchemaTable, dialect: Dialect): string {
   const name = written(table.name, dialect);
   const isOwn = table.schema === undefined || table.schema === OWN_SCHEMA[dialect];
@@ -66,7 +66,7 @@ export function unquoted(text: string): string {
   return (inner.endsWith(close) ? inner.slice(0, -1) : inner).replaceAll("\0", close);
 }
 
-/** Whether two names mean the same; only Postgres tells large letters from small ones, in quotes. */
+/** Whether two names mean the same; only Postgres distinguishes upper and lower case, in quotes. */
 export function isSameName(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
 }

@@ -1,4 +1,4 @@
-/** What is offered while one writes, and from what. */
+/** What is offered while the user writes, and what it is taken from. */
 import type { CommandHelp, SchemaTable } from "../websocket/wire.gen";
 import type { Dialect } from "./names";
 import type { Person } from "./people";
@@ -35,7 +35,7 @@ export interface Sources {
   people: readonly Person[];
   /** Whether a database answers in the room. */
   hasDatabase: boolean;
-  /** What knows SQL; it is loaded apart, and absent until then. */
+  /** The part that knows SQL; it is loaded separately, and absent until then. */
   sql: SqlCompleter | undefined;
 }
 
@@ -44,6 +44,6 @@ export type SqlCompleter = typeof import("./sqlCompletion");
 export interface Place {
   text: string;
   cursor: number;
-  /** It was asked for by a key: show what there is, though nothing was typed. */
+  /** A key has asked for it: show what there is, though nothing was typed. */
   isAsked: boolean;
 }

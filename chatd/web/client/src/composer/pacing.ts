@@ -1,8 +1,8 @@
 /**
- * When to say that the user types. A start goes 300 ms after the first key, and again every 8 s
- * while keys come, as the server ends it after 10 s; a stop goes after 4 s of silence, or at once
- * when there is nothing to be told any more. Starts are limited by the server, for all rooms of a
- * user; stops are free.
+ * When to say that the user is typing. A start goes out 300 ms after the first key, and again every
+ * 8 s while keys come, as the server ends it after 10 s; a stop goes out after 4 s of silence, or
+ * at once when typing is over. The server limits starts, for all rooms of a user together; stops
+ * are free.
  */
 
 export const START_AFTER_MS = 300;
@@ -13,10 +13,10 @@ const MINUTE_MS = 60_000;
 export interface TypingParts {
   /** Unit: ms, on any clock that does not go back. */
   now(): number;
-  /** Call later, and how not to. */
+  /** Call later; returns how to prevent that. */
   later(call: () => void, ms: number): () => void;
   tell(isTyping: boolean): void;
-  /** Starts that the server allows in a minute. */
+  /** How many starts the server allows in a minute. */
   perMinute(): number;
   /** When the last minute's starts went, shared by all composers of the chat. */
   starts: number[];
@@ -35,7 +35,9 @@ export class Typing {
     this.after("start", START_AFTER_MS, () => this.start());
   }
 
-  /** The user types no more: sent, left, silent, or the text is empty. */
+  /**
+   * The user has stopped typing: the text was sent, left or emptied, or no key came for a while.
+   */
   stop(): void {
     for (const cancel of this.timers.values()) cancel();
     this.timers.clear();

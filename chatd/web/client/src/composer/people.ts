@@ -2,7 +2,7 @@
 import type { ChatState } from "../stores/state";
 import type { PresenceStatus } from "../websocket/types";
 
-/** The users of databases, and of the server itself, begin so; they read no mentions. */
+/** The user ids of databases, and of the server itself, begin like this; they read no mentions. */
 const NOBODYS = ["db:", "chatd:"];
 
 export interface Person {
@@ -13,7 +13,7 @@ export interface Person {
 
 const RANK: Record<PresenceStatus, number> = { online: 0, away: 1, offline: 2 };
 
-/** Those who are in the room, and those who have written what is held of it; not the user. */
+/** Those who are in the room, and the authors of its messages that the page holds; not the user. */
 export function peopleOf(state: ChatState, room: string): Person[] {
   const ids = new Set<string>(state.room === room ? state.presence.keys() : []);
   for (const messageId of state.views.get(room)?.ids ?? []) {
@@ -45,7 +45,9 @@ function compare(one: Person, other: Person): number {
   return (one.name ?? one.userId).localeCompare(other.name ?? other.userId);
 }
 
-/** What mentions a person and nobody else: the name, or the id where another has the same name. */
+/**
+ * What mentions a person and nobody else: the name, or the id if somebody else has the same name.
+ */
 export function mentionOf(person: Person, people: readonly Person[]): string {
   const name = person.name?.toLowerCase();
   const isOwn =
@@ -57,7 +59,7 @@ function isAlike(other: Person, name: string): boolean {
   return other.name?.toLowerCase() === name || other.userId.toLowerCase() === name;
 }
 
-/** Whether a person may be meant: the whole name, a word of it, or the id begins so. */
+/** Whether a person may be meant: the name, a word of it, or the id begins with what was typed. */
 export function isMeant(person: Person, typed: string): boolean {
   const wanted = typed.toLocaleLowerCase();
   const name = (person.name ?? "").toLocaleLowerCase();

@@ -3,23 +3,23 @@ import { counted } from "../format";
 import type { MessageContext } from "../websocket/types";
 import type { RoomDatabase } from "../websocket/wire.gen";
 
-/** The most tables of a context. Source: the protocol, `context.tables`. */
+/** The most tables that a context may have. Source: the protocol, `context.tables`. */
 export const TABLES_MAX = 100;
-/** The most of a context as JSON. Source: the protocol. Unit: bytes. */
+/** The largest context, as JSON. Source: the protocol. Unit: bytes. */
 export const CONTEXT_BYTES_MAX = 16_384;
 
 export interface Question {
   readonly readOnly: boolean;
   readonly dryRun: boolean;
-  /** The only tables that it may touch, as a statement writes them; none: all. */
+  /** The only tables that it may touch, as a statement writes them; empty: all. */
   readonly tables: readonly string[];
   readonly schema?: string;
 }
 
-/** What holds where the user has said nothing. */
+/** What holds if the user has said nothing. */
 export const UNCHANGED: Question = { readOnly: true, dryRun: false, tables: [] };
 
-/** What of the question differs from what the server does by itself; undefined where nothing. */
+/** What differs in the question from what the server does by itself; undefined if nothing does. */
 export function contextOf(
   question: Question,
   database: RoomDatabase | undefined,

@@ -1,4 +1,4 @@
-/** Earlier messages of the user's own, taken back into the box: arrow up and down, and a search. */
+/** The user's own earlier messages, taken back into the box: arrow up and down, and a search. */
 import type { ChatMessage } from "../websocket/types";
 
 /** How many are held. */
@@ -29,7 +29,7 @@ export function ownTexts(
   return [...texts];
 }
 
-/** Begin at the newest one; undefined where there is none. */
+/** Begin at the newest one; undefined if there is none. */
 export function begin(texts: readonly string[], before: string): Recall | undefined {
   return texts.length === 0 ? undefined : { texts, at: 0, before };
 }
@@ -39,7 +39,7 @@ export function older(recall: Recall): Recall {
   return { ...recall, at: Math.min(recall.at + 1, recall.texts.length - 1) };
 }
 
-/** One nearer; undefined behind the newest one, where the box gets back what stood in it. */
+/** One newer; undefined after the newest one, when the box gets back what stood in it. */
 export function newer(recall: Recall): Recall | undefined {
   return recall.at === 0 ? undefined : { ...recall, at: recall.at - 1 };
 }

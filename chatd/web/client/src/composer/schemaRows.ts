@@ -2,7 +2,7 @@
 import type { SchemaColumn, SchemaTable } from "../websocket/wire.gen";
 import { written, writtenTable, type Dialect } from "./names";
 
-/** How many rows are shown at most; a filter brings the others. */
+/** How many rows are shown at most; a filter brings up the others. */
 export const ROWS_MAX = 1_000;
 
 export interface TableRow {
@@ -22,7 +22,9 @@ export interface ColumnRow {
 
 export type SchemaRow = TableRow | ColumnRow;
 
-/** All that can be seen; a table with a column that fits is open, and shows such columns only. */
+/**
+ * All rows that can be seen; a table with a column that fits is open, and shows only such columns.
+ */
 export function rowsOf(
   tables: readonly SchemaTable[],
   filter: string,
@@ -55,12 +57,12 @@ function rowsOfTable(table: SchemaTable, wanted: string, opened: ReadonlySet<str
   ];
 }
 
-/** A table as a list names it, with its schema where it has one. */
+/** A table as a list names it, with its schema if it has one. */
 export function fullName({ schema, name }: SchemaTable): string {
   return schema === undefined ? name : `${schema}.${name}`;
 }
 
-/** What of a row goes into a statement. */
+/** What a row puts into a statement. */
 export function statementName(row: SchemaRow, dialect: Dialect): string {
   return row.kind === "table"
     ? writtenTable(row.table, dialect)

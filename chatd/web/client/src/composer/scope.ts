@@ -1,17 +1,17 @@
-/** Which tables a statement names, by which aliases, and whether a table is expected somewhere. */
+/** Which tables a statement names, by which aliases, and whether a table is expected at a place. */
 import type { Token } from "./lexer";
 import { unquoted } from "./names";
 
 /** A table of a statement: `FROM shop.orders AS o`. */
 export interface NamedTable {
-  /** The name, and the schema before it where there is one, without quotes. */
+  /** The name, and the schema before it if there is one, without quotes. */
   path: readonly string[];
   alias?: string;
 }
 
 export interface Scope {
   tables: readonly NamedTable[];
-  /** Names that the statement makes itself: of WITH, and of queries in FROM. */
+  /** Names that the statement itself defines: by WITH, and by queries in FROM. */
   own: readonly string[];
 }
 
@@ -24,7 +24,7 @@ const AFTER_TABLES = new Set(
     "returning window fetch for"
   ).split(" "),
 );
-/** These may stand between a table and the next one, and are no aliases. */
+/** These may stand between a table and the next one, and are not aliases. */
 const NO_ALIAS = new Set([
   ...BEFORE_TABLE,
   ...AFTER_TABLES,
@@ -46,7 +46,7 @@ function isEnd({ kind, text }: Token): boolean {
   return kind === "sign" && text === ";";
 }
 
-/** Whether a table is expected behind these tokens of one statement. */
+/** Whether a table is expected after these tokens of one statement. */
 export function expectsTable(before: readonly Token[]): boolean {
   return new Reader(before).read().expects;
 }
@@ -96,7 +96,7 @@ class Reader {
   private leave(): void {
     if (this.frames.length > 1) this.frames.pop();
     if (!this.frame.expects) return;
-    // A query stood where a table is expected: only its alias is known.
+    // A query stood in place of a table: only its alias is known.
     this.frame.expects = false;
     const alias = this.alias();
     if (alias !== undefined) this.own.push(alias);
@@ -121,7 +121,7 @@ class Reader {
       path.push(unquoted((this.tokens[this.at + 2] as Token).text));
       this.at += 2;
     }
-    // A name that ends with a dot is still being written: the table is expected behind it.
+    // A name that ends with a dot is still being written: the table is expected after it.
     if (this.isSign(1, ".")) {
       this.frame.expects = this.at + 2 >= this.tokens.length;
       return;
@@ -130,7 +130,7 @@ class Reader {
     this.tables.push(alias === undefined ? { path } : { path, alias });
   }
 
-  /** Whether a name of WITH stands here: `name AS (`, or `name (columns) AS (`. */
+  /** Whether a name that WITH defines stands here: `name AS (`, or `name (columns) AS (`. */
   private isOwn(): boolean {
     if (this.isWord(1, "as") && this.isSign(2, "(")) return true;
     if (!this.isSign(1, "(")) return false;

@@ -1,4 +1,4 @@
-/** Tables, columns, aliases and words of SQL that fit where one writes a statement. */
+/** Tables, columns, aliases and words of SQL that fit at the cursor of a statement. */
 import type { SchemaColumn, SchemaTable } from "../websocket/wire.gen";
 import { OPTIONS_MAX, type Completion, type Option, type Place, type Sources } from "./options";
 import type { Stretch } from "./draftedSql";
@@ -10,7 +10,7 @@ import { expectsTable, scopeOf, statementAt, type NamedTable, type Scope } from 
 /** Keywords are offered from this many letters on. */
 const KEYWORD_FROM = 2;
 
-/** What was typed of a name: behind which names and dots, and from where. */
+/** The part of a name that was typed: after which names and dots, and from where. */
 interface Typed {
   word: string;
   qualifiers: readonly string[];
@@ -18,7 +18,9 @@ interface Typed {
   before: readonly Token[];
 }
 
-/** Completes the name of a table that is all that follows from `from` on, as behind a command. */
+/**
+ * Completes the name of a table, if that is all that follows from `from` on, as after a command.
+ */
 export function tableCompletion(
   before: string,
   from: number,
@@ -69,7 +71,7 @@ function isOpenName({ kind, isClosed }: Token): boolean {
   return kind === "word" || (kind === "quoted" && !isClosed);
 }
 
-/** `shop` and `orders` of `shop.orders.`, which ends where the name begins. */
+/** `shop` and `orders` of `shop.orders.`, which end where the name begins. */
 function qualifiersOf(before: readonly Token[], from: number): string[] {
   const qualifiers: string[] = [];
   let end = from;
@@ -108,7 +110,7 @@ function optionsFor(typed: Typed, scope: Scope, { tables, dialect }: Sources): O
   ];
 }
 
-/** The columns behind `o.`, `orders.` or `shop.orders.`. */
+/** The columns after `o.`, `orders.` or `shop.orders.`. */
 function columnsBehind(
   qualifiers: readonly string[],
   scope: Scope,
@@ -136,7 +138,7 @@ function inSchema(tables: readonly SchemaTable[], { qualifiers }: Typed): Schema
   return tables.filter((table) => table.schema !== undefined && isSameName(table.schema, schema));
 }
 
-/** The columns of the statement's tables; of all tables where it names none yet. */
+/** The columns of the statement's tables; of all tables if it names none yet. */
 function columnsInScope(scope: Scope, tables: readonly SchemaTable[], dialect: Dialect): Option[] {
   const named = scope.tables.flatMap(({ path }) => tableAt(path, tables) ?? []);
   const from = scope.tables.length === 0 ? tables : named;
@@ -209,7 +211,10 @@ function keywordOptions(word: string): Option[] {
   });
 }
 
-/** Those that match what was typed: first those that begin so, then those with a part that does. */
+/**
+ * Those that match what was typed: first those that begin with it, then those with a part that
+ * does.
+ */
 function completed(
   typed: Typed,
   offset: number,

@@ -1,13 +1,13 @@
 import type { Change, Field, Selection } from "./field";
 
-/** A textarea as a box. What is put into it by `replace` can be undone, where the browser can. */
+/** A textarea as a box. What `replace` puts into it can be undone, if the browser can do that. */
 export class TextareaField implements Field {
   private box: HTMLTextAreaElement | null = null;
   private isInComposition = false;
   private isOwn = false;
   private onChange: (change: Change) => void = () => {};
 
-  /** The textarea that it stands for, and who is told of each change. */
+  /** The textarea that it stands for, and what is called at each change. */
   attach(box: HTMLTextAreaElement | null, onChange: (change: Change) => void): void {
     this.box = box;
     this.onChange = onChange;
@@ -75,7 +75,7 @@ export class TextareaField implements Field {
   }
 }
 
-/** Insert as the keyboard does, into the history of undo; false where that cannot be. */
+/** Insert as the keyboard does, so that it can be undone; false if that is not possible. */
 function isInsertedAsTyped(box: HTMLTextAreaElement, insert: string): boolean {
   const { ownerDocument } = box;
   if (ownerDocument.activeElement !== box || typeof ownerDocument.execCommand !== "function")

@@ -4,13 +4,16 @@ import type { Chat } from "../stores/chat";
 import type { ChatState } from "../stores/state";
 import type { ChatMessage } from "../websocket/types";
 
-/** More new messages than this at once are told as a number. */
+/** If more new messages than this come at once, only their number is told. */
 const TOLD_MAX = 3;
 /** Messages within this time are told together. Unit: ms. */
 const TOGETHER_MS = 2_000;
 const CHARS_MAX = 120;
 
-/** Tell who cannot see the page of each new message of the open room, and of answers at their end. */
+/**
+ * Tell people who cannot see the page of each new message in the open room, and of answers when
+ * they end.
+ */
 export function useAnnouncer(chat: Chat): void {
   useEffect(() => {
     let fresh: ChatMessage[] = [];

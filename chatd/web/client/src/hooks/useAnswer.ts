@@ -28,15 +28,15 @@ export function useAnswer(message: ChatMessage): ShownAnswer {
 }
 
 /**
- * The end of an answer is overdue. `waiting`: there is no connection to ask for it; `asking`: it is
- * asked for; `lost`: that told nothing.
+ * The end of an answer is overdue. `waiting`: there is no connection to ask over; `asking`: the
+ * page is asking; `lost`: asking has told nothing.
  */
 export type Loss = "waiting" | "asking" | "lost";
 
 /**
- * Whether the end of an answer is overdue; `again` asks for it. An answer under way is looked for by
- * the store, which tells of what it finds; one of which nothing is known is asked for here, once for
- * each connection.
+ * Whether the end of an answer is overdue; `again` asks for it. The store looks for an answer that
+ * is under way, and tells what it finds; this hook asks for an answer of which nothing is known,
+ * once for each connection.
  */
 export function useLoss(message: ChatMessage, view: AnswerView) {
   const fetchAnswer = useChatStore((state) => state.fetchAnswer);

@@ -9,7 +9,7 @@ import { peopleOf } from "../composer/people";
 import type { ChatState } from "../stores/state";
 import { useChat, useChatStore } from "./useChat";
 
-/** How long after it was asked for a schema is asked for again, where it did not come. Unit: ms. */
+/** How long after a request a schema that did not come is requested again. Unit: ms. */
 const SCHEMA_AGAIN_MS = 3_000;
 
 export interface OpenCompletion extends Completion {
@@ -21,14 +21,14 @@ export interface OpenCompletion extends Completion {
 export interface Completing {
   open: OpenCompletion | undefined;
   changed(change: Change): void;
-  /** The cursor was moved by something else than typing. */
+  /** Something other than typing has moved the cursor. */
   moved(): void;
   /** Show what fits, though nothing was typed. */
   ask(): void;
   step(by: 1 | -1): void;
   accept(at?: number): void;
   close(): void;
-  /** Close it, and keep it closed for the word that is being written. */
+  /** Close the list, and keep it closed for the word that is being written. */
   dismiss(): void;
 }
 
@@ -39,12 +39,12 @@ interface Open {
   isMoved: boolean;
 }
 
-/** The completion of what is written in a box of a room. */
+/** The completion of what the user writes in a room's box. */
 export function useCompletion(field: RefObject<Field | null>, room: string): Completing {
   const chat = useChat();
   const [open, setOpen] = useState<Open | undefined>(undefined);
   const last = useRef<Place | undefined>(undefined);
-  /** Where a word begins whose list was closed: it stays closed for that word. */
+  /** Where the word begins whose list was closed: it stays closed for that word. */
   const closedAt = useRef<number | undefined>(undefined);
 
   const readAt = useRef(-Infinity);
@@ -57,7 +57,7 @@ export function useCompletion(field: RefObject<Field | null>, room: string): Com
       if (needsTables) loadSql();
       if (needsTables && isDue(readAt.current) && state.can("schema")) {
         readAt.current = performance.now();
-        // Where it fails there is nothing to complete; the panel of tables says why.
+        // If it fails there is nothing to complete; the panel of tables says why.
         void state.loadSchema(room);
       }
       const completion = completionAt(place, sourcesOf(state, room, place, sql));
@@ -81,7 +81,7 @@ export function useCompletion(field: RefObject<Field | null>, room: string): Com
       show(last.current);
   }, [schema, show, sql]);
 
-  // A database that is being started fails at first: who waits for its names gets them then.
+  // A database that is still starting fails at first: while a list is wanted, ask again.
   useEffect(() => {
     if (schema?.failure === undefined) return undefined;
     const timer = setTimeout(() => {
@@ -121,7 +121,7 @@ export function useCompletion(field: RefObject<Field | null>, room: string): Com
     const { from, to } = open.completion;
     field.current?.replace(from, to, option.insert);
     field.current?.focus();
-    // What follows can be completed at once: the table of a command, the tables of a schema.
+    // What follows can be completed at once: a command's table, or a schema's tables.
     if (option.kind !== "command" && option.kind !== "schema") return;
     const cursor = from + option.insert.length;
     show({ text: field.current?.text() ?? "", cursor, isAsked: false });
@@ -141,7 +141,9 @@ function shownOf(open: Open | undefined): OpenCompletion | undefined {
   return { ...completion, picked, isMoved, takesEnter: takesEnter(completion, picked, isMoved) };
 }
 
-/** Loads what knows SQL, once it is of use; where it cannot be loaded, SQL is not completed. */
+/**
+ * Loads the part that knows SQL, once it is of use; if it cannot be loaded, SQL is not completed.
+ */
 function useSqlCompleter(): [SqlCompleter | undefined, () => void] {
   const [sql, setSql] = useState<SqlCompleter>();
   const load = useCallback(() => {
@@ -150,7 +152,7 @@ function useSqlCompleter(): [SqlCompleter | undefined, () => void] {
   return [sql, load];
 }
 
-/** A list of the same place keeps what was picked by arrows. */
+/** A list at the same place keeps what was picked by arrows. */
 function opened(place: Place, completion: Completion, now: Open | undefined): Open {
   const isSame = now?.isMoved === true && now.place.text === place.text;
   const label = isSame ? now.completion.options[now.picked]?.label : undefined;

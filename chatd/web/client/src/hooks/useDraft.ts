@@ -15,7 +15,7 @@ export interface DraftKeeper {
   save(text: string): void;
   /** Keep it now. */
   flush(): void;
-  /** A text was sent whose box is gone: take it away from the beginning of what is kept. */
+  /** A text was sent, and its box is gone: remove it from the beginning of what is kept. */
   takeAway(text: string): void;
   /** The browser does not keep it: a reload of the page loses it. */
   isUnkept: boolean;
@@ -64,14 +64,15 @@ export function useDraft(
 
   useLayoutEffect(() => {
     if (userId === undefined) {
-      // Who has signed out has left: the text is kept, and nobody else's.
+      // The user has signed out: the text is kept, and nobody else gets it.
       if (place.current !== undefined) field.current?.setText("");
       place.current = undefined;
       unsaved.current = undefined;
       return undefined;
     }
     const next = { url: chat.url, userId, room, ...(threadId === undefined ? {} : { threadId }) };
-    // Before the server has said who writes, the text is nobody's; then it joins that user's own.
+    // Before the server has said who is writing, the text is nobody's; then it joins that user's
+    // own.
     const typed = place.current === undefined ? (field.current?.text() ?? "") : "";
     place.current = next;
     const kept = drafts.read(next);

@@ -10,8 +10,8 @@ const IDLE_MS = 2_000;
 
 /**
  * The editor that takes the place of the textarea, once there is one: it is loaded in a quiet
- * moment, where there is a mouse, and taken while the box is empty and no input method is at work.
- * Where it cannot be loaded, as offline or from a page of before an upgrade, the textarea stays.
+ * moment, if there is a mouse, and put in while the box is empty and no input method is at work. If
+ * it cannot be loaded, as offline or by a page from before an upgrade, the textarea stays.
  */
 export function useEditor(
   field: RefObject<Field | null>,
@@ -42,7 +42,7 @@ export function useEditor(
       const box = field.current;
       if (box === null || box.text() !== "" || box.isComposing()) return;
       const hadFocus = box.hasFocus();
-      // In one go, so that no key falls between the two.
+      // In one step, so that no key falls between the two.
       flushSync(() => setTaken(() => loaded));
       if (hadFocus) field.current?.focus();
     }, IDLE_MS);
@@ -51,7 +51,7 @@ export function useEditor(
   return taken;
 }
 
-/** A phone's keyboard works best with a textarea; a list has to be told to who cannot see it. */
+/** A phone's keyboard works best with a textarea; a screen reader has to be told of the list. */
 function isFit(): boolean {
   return (
     globalThis.matchMedia?.("(pointer: fine)").matches === true &&

@@ -12,7 +12,7 @@ export interface GridParts {
   rowCount: number;
   onSort(column: number): void;
   isGrowing: boolean;
-  /** What is scrolled. */
+  /** The element that scrolls. */
   box: RefObject<HTMLElement | null>;
   /** Where each column begins, and where the last one ends. Unit: px. */
   offsets: readonly number[];

@@ -1,9 +1,9 @@
-/** The focus of a part of the page, where what had it goes away. */
+/** Keeps the focus in a part of the page when the element that had it goes away. */
 import { useLayoutEffect, useRef, type RefObject } from "react";
 
 /**
- * Give the focus to an element when the one in it that had the focus is taken off the page, as a
- * button to stop what has ended by itself. Put the handlers on the element.
+ * Give the focus to an element when a child that had the focus is taken off the page, such as a
+ * stop button when there is nothing left to stop. Put the handlers on the element.
  */
 export function useKeepFocus(element: RefObject<HTMLElement | null>) {
   const hadFocus = useRef(false);
@@ -19,7 +19,7 @@ export function useKeepFocus(element: RefObject<HTMLElement | null>) {
       hadFocus.current = true;
     },
     onBlur() {
-      // Whoever goes elsewhere is left alone. What is taken away leaves without a word.
+      // A user who goes elsewhere is left alone. An element that is removed sends no blur.
       hadFocus.current = false;
     },
   };

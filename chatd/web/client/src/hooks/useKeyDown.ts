@@ -20,7 +20,7 @@ export function useKeyDown(
   }, [element, latest]);
 }
 
-/** Nobody else is to act on it. */
+/** Keep everybody else from acting on a key. */
 export function takeKey(event: KeyboardEvent): void {
   event.preventDefault();
   event.stopPropagation();

@@ -17,7 +17,7 @@ export function useMessage(messageId: string | undefined): ChatMessage | undefin
   );
 }
 
-/** What a user is called here; of a database, what its room is called. */
+/** What a user is called here; for a database, the name of its room. */
 export function useName(userId: string, said?: string): string {
   const known = useChatStore((state) => said ?? state.names.get(userId) ?? userId);
   return isErased(userId) ? "Erased user" : known;

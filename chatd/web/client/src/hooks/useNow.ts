@@ -1,6 +1,9 @@
 import { useCallback, useSyncExternalStore } from "react";
 
-/** The time, with which the component renders anew each `everyMs`; it stands while that is undefined. */
+/**
+ * The time; the component renders again every `everyMs`. The time stands still while that is
+ * undefined.
+ */
 export function useNow(everyMs: number | undefined): number {
   const subscribe = useCallback(
     (changed: () => void) => {

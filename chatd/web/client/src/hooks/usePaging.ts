@@ -1,12 +1,12 @@
 import { useEffect, useRef } from "react";
 import { useChatStore } from "./useChat";
 
-/** A page is asked for when so few messages are left above or below. Unit: messages. */
+/** The next page is requested when so few messages are left above or below. Unit: messages. */
 const NEAR = 15;
 
 interface PagingOptions {
   readonly ids: readonly string[];
-  /** What is drawn: the places of the first and the last message; -1 where nothing is. */
+  /** What is drawn: the places of the first and the last message; -1 if nothing is. */
   readonly first: number;
   readonly last: number;
   readonly hasOlder: boolean;
@@ -17,8 +17,8 @@ interface PagingOptions {
 }
 
 /**
- * Ask for the next page before the reader is at an end of what is held. What fails is asked again
- * once there is a connection again, or when the reader comes back; never in a circle.
+ * Ask for the next page before the reader reaches an end of what is held. After a failure it asks
+ * again once there is a connection again, or when the reader comes back; never in a loop.
  */
 export function usePaging(options: PagingOptions): void {
   const { ids, first, last, hasOlder, hasNewer, isLoading, loadOlder, loadNewer } = options;

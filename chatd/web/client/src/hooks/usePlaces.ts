@@ -8,12 +8,12 @@ export interface ReadingPlace {
   at: number;
 }
 
-/** Where the reader left each room, and which wish of the store was carried out last. */
+/** Where the reader left each room, and which of the store's targets was carried out last. */
 export class Places {
   readonly #byRoom = new Map<string, ReadingPlace>();
   #target = 0;
 
-  /** Undefined where the room was left at its end, or never seen. */
+  /** Undefined if the reader left the room at its end, or has never seen it. */
   of(room: string): ReadingPlace | undefined {
     return this.#byRoom.get(room);
   }
@@ -23,7 +23,7 @@ export class Places {
     else this.#byRoom.set(room, place);
   }
 
-  /** Whether a wish of the store, by its serial, is still to be carried out. */
+  /** Whether a target of the store, by its serial, is still to be carried out. */
   isOpen(serial: number): boolean {
     return serial !== this.#target;
   }
@@ -33,7 +33,7 @@ export class Places {
   }
 }
 
-/** They live as long as the chat does, and so longer than the list of a room. */
+/** The places live as long as the chat, and so longer than the list of a room. */
 const PLACES = new WeakMap<Chat, Places>();
 
 export function usePlaces(chat: Chat): Places {

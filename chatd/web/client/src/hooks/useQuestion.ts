@@ -5,8 +5,8 @@ import { UNCHANGED, type Question } from "../composer/question";
 import { useChat } from "./useChat";
 
 /**
- * How the next message is to be asked, and how to change that. It falls back when the composer
- * goes, so that nobody comes back to a switch that was forgotten.
+ * How the next message is to be asked, and how to change that. It falls back to the default when
+ * the composer goes, so that nobody comes back to a forgotten switch.
  */
 export function useQuestion(place: ComposerPlace): [Question, (question: Question) => void] {
   const composing = composingOf(useChat());

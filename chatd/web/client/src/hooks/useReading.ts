@@ -3,14 +3,14 @@ import type { ChatState } from "../stores/state";
 import { useChat } from "./useChat";
 import { END_PX, type Goal, type Scroller } from "./useStretch";
 
-/** A list that is only passed through on the way to another room is not read. Unit: ms. */
+/** A list that the user only passes through on the way to another room is not read. Unit: ms. */
 const LOOKED_AT_MS = 500;
 
 interface ReadingOptions {
-  /** Absent where nothing is noted: in a thread. */
+  /** Absent in a thread, where nothing is marked as read. */
   readonly room: string | undefined;
   readonly ids: readonly string[];
-  /** Where the list was sent last: what it skips on the way was not seen. */
+  /** Where the list was last sent: what it skips on the way was not seen. */
   readonly goal: Goal;
   readonly scroller: RefObject<HTMLDivElement | null>;
   readonly virtualizer: Scroller;
@@ -19,7 +19,7 @@ interface ReadingOptions {
 /**
  * Mark messages as read: all when the end of the room is in view, and those that the reader has
  * scrolled past from the first unread one on. Only while the tab is seen and has the focus, and
- * never because a room was opened or a message jumped to.
+ * never merely because a room was opened or the list has jumped to a message.
  */
 export function useReading({ room, ids, goal, scroller, virtualizer }: ReadingOptions): void {
   const chat = useChat();
@@ -38,7 +38,7 @@ export function useReading({ room, ids, goal, scroller, virtualizer }: ReadingOp
       timer = undefined;
       if (!isLookedAt()) return;
       const state = chat.store.getState();
-      // What is being read may be what the reader wants to see: the list only waits here.
+      // The page that is loading may hold what the reader wants to see: the list only waits here.
       if (state.views.get(room)?.isLoading === true) return;
       const isAtEnd = isEndOf(element, state, room);
       const last = isAtEnd ? held.current.length - 1 : topOf(element, virtualizer) - 1;
@@ -64,7 +64,7 @@ export function useReading({ room, ids, goal, scroller, virtualizer }: ReadingOp
       unsubscribe();
       clearTimeout(timer);
     };
-    // With each goal it begins anew: what the list skips on the way there was not seen.
+    // It begins anew with each goal: what the list skips on the way there was not seen.
     // oxlint-disable-next-line react/exhaustive-effect-dependencies
   }, [chat, room, goal, scroller, virtualizer]);
 }

@@ -17,7 +17,7 @@ export interface Recalling {
   texts(): string[];
 }
 
-/** Earlier messages of the user's own, by arrow up and down in the box. */
+/** The user's own earlier messages, by arrow up and down in the box. */
 export function useRecall(field: RefObject<Field | null>, room: string): Recalling {
   const { store } = useChat();
   const recall = useRef<Recall | undefined>(undefined);

@@ -3,7 +3,10 @@ import { useChat } from "./useChat";
 import { usePlaces } from "./usePlaces";
 import { END_PX, type Scroller } from "./useStretch";
 
-/** Keep where the reader is in a room, for the next time that it is opened; nothing for a thread. */
+/**
+ * Remember where the reader is in a room, for the next time it is opened; does nothing for a
+ * thread.
+ */
 export function useRememberedPlace(
   room: string | undefined,
   scroller: RefObject<HTMLDivElement | null>,

@@ -18,8 +18,8 @@ interface RoomGoal {
 
 /**
  * Where the list of a room goes: at first to the first unread message, else to where the reader
- * was, else to the end; to the end also where the user has written before anything was there to
- * read. Later to each message that is asked for, and to what the user has written.
+ * was, else to the end; to the end also if the user has written before there was anything to read.
+ * Later it goes to each message that is asked for, and to what the user has written.
  */
 export function useRoomGoal(room: string, view: RoomView, isAtEnd: boolean): RoomGoal {
   const chat = useChat();
@@ -28,7 +28,7 @@ export function useRoomGoal(room: string, view: RoomView, isAtEnd: boolean): Roo
     isAtEnd ? {} : firstGoal(room, view, chat.store.getState(), places),
   );
   const [marked, setMarked] = useState<string>();
-  // Before the wish of the store is carried out, which then is open no more.
+  // Before the store's target is carried out, and no longer open.
   useFarUnread(room, view, isAtEnd);
 
   useEffect(() => {
@@ -65,7 +65,7 @@ export function useIsOfRoom(room: string): (message: ChatMessage) => boolean {
   );
 }
 
-/** The message that is to be brought into view, once the room holds it. */
+/** The target that is to be brought into view, once the page holds it. */
 function openWish({ target, views }: ChatState, room: string, places: Places) {
   if (target?.room !== room || !places.isOpen(target.serial)) return undefined;
   return views.get(room)?.ids.includes(target.messageId) === true ? target : undefined;
@@ -88,8 +88,8 @@ export function firstUnreadIn(view: RoomView, { messages }: ChatState): string |
 }
 
 /**
- * Unread messages that begin above what is held are gone to when the room is opened, unless it was
- * opened at another place, whose surroundings are being read or are there.
+ * When a room is opened whose unread messages begin above what is held, the list goes to them,
+ * unless the room was opened at another place, whose surroundings are being read or are there.
  */
 function useFarUnread(room: string, view: RoomView, isAtEnd: boolean): void {
   const { firstUnread, oldest, hasOlder } = view;

@@ -14,12 +14,12 @@ interface RovingOptions {
   readonly scroller: RefObject<HTMLDivElement | null>;
   readonly virtualizer: Scroller;
   readonly hasNewer: boolean;
-  /** Go to the end of all there is, where the list holds another stretch. */
+  /** Go to the very end, if the list holds another stretch. */
   toEnd(): void;
 }
 
 export interface Roving {
-  /** The message that Tab comes to; none until the keyboard or the mouse was at one. */
+  /** The message that Tab comes to; none until the keyboard or the mouse has been at one. */
   readonly active: string | undefined;
   onKeyDown(event: KeyboardEvent<HTMLElement>): void;
   onFocus(event: FocusEvent<HTMLElement>): void;
@@ -27,8 +27,8 @@ export interface Roving {
 }
 
 /**
- * One stop for Tab in the whole list; arrows move it. A row that is scrolled away with the focus in
- * it gives the focus to the list, and the next arrow goes on in what is seen.
+ * One stop for Tab in the whole list; arrows move it. When a row with the focus scrolls away, the
+ * list gets the focus, and the next arrow goes on among the rows that are seen.
  */
 export function useRoving(options: RovingOptions): Roving {
   const { ids, scroller, virtualizer, hasNewer, toEnd } = options;
@@ -105,7 +105,9 @@ export function useRoving(options: RovingOptions): Roving {
   return { active, onKeyDown, onFocus, onBlur };
 }
 
-/** Some browsers tell of no blur where the element with the focus is removed: look after each draw. */
+/**
+ * Some browsers send no blur when the element with the focus is removed: look after each render.
+ */
 function useFocusKept(scroller: RefObject<HTMLDivElement | null>): void {
   const focused = useRef<Element | null>(null);
   useLayoutEffect(() => {
@@ -126,7 +128,7 @@ function useFocusKept(scroller: RefObject<HTMLDivElement | null>): void {
   }, [scroller]);
 }
 
-/** Where the element with the focus is gone, the list takes it. */
+/** If the element with the focus is gone, the list takes the focus. */
 function keepFocus(left: Element, scroller: HTMLElement | null): void {
   const document = scroller?.ownerDocument;
   if (left.isConnected || document?.activeElement !== document?.body) return;

@@ -1,6 +1,6 @@
 /**
- * What rows of a list have to remember while they are not drawn: what was unfolded, and an edit that
- * was begun. A row comes back as it was, and as high as it was.
+ * What rows of a list have to remember while they are not drawn: what was unfolded, and an edit
+ * under way. A row comes back as it was, and as high as it was.
  */
 import { createContext, useContext, useState, type ReactNode } from "react";
 
@@ -9,7 +9,7 @@ export interface RowMemory {
   readonly unfolded: Set<string>;
   /** Text that is being written in place of a message, by its id. */
   readonly drafts: Map<string, EditDraft>;
-  /** The next growth is the reader’s wish: what stands above it stays where it is. */
+  /** The reader has asked for the next growth: what stands above it stays where it is. */
   holdStill(): void;
 }
 

@@ -5,7 +5,7 @@ import { useChatStore } from "./useChat";
 export interface SchemaReading {
   schema: SchemaView | undefined;
   isLoading: boolean;
-  /** What is known is too new to be read again. */
+  /** What is known is too recent to be read again. */
   isFresh: boolean;
   readAgain(): void;
 }
@@ -16,10 +16,10 @@ export function useSchema(room: string): SchemaReading {
   const load = useChatStore((state) => state.loadSchema);
   const isConnected = useChatStore((state) => state.isConnected);
   const [isLoading, setLoading] = useState(true);
-  /** The schema that was there when it was last asked for, and stayed. */
+  /** The schema that was there at the last request, and was kept. */
   const [stayed, setStayed] = useState<SchemaView | undefined>(undefined);
 
-  // Also after a connection has come back: what failed without one is read then.
+  // Also when the connection has come back: what failed without it is read then.
   useEffect(() => {
     if (!isConnected) return undefined;
     let isGone = false;

@@ -6,7 +6,7 @@ export const ROW_PX = 28;
 /** Up to here, all rows and all columns are made. */
 export const ROWS_MADE = 50;
 export const COLUMNS_MADE = 40;
-/** Beyond what is in view, on each side. Unit: px. */
+/** How much is made beyond what is in view, on each side. Unit: px. */
 const MARGIN_PX = 280;
 /** Scrolling by less renders nothing. Unit: px. */
 const STEP_PX = 112;
@@ -52,7 +52,7 @@ export function useScrollWindow(
   return windowOf(place, rowCount, offsets);
 }
 
-/** The rows and columns in view of a box that is scrolled so far. */
+/** The rows and columns that are in view when a box is scrolled to this place. */
 export function windowOf(place: Place, rowCount: number, offsets: readonly number[]): ScrollWindow {
   const columns = offsets.length - 1;
   const isWide = columns > COLUMNS_MADE;
@@ -61,7 +61,7 @@ export function windowOf(place: Place, rowCount: number, offsets: readonly numbe
   const last = Math.ceil((place.top + STEP_PX + place.height + MARGIN_PX) / ROW_PX);
   const left = place.left - MARGIN_PX;
   const right = place.left + STEP_PX + place.width + MARGIN_PX;
-  // A table that has become shorter is scrolled to its end by the browser, a moment later.
+  // When a table has become shorter, the browser scrolls it to its end a moment later.
   const rowTo = isLong ? Math.min(rowCount, last) : rowCount;
   return {
     rowFrom: isLong ? Math.max(0, Math.min(first, rowCount - ROWS_MADE)) : 0,

@@ -16,7 +16,7 @@ export interface Sending {
   /** Why the last message was refused, until something else is written. */
   refusal: string | undefined;
   forgetRefusal(): void;
-  /** What is on its way into the outbox: the draft holds it until it is there. */
+  /** The text on its way into the outbox: the draft holds it until it has arrived. */
   flying(): string;
 }
 
@@ -29,8 +29,8 @@ interface Parts {
 }
 
 /**
- * Sends what is in the box: it is emptied at once, and gets its text back where the outbox refuses.
- * One message at a time goes into the outbox, so that none overtakes another.
+ * Sends what is in the box: the box is emptied at once, and gets its text back if the outbox
+ * refuses. One message at a time goes into the outbox, so that none overtakes another.
  */
 export function useSending(parts: Parts): Sending {
   const chat = useChat();
@@ -78,7 +78,7 @@ export function useSending(parts: Parts): Sending {
     if (isWanted.current) send();
   }
 
-  /** The outbox has refused it; where the box is gone, its draft holds the text. */
+  /** The outbox has refused it; if the box is gone, its draft holds the text. */
   function putBack(content: string, question: Question, why: string): void {
     const { field, ask } = latest.current;
     isWanted.current = false;

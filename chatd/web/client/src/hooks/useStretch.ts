@@ -1,13 +1,13 @@
 /**
  * A stretch of messages as a virtual list that holds still: older messages above, growth and
- * resizing move nothing that is being read, and who is at the end stays there.
+ * resizing move nothing that is being read, and a reader at the end stays there.
  */
 import { useVirtualizer, type Virtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
 
-/** Who is so near to the end is at it. Unit: px. */
+/** A reader so near to the end is at the end. Unit: px. */
 export const END_PX = 80;
-/** Nothing is so near to the end: then nothing is pinned to it. Unit: px. */
+/** No reader is so near to the end: with this, nothing is pinned to it. Unit: px. */
 const NOWHERE = -1;
 const OVERSCAN = 8;
 const PADDING_PX = 12;
@@ -16,7 +16,7 @@ const PADDING_PX = 12;
 export interface Goal {
   /** Absent for the end. */
   readonly messageId?: string;
-  /** How far below the top; a third of the height where it is absent. Unit: px. */
+  /** How far below the top; a third of the height if absent. Unit: px. */
   readonly at?: number;
 }
 
@@ -27,14 +27,14 @@ export interface Stretch {
   readonly virtualizer: Scroller;
   /** The ref of each row. */
   measure(row: HTMLElement | null): void;
-  /** Let the next growth move nothing above it, also at the end. */
+  /** Let the next growth move nothing above it, even at the end. */
   holdStill(): void;
 }
 
 interface StretchOptions {
   readonly ids: readonly string[];
   readonly goal: Goal;
-  /** Whether more messages lie below: then what comes at the end is not followed. */
+  /** Whether more messages lie below: then the list does not follow what comes at the end. */
   readonly hasNewer: boolean;
   heightOf(messageId: string): number;
 }
@@ -45,7 +45,7 @@ export function useStretch({ ids, goal, hasNewer, heightOf }: StretchOptions): S
   const isHeld = useRef(false);
   const [third, setThird] = useState(200);
   const keyOf = useCallback((at: number) => ids[at] ?? "", [ids]);
-  // Its functions are stable, and no compiler memoizes anything here.
+  // The list's functions are stable, and no compiler memoizes anything here.
   // oxlint-disable-next-line react/incompatible-library
   const virtualizer: Scroller = useVirtualizer<HTMLDivElement, HTMLElement>({
     count: ids.length,
@@ -89,9 +89,9 @@ export function useStretch({ ids, goal, hasNewer, heightOf }: StretchOptions): S
 }
 
 /**
- * What is above the reader and changes its height is made up for, in whichever direction the reader
- * scrolls: a row that loses the line of its day, because an older message came above it, would else
- * pull along all that is read.
+ * When a row above the reader changes its height, the list makes up for it, in whichever direction
+ * the reader scrolls: otherwise a row that loses the line of its day, because an older message came
+ * above it, would pull along all that is being read.
  */
 function growsAbove(
   item: { start: number; end: number; key: number | string | bigint },
@@ -104,8 +104,8 @@ function growsAbove(
 
 /**
  * Measure a row in the frame in which it is drawn. The list would leave that to its observer while
- * somebody scrolls, which can be a frame later: that frame showed what is read pushed away by a row
- * that is higher than was thought, and the next one showed it coming back.
+ * somebody scrolls, which can be a frame later: that frame would show the text pushed away by a row
+ * that is higher than estimated, and the next one would show it coming back.
  */
 function measureAtOnce(list: Scroller, row: HTMLElement | null): void {
   const { isScrolling } = list;
@@ -131,7 +131,7 @@ function firstGuess(
   return top;
 }
 
-/** A third of the height, where a message stands that was gone to. */
+/** A third of the height: a message that the list has gone to stands there. */
 function useThird(scroller: RefObject<HTMLDivElement | null>, set: (px: number) => void): void {
   useLayoutEffect(() => {
     const height = scroller.current?.clientHeight ?? 0;
@@ -166,8 +166,8 @@ function usePinOnResize(scroller: RefObject<HTMLDivElement | null>, virtualizer:
 }
 
 /**
- * For some frames the list goes on to a row by its number, while it measures what lies around. What
- * comes above meanwhile gives the row another number.
+ * For some frames the list goes on to a row by its number, while it measures the rows around it.
+ * Messages that come above meanwhile give the row another number.
  */
 function useSteadyTarget(virtualizer: Scroller, ids: readonly string[]): void {
   const before = useRef(ids);
@@ -182,12 +182,12 @@ function useSteadyTarget(virtualizer: Scroller, ids: readonly string[]): void {
   }, [virtualizer, ids]);
 }
 
-/** Go where the list is to go, as soon as it holds that message; each goal once. */
+/** Go to the goal as soon as the list holds its message; to each goal once. */
 function useGoal(virtualizer: Scroller, ids: readonly string[], goal: Goal, third: number): void {
   const gone = useRef<Goal | undefined>(undefined);
   const firstThird = useRef(third);
   useLayoutEffect(() => {
-    // The first measure of the height comes after the first goal, which then is gone to again.
+    // The height is first measured after the first goal; then the list goes there again.
     const isRemeasured = firstThird.current !== third && goal.at === undefined;
     firstThird.current = third;
     if (gone.current === goal && !isRemeasured) return;

@@ -1,10 +1,12 @@
 import { useEffect } from "react";
 import type { Chat } from "../stores/chat";
 
-/** A tab that nobody looks at for this long makes its user away. Unit: ms. */
+/** If nobody looks at a tab for this long, its user counts as away. Unit: ms. */
 const AWAY_MS = 5 * 60_000;
 
-/** Declare the user away while the tab is hidden for long, and online when it is seen again. */
+/**
+ * Declare the user away when the tab has been hidden for long, and online when it is seen again.
+ */
 export function useTabPresence(chat: Chat): void {
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;

@@ -3,10 +3,13 @@ import { Typing } from "../composer/pacing";
 import { perChat } from "../composer/perChat";
 import { useChat } from "./useChat";
 
-/** When the last minute's starts went: the server counts them for a user, in all rooms together. */
+/**
+ * When the starts of the last minute were sent: the server counts them for a user, in all rooms
+ * together.
+ */
 const startsOf = perChat((): number[] => []);
 
-/** Tells the room that the user types, as often as the server wants to hear it. */
+/** Tells the room that the user is typing, as often as the server wants to hear it. */
 export function useTyping(room: string): Pick<Typing, "typed" | "stop"> {
   const chat = useChat();
   const typing = useMemo(

@@ -1,22 +1,26 @@
-/** The focus, after what took it is closed: it goes back to what opened that. */
+/**
+ * Returns the focus after the part that took it is closed: it goes back to what opened that part.
+ */
 import { useLayoutEffect, useState } from "react";
 import { useLatest } from "./useLatest";
 
 /**
- * Call it in what opens over or beside the rest. When that goes away with the focus in it, the focus
- * returns to where it was: to the button, else to its message, else to its part of the page.
+ * Call it in a component that opens over or beside the rest. When that goes away with the focus in
+ * it, the focus returns to where it was: to the button, else to its message, else to its part of
+ * the page.
  *
- * @param shown what is shown in it: what opens another thing there is noted in its turn
+ * @param shown what the component shows: when it shows another thing, what opened that is noted in
+ *   turn
  */
 export function useWayBack(shown = ""): void {
-  // While something is drawn for the first time nothing in it can have the focus yet.
+  // During the first render of a component nothing in it can have the focus yet.
   const [noted, note] = useState(() => ({ shown, way: wayHere() }));
   if (noted.shown !== shown) note({ shown, way: isWithin() ? noted.way : wayHere() });
   const latest = useLatest(noted.way);
   useLayoutEffect(
     () => () => {
       const { activeElement } = document;
-      // Not at once: what has the focus is taken off the page by what comes next.
+      // Not at once: the next step takes the element with the focus off the page.
       queueMicrotask(() => {
         if (isLeft(activeElement)) back(latest.current);
       });

@@ -1,7 +1,7 @@
 /** How wide an element is, while it is shown. */
 import { useLayoutEffect, useState, type RefObject } from "react";
 
-/** The width in px; `before` until it is known. */
+/** The width in px; until it is known, `before`. */
 export function useWidth(element: RefObject<HTMLElement | null>, before: number): number {
   const [width, setWidth] = useState(before);
   useLayoutEffect(() => {

@@ -4,8 +4,8 @@ import type { ChatMessage } from "../websocket/types";
 import { useChat } from "./useChat";
 
 /**
- * Told when the user has just written a message of this kind. Another tab of the user may have
- * written it: only the one in use is told.
+ * Calls `written` when the user has just written a message of this kind. The message may come from
+ * another of the user's tabs: only the tab in use is told.
  */
 export function useWritten(isMeant: (message: ChatMessage) => boolean, written: () => void): void {
   const chat = useChat();

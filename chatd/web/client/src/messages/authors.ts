@@ -7,17 +7,17 @@ const TOGETHER_MS = 5 * 60_000;
 /** How many looks an author’s picture can have; the styles name each one. */
 const LOOKS = 6;
 
-/** Whether it is a database that writes under this id. */
+/** Whether a database writes under this id. */
 export function isDatabase(userId: string): boolean {
   return userId.startsWith("db:");
 }
 
-/** Whether it is the server itself that writes under this id, for an administrator. */
+/** Whether the server itself writes under this id, for an administrator. */
 export function isSystem(userId: string): boolean {
   return userId === "chatd:system";
 }
 
-/** Whether what its user wrote was erased. */
+/** Whether this id stands for a user whose messages were erased. */
 export function isErased(userId: string): boolean {
   return userId.startsWith("chatd:erased:");
 }

@@ -1,6 +1,6 @@
 /** What a reaction can be. */
 
-/** Those that are offered, with the words that readers hear. */
+/** The emoji that are offered, with the words that screen readers say. */
 export const OFFERED: readonly (readonly [emoji: string, words: string])[] = [
   ["👍", "Thumbs up"],
   ["❤️", "Heart"],
@@ -16,10 +16,10 @@ export const OFFERED: readonly (readonly [emoji: string, words: string])[] = [
   ["😕", "Confused"],
 ];
 
-/** The most of one reaction. Unit: code points. */
+/** The longest reaction. Unit: code points. */
 const POINTS_MAX = 16;
 
-/** What was typed, as a reaction: without space around it; undefined where it is none. */
+/** What was typed, as a reaction: without space around it; undefined if it is not a reaction. */
 export function reactionOf(typed: string): string | undefined {
   const text = typed.trim();
   const isOne = text !== "" && !/\s/.test(text) && Array.from(text).length <= POINTS_MAX;

@@ -1,6 +1,6 @@
 /** Long content is shown in part, until somebody asks for the rest. */
 
-/** Code and SQL beyond this are folded. Unit: lines. */
+/** Longer code and SQL are folded. Unit: lines. */
 export const CODE_LINES = 12;
 /** The same for running text, which is read more easily. Unit: lines. */
 export const TEXT_LINES = 20;
@@ -15,7 +15,7 @@ export interface Folded {
   readonly isLong: boolean;
 }
 
-/** Where a text is to be cut so that at most so many lines and characters are shown. */
+/** A text cut so that at most so many lines and characters are shown. */
 export function folded(text: string, linesMax: number, charsMax: number): Folded {
   let lines = 1;
   let cut = text.length;
@@ -27,7 +27,7 @@ export function folded(text: string, linesMax: number, charsMax: number): Folded
   return { head: text.slice(0, cut), lines, isLong: cut < text.length };
 }
 
-/** The same place, or one before it where that would part a character. */
+/** The same place, or the one before it if a cut there would split a character. */
 function wholeCharacters(text: string, at: number): number {
   const before = text.charCodeAt(at - 1);
   return before >= 0xd800 && before <= 0xdbff ? at - 1 : at;

@@ -7,7 +7,7 @@ export interface Stretch {
 
 /**
  * A snippet in pieces. Places count code points, as the server does: a sign beyond U+FFFF is one.
- * Places that overlap, lie outside or are no places at all are put right or left out.
+ * Places that overlap, lie outside or are not places at all are corrected or left out.
  */
 export function highlighted(snippet: string, places: readonly (readonly number[])[]): Stretch[] {
   const points = Array.from(snippet);

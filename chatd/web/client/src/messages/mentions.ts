@@ -12,7 +12,7 @@ export interface Mentioned {
   readonly names: readonly string[];
 }
 
-/** At most so many `@` are looked at: a text of nothing else is no message to mark. */
+/** At most so many `@` are looked at: a text of nothing but `@` need not be marked. */
 const SIGNS_MAX = 300;
 const WORD = /[\p{L}\p{N}_]/u;
 
@@ -21,7 +21,7 @@ interface Called {
   readonly userId: string;
 }
 
-/** The text in pieces, with those marked that mention one of these users. */
+/** The text in pieces; those that mention one of these users are marked. */
 export function mentionsIn(text: string, mentioned: readonly Mentioned[]): Segment[] {
   const called = calledOf(mentioned);
   const segments: Segment[] = [];

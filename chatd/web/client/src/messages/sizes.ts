@@ -1,4 +1,7 @@
-/** How high a message will probably be, until it is drawn: near the truth, and cheap to ask. */
+/**
+ * How high a message will probably be, for as long as it is not drawn: near the truth, and cheap to
+ * compute.
+ */
 import type { ChatMessage } from "../websocket/types";
 import { isDatabase } from "./authors";
 

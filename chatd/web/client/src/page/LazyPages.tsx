@@ -1,4 +1,4 @@
-/** The parts of the page around the chat that are no part of the first file. */
+/** The parts of the page around the chat that are not in the first file. */
 import { part, PartFile } from "../components/PartFile";
 
 const pageParts = new PartFile(() => import("./pageParts"));

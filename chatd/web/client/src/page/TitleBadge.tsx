@@ -1,7 +1,7 @@
 import { useEffect } from "react";
 import { useChatStore } from "../hooks/useChat";
 
-/** The title of the page: how much is new, and where one is. */
+/** The title of the page: how much is new, and which room is open. */
 export function TitleBadge({ title }: { title: string }) {
   const mentions = useChatStore((state) =>
     state.rooms.reduce((sum, room) => sum + room.mentions, 0),

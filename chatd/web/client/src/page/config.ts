@@ -1,14 +1,14 @@
-/** What the server says of its page, before anybody is signed in. */
+/** What the server says about its page, before anybody is signed in. */
 
 export interface PageConfig {
   title: string;
-  /** Where to sign in; undefined where only tokens are known. */
+  /** Where to sign in; undefined if only tokens are accepted. */
   loginUrl?: string;
 }
 
 export const DEFAULT_CONFIG: PageConfig = { title: "chatd" };
 
-/** Ask the server; what it does not say is as it is by default. Never rejects. */
+/** Ask the server; what it does not say keeps its default. Never rejects. */
 export async function readConfig(): Promise<PageConfig> {
   try {
     const response = await fetch("api/web/config", { cache: "no-store" });
@@ -19,7 +19,7 @@ export async function readConfig(): Promise<PageConfig> {
   }
 }
 
-/** A configuration out of what came; a link to elsewhere than a web page is none. */
+/** The configuration in an answer; a link that leads to anything but a web page is ignored. */
 export function configOf(answer: unknown): PageConfig {
   const { title, loginUrl } = (answer ?? {}) as Record<string, unknown>;
   return {

@@ -1,4 +1,4 @@
-/** What a reader has chosen for this browser: the theme, and what is told outside of the page. */
+/** What a reader has chosen for this browser: the theme, and what notifications are shown. */
 import { useState } from "react";
 import type { Theme } from "../components/ChatInterface";
 import { read, write } from "./storage";

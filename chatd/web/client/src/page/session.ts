@@ -1,6 +1,7 @@
 /**
  * Who is signed in in this browser: one token, shared by its tabs. A link may bring another one, in
- * its fragment, which no server sees. Where the browser stores nothing, the token lives with the tab.
+ * its fragment, which no server sees. If the browser stores nothing, the token lives as long as the
+ * tab.
  */
 import { read, write } from "./storage";
 
@@ -15,13 +16,13 @@ export class Session {
     return read(KEY) ?? this.#inMemory;
   }
 
-  /** Keep a token, or forget the one that is there. */
+  /** Keep a token, or, if undefined, forget the one that is there. */
   keep(token: string | undefined): void {
     this.#replaced = undefined;
     this.#inMemory = write(KEY, token) ? undefined : token;
   }
 
-  /** Keep the token of a link. Whether it is worth anything, the server says: see `takeBack`. */
+  /** Keep the token of a link. The server says whether it is worth anything: see `takeBack`. */
   takeLink(link: string): void {
     const before = this.token();
     this.keep(link);
@@ -29,8 +30,8 @@ export class Session {
   }
 
   /**
-   * The server refuses the token of now: the one that a link has replaced counts again, so that no
-   * link can sign anybody out. Undefined where there is none, or where it came to its end as well.
+   * The server refuses the present token: the one that a link has replaced counts again, so that no
+   * link can sign anybody out. Undefined if there is none, or if that one has expired as well.
    */
   takeBack(now: number): string | undefined {
     const before = this.#replaced;
@@ -67,7 +68,7 @@ export interface Claims {
   expiresAt?: number;
 }
 
-/** What a token says of itself, for words on the page; whether it is true, the server judges. */
+/** What a token says about itself, for words on the page; the server judges whether it is true. */
 export function claimsOf(token: string): Claims {
   try {
     const segment = token.split(".")[1]?.replaceAll("-", "+").replaceAll("_", "/") ?? "";
@@ -88,8 +89,8 @@ export function claimsOf(token: string): Claims {
 export type LinkDecision = "use" | "ask" | "ignore";
 
 /**
- * A link signs in whoever opens it. Where somebody else is signed in, the page asks first: it is an
- * easy way to plant another session. A token that has run out replaces none that has not.
+ * A link signs in whoever opens it. If somebody else is signed in, the page asks first: links are
+ * an easy way to plant another session. A token that has expired never replaces one that has not.
  */
 export function decideOnLink(link: string, stored: string | undefined, now: number): LinkDecision {
   if (stored === undefined || link === stored) return "use";

@@ -1,4 +1,7 @@
-/** The browser's storage, which may be missing, full, or cleared: then nothing is kept, and no more. */
+/**
+ * The browser's storage, which may be missing, full, or cleared: then nothing is kept, and nothing
+ * worse happens.
+ */
 
 export function read(key: string): string | undefined {
   try {
@@ -8,7 +11,7 @@ export function read(key: string): string | undefined {
   }
 }
 
-/** Keep a value, or remove it where it is undefined; whether the browser has taken it. */
+/** Keep a value, or remove it if undefined; returns whether the browser has done so. */
 export function write(key: string, value: string | undefined): boolean {
   try {
     if (value === undefined) localStorage.removeItem(key);

@@ -51,13 +51,13 @@ export class Batch {
     private readonly failed: (error: unknown) => void,
   ) {}
 
-  /** Change the state at the end of this turn, together with all else that changes in it. */
+  /** Change the state at the end of this turn, together with everything else that changes in it. */
   later(change: (draft: Draft) => void): void {
     this.#waiting.push(change);
     if (this.#waiting.length === 1) queueMicrotask(() => this.flush());
   }
 
-  /** Change the state at once, after what waits. */
+  /** Change the state at once, after the changes that wait. */
   now(change: (draft: Draft) => void): void {
     this.#waiting.push(change);
     this.flush();
@@ -72,7 +72,7 @@ export class Batch {
       try {
         change(draft);
       } catch (error) {
-        this.failed(error); // one event that cannot be taken does not take the others with it
+        this.failed(error); // one event that cannot be handled does not stop the others
       }
     }
     if (draft.changes !== undefined) this.store.setState(draft.changes);

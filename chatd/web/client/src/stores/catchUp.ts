@@ -1,4 +1,7 @@
-/** Reads what was missed: messages behind what is held of a room, and changes of what is held. */
+/**
+ * Reads what was missed: messages after those that are held of a room, and changes of held
+ * messages.
+ */
 import type { ChatMessage } from "../websocket/types";
 import type { Draft } from "./batch";
 import { merged } from "./changes";
@@ -8,7 +11,7 @@ import { setView, type Placing } from "./placing";
 import { PAGE_SIZE } from "./state";
 import { isBehind, type Page } from "./windows";
 
-/** A hole of more messages is not filled: the newest page is read in its place. */
+/** A larger hole is not filled: the newest page is read in its place. */
 const HOLE_MAX = 500;
 
 export interface CatchUpParts {
@@ -20,7 +23,7 @@ export interface CatchUpParts {
 }
 
 export class CatchUp {
-  /** The rev up to which what is held of a room is whole. */
+  /** By room, the rev up to which the held messages have all changes. */
   #revs = new Map<string, number>();
   /** Rooms whose missing messages, or changes, are being read. */
   #filling = new Set<string>();
@@ -28,7 +31,7 @@ export class CatchUp {
 
   constructor(private readonly parts: CatchUpParts) {}
 
-  /** All changes up to this one are in what is held of a room. */
+  /** The held messages of a room have all changes up to this one. */
   isWhole(room: string, rev: number | undefined): void {
     if (rev !== undefined) this.#revs.set(room, rev);
   }
@@ -50,7 +53,7 @@ export class CatchUp {
     if (lastRev > (this.#revs.get(room) ?? Infinity)) queueMicrotask(() => void this.#read(room));
   }
 
-  /** A change was heard: whether those before it were, too. */
+  /** A change was heard: if earlier ones were missed, read them. */
   changed(draft: Draft, room: string, rev: number): void {
     const { rooms } = draft.state;
     const index = rooms.findIndex((known) => known.connectionId === room);
@@ -64,7 +67,7 @@ export class CatchUp {
     else queueMicrotask(() => void this.#read(room));
   }
 
-  /** Read the messages that a room has behind what is held. */
+  /** Read the messages that a room has after those that are held. */
   async fill(room: string): Promise<void> {
     if (this.#filling.has(room)) return;
     this.#filling.add(room);
@@ -92,7 +95,7 @@ export class CatchUp {
     }
   }
 
-  /** A server that has nothing behind what is held ends the search for it. */
+  /** A server that has no messages after the held ones ends the search for them. */
   #settle(draft: Draft, room: string, page: Page): void {
     const view = draft.state.views.get(room);
     if (view === undefined || page.messages.length > 0) return;

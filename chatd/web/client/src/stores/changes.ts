@@ -1,7 +1,7 @@
 /**
- * What changes a message after it was stored: edits, deletion, reactions, replies. Each change has a
- * `rev`, dense in its room; a message carries that of its newest one, so an old change that comes
- * late changes nothing.
+ * What changes a message after it was stored: edits, deletion, reactions, replies. Each change has
+ * a `rev`, without gaps in its room; a message carries the rev of its newest change, so an old
+ * change that comes late changes nothing.
  */
 import type { ChatMessage, FoundMessage, Reaction, ThreadReplies } from "../websocket/types";
 import type { MessageDeleted, MessageEdited, MessageReaction } from "../websocket/wire.gen";
@@ -26,7 +26,7 @@ export function edited(message: ChatMessage, change: MessageEdited): ChatMessage
   };
 }
 
-/** The place of a message stays; all that it said goes. */
+/** The place of a deleted message stays; everything that it said goes. */
 export function deleted(message: ChatMessage, change: MessageDeleted): ChatMessage {
   if (!isNews(message, change.rev)) return message;
   const {
@@ -74,7 +74,7 @@ function removed(reactions: readonly Reaction[], emoji: string, userId: string):
     .filter((reaction) => reaction.users.length > 0);
 }
 
-/** An opener with a reply more. Replies that its count holds already change nothing. */
+/** An opener with one more reply. A reply that it has already counted changes nothing. */
 export function replied(opener: ChatMessage, reply: { seq: number; userId: string }): ChatMessage {
   const before: ThreadReplies = opener.replies ?? { count: 0, lastSeq: 0, users: [] };
   if (reply.seq <= before.lastSeq) return opener;
@@ -90,8 +90,8 @@ export function replied(opener: ChatMessage, reply: { seq: number; userId: strin
 }
 
 /**
- * One message of two copies: the newer one, with what only the other knows. A page can be older than
- * a change that came by itself, and hold fewer rows of an answer.
+ * One message from two copies: the newer one, with what only the other knows. A page can be older
+ * than a change that came by itself, and hold fewer rows of an answer.
  */
 export function merged(held: ChatMessage, come: ChatMessage): ChatMessage {
   if (held.seq !== undefined && (come.rev ?? 0) < (held.rev ?? 0)) return held;
@@ -112,7 +112,7 @@ export function merged(held: ChatMessage, come: ChatMessage): ChatMessage {
   return next;
 }
 
-/** Hits of a search after a change: a deleted message is none any more. */
+/** Hits of a search after a change: a deleted message is no longer one. */
 export function hitsAfter(
   hits: readonly FoundMessage[],
   messageId: string,

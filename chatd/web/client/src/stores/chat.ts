@@ -12,13 +12,13 @@ export interface SignedOut {
 }
 
 export interface ChatOptions {
-  /** The server, with the path at which a proxy has it; the page's own place where absent. */
+  /** The server, with the path at which a proxy has it; absent: where the page itself is. */
   url?: string;
-  /** The token, or who gives one whenever it is needed; undefined for none. */
+  /** Gives the token whenever it is needed; undefined for none. */
   getToken(): string | undefined | Promise<string | undefined>;
-  /** The server takes the token no more. What was written stays in the outbox. */
+  /** The server no longer accepts the token. What was written stays in the outbox. */
   onSignedOut?(why: SignedOut): void;
-  /** The room to open first, where the user may use it. */
+  /** The room to open first, if the user may use it. */
   room?: string;
   place?: { seq?: number; messageId?: string };
 }

@@ -10,7 +10,7 @@ import type { ChatState, Notice } from "./state";
 
 /** How many rows of each answer pages hold; the rest is read when it is wanted. */
 export const ANSWER_ROWS = 50;
-/** How long the answer to a question of the page is waited for; an older server gives none. */
+/** How long the page waits for the answer to a request; an older server gives none. */
 export const ASK_MS = 10_000;
 
 export type Ack<E extends keyof ClientEvents> = Acks[E] | RefusedAck;
@@ -30,7 +30,7 @@ export interface Core {
   serverNow(): number;
 }
 
-/** Ask over a wire, or say why that cannot be. */
+/** Ask over a wire, or say why that is not possible. */
 export async function askOver<E extends keyof ClientEvents>(
   wire: Wire | undefined,
   event: E,

@@ -2,14 +2,14 @@
 import type { StatusConnected } from "../websocket/wire.gen";
 import { ANSWER_ROWS, type Core } from "./core";
 
-/** A room that does not exist: who joins nothing else joins no room at a CONNECT. */
+/** A room that does not exist: a CONNECT that names only this joins no room. */
 export const NO_ROOM = "-";
 
 export interface JoinsParts {
   core: Core;
   /** The room to open first. */
   first(): string | undefined;
-  /** The last seq that is held of a room; undefined where nothing is. */
+  /** The last seq that is held of a room; undefined if nothing is. */
   since(room: string): number | undefined;
 }
 
@@ -40,7 +40,7 @@ export class Joins {
     return this.#joined.has(room);
   }
 
-  /** Whether a room was joined from a seq on: its pages follow what is held. */
+  /** Whether a room was joined from a seq on: its pages follow the held messages. */
   isResumed(room: string): boolean {
     return this.#joined.get(room)?.since !== undefined;
   }
@@ -54,7 +54,7 @@ export class Joins {
     this.#joined.clear();
   }
 
-  /** What a CONNECT says of rooms. */
+  /** What a CONNECT says about rooms. */
   atConnect(): FirstJoin {
     const { epoch, room: open } = this.#core.get();
     const room = open === "" ? (this.parts.first() ?? "") : open;
@@ -78,7 +78,7 @@ export class Joins {
     queueMicrotask(() => void this.#joinRest(connection));
   }
 
-  /** The open room, where the handshake did not name it; then the others, one after the other. */
+  /** Join the open room, if the handshake did not name it; then the others, one after the other. */
   async #joinRest(connection: number): Promise<void> {
     const { room: open, rooms } = this.#core.get();
     if (open !== "" && !this.#joined.has(open)) await this.#join(open, this.parts.since(open));
@@ -90,7 +90,7 @@ export class Joins {
     }
   }
 
-  /** Be in a room; where a socket is in as many as it may be, another one is left. */
+  /** Be in a room; if the socket is in as many as it may be, another one is left. */
   async beIn(room: string): Promise<void> {
     if (this.#joined.has(room) || (await this.#join(room, undefined))) return;
     const other = [...this.#joined.keys()].findLast((name) => name !== room);

@@ -8,18 +8,18 @@ export const ROWS_HELD_MAX = 200;
 
 export type StoredMessage = ChatMessage & { seq: number };
 
-/** A message of the server as the store holds it. */
+/** A message from the server, as the store holds it. */
 export function stored(message: PublishedMessage): StoredMessage {
   const { replay: _replay, mentions, reactions, ...rest } = message;
   return {
     ...rest,
-    // What is no list is of a server that means something else by it.
+    // If it is not a list, the server means something else by it.
     ...(Array.isArray(mentions) ? { mentions } : {}),
     ...(Array.isArray(reactions) ? { reactions } : {}),
   } as StoredMessage;
 }
 
-/** What stands in the room for an answer under way, until its message comes under the same id. */
+/** What stands in the room for an answer under way, until its message comes with the same id. */
 export function placeholder(
   answer: RunningAnswer,
   question: ChatMessage | undefined,
@@ -37,7 +37,7 @@ export function placeholder(
   };
 }
 
-/** Keeps the rows of so many answers at most, those that came last. */
+/** Keeps the rows of at most `ROWS_HELD_MAX` answers: those that came last. */
 export class HeldRows {
   #ids = new Set<string>();
 

@@ -1,7 +1,7 @@
 /** The names of users, as last heard. */
 import type { Draft } from "./batch";
 
-/** The most names that are kept; who was heard of first goes first. */
+/** The most names that are kept; the one that was heard first goes first. */
 export const NAMES_MAX = 5_000;
 
 export function heardName(draft: Draft, userId: string, name: string | undefined): void {

@@ -1,6 +1,6 @@
 /**
- * What is held of rooms, as messages and pages come: each is put in its place, and what follows from
- * that for the room, its answers and its openers is done with it.
+ * What is held of rooms, as messages and pages come: each is put in its place, together with what
+ * follows for the room, its answers and its openers.
  */
 import type { ChatMessage } from "../websocket/types";
 import type { Draft } from "./batch";
@@ -31,22 +31,22 @@ export interface PlacingParts {
   core: Core;
   rows: HeldRows;
   presences: Presences;
-  /** Whether something else than a room's window shows a message. */
+  /** Whether something other than a room's window shows a message. */
   isHeld(messageId: string): boolean;
-  /** A message was received: the server owes it no more. */
+  /** A message was received: the server need not send it again. */
   received(message: StoredMessage): void;
   /** A message of a thread was placed. */
   inThread(draft: Draft, message: StoredMessage): void;
   /** A message that is held has changed. */
   changed(draft: Draft, message: ChatMessage): void;
-  /** A room has messages behind what is held of it, which are to be read. */
+  /** A room has messages after those that are held, which are to be read. */
   isBehind(room: string): void;
   /** What was held of a room is gone. */
   forgotten(room: string): void;
 }
 
 export class Placing {
-  /** Rooms that were opened, and whose first unread message is to be found with their first page. */
+  /** Rooms that were opened, and whose first unread message the first page is to show. */
   #unmarked = new Set<string>();
   /** Rooms that were opened, the last one last. */
   #opened = new Set<string>();
@@ -61,7 +61,7 @@ export class Placing {
     this.#sent.clear();
   }
 
-  /** A room is opened; the line above what is unread is found with its first page. */
+  /** A room is opened; its first page shows where the line above unread messages belongs. */
   mark(room: string): void {
     this.#unmarked.add(room);
   }
@@ -75,7 +75,7 @@ export class Placing {
     if (view !== undefined && (view.isReady || view.ids.includes(messageId))) {
       const messages = draft.map("messages");
       if (!view.isReady) {
-        // Stored, and its room is not read yet: it comes again with the first page.
+        // It is stored, and its room is not read yet: it comes again with the first page.
         messages.set(messageId, { ...messages.get(messageId), ...message });
       } else {
         const isOwn = message.userId === draft.state.me?.userId;
@@ -93,7 +93,7 @@ export class Placing {
     this.parts.inThread(draft, message);
   }
 
-  /** What each message tells of its room, wherever it comes from. */
+  /** What each message tells about its room, wherever it comes from. */
   heard(draft: Draft, message: StoredMessage | Page["messages"][number]): void {
     const { connectionId, userId, name, threadId, seq, messageId, replyTo } = message;
     if (replyTo !== undefined) this.#core.answers.forget(messageId);
@@ -112,7 +112,7 @@ export class Placing {
     this.parts.changed(draft, counted);
   }
 
-  /** An answer is under way: its place in the room, where that is held up to its end. */
+  /** An answer is under way: give it a place in the room, if the room is held up to its end. */
   answer(draft: Draft, room: string, answerId: string): void {
     const view = draft.state.views.get(room);
     const answer = this.#core.answers.get(answerId);
@@ -124,7 +124,7 @@ export class Placing {
 
   /**
    * A message of this user was stored. It gets its number, and so its place, when it comes with the
-   * others; where it stands above what is held, or below a stretch elsewhere, it goes.
+   * others; if it belongs above what is held, or below a stretch elsewhere, it goes.
    */
   sent(draft: Draft, room: string, messageId: string, seq: number): void {
     this.#sent.set(messageId, { room, seq });
@@ -144,7 +144,7 @@ export class Placing {
     }
   }
 
-  /** Hold the messages of a few rooms: who opens a hundred does not hold them all. */
+  /** Hold the messages of a few rooms only: a user who opens a hundred does not hold them all. */
   hold(draft: Draft, room: string): void {
     this.#opened.delete(room);
     this.#opened.add(room);
@@ -167,7 +167,9 @@ export class Placing {
     this.#placed(draft, room, page);
   }
 
-  /** Messages behind what is held: they follow, or count as new below a stretch elsewhere. */
+  /**
+   * Messages after those that are held: they are added, or count as new below a stretch elsewhere.
+   */
   behind(draft: Draft, room: string, page: Page): void {
     const messages = draft.map("messages");
     const view = draft.state.views.get(room) ?? emptyView();
@@ -186,7 +188,7 @@ export class Placing {
     this.#placed(draft, room, page);
   }
 
-  /** A page was placed: its rows, its place among the unread, and what is under way. */
+  /** A page was placed: take its rows, find the unread line, and show what is under way. */
   #placed(draft: Draft, room: string, page: Page): void {
     const messages = draft.map("messages");
     for (const { messageId } of page.messages) this.parts.rows.came(messages, messageId);
@@ -200,7 +202,7 @@ export class Placing {
     if (isBehind(view)) this.parts.isBehind(room);
   }
 
-  /** The view with the line above what is unread now. */
+  /** The view with the line above the messages that are unread now. */
   withFirstUnread(draft: Draft, room: string, view: RoomView): RoomView {
     const { firstUnread: _before, ...rest } = view;
     const known = draft.state.rooms.find(({ connectionId }) => connectionId === room);
@@ -215,7 +217,7 @@ export class Placing {
     return { ...rest, firstUnread: known.readSeq + 1 };
   }
 
-  /** Another log: nothing that is held is of it. */
+  /** The server has another log: nothing that is held belongs to it. */
   dropAll(draft: Draft): void {
     this.#core.metrics.note("epoch", { was: draft.state.epoch });
     const messages = draft.map("messages");

@@ -1,7 +1,7 @@
 /**
- * Up to where the user has read each room. The marker never goes back. The server keeps it for all
- * devices; for an older server this browser does. Between two words of the server what comes live is
- * counted here.
+ * How far the user has read each room. The marker never goes back. The server keeps it for all
+ * devices; with an older server this browser keeps it. Between two reports of the server, messages
+ * that come live are counted here.
  */
 import type { Clock } from "../websocket/clock";
 import type { KeyStore } from "../websocket/storage";
@@ -9,10 +9,10 @@ import type { ChatMessage, Room } from "../websocket/types";
 import type { ReadMarker, RoomStanding } from "../websocket/wire.gen";
 import { throttle, type Throttle } from "./throttle";
 
-/** Between two words to the server. Unit: ms. */
+/** The time between two reports to the server. Unit: ms. */
 export const READ_EVERY_MS = 500;
 
-/** A room after a message has come that may be new. */
+/** A room after the arrival of a message that may be new. */
 export function roomAfter(room: Room, message: ChatMessage, me: string | undefined): Room {
   const { seq } = message;
   if (seq === undefined || seq <= room.lastSeq) return room;
@@ -39,7 +39,7 @@ export function roomAfterDeletion(room: Room, message: ChatMessage, me: string |
 }
 
 /**
- * A room that was read up to a seq, as far as this browser knows.
+ * A room after it was read up to a seq, as far as this browser knows.
  *
  * @param held the messages that it holds of the room
  */
@@ -67,7 +67,7 @@ export function roomReadTo(
   };
 }
 
-/** A room as the server says that it was read, here or on another device. */
+/** A room after the server has said how far it was read, here or on another device. */
 export function roomTold(room: Room, told: ReadMarker): Room {
   if (told.readSeq < room.readSeq) return room; // this browser has read further meanwhile
   return { ...room, readSeq: told.readSeq, unread: told.unread, mentions: told.mentions };
@@ -95,7 +95,7 @@ function numberOf(value: number | undefined): number {
   return value ?? 0;
 }
 
-/** The markers of an older server, which has none: in this browser. */
+/** Markers in this browser, for an older server that keeps none. */
 export class LocalMarkers {
   constructor(
     private readonly store: KeyStore,
@@ -119,12 +119,12 @@ export class LocalMarkers {
   }
 }
 
-/** What is to be told, by room, and told once in a while. */
+/** Values to tell the server, by room, and not too often. */
 export class Told<T> {
   #waiting = new Map<string, T>();
   readonly #throttles = new Map<string, Throttle>();
 
-  /** @param tell tells the server; false where that is not possible now */
+  /** @param tell tells the server; false if that is not possible now */
   constructor(
     private readonly clock: Clock,
     private readonly tell: (room: string, what: T) => boolean,

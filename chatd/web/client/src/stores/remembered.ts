@@ -1,6 +1,6 @@
 /**
  * What a page knows before the server speaks: the rooms of the last visit, and which was open. So a
- * reload without a network shows where one was, and the first CONNECT asks for one room alone.
+ * reload without a network shows where the user was, and the first CONNECT asks for only one room.
  */
 import type { KeyStore } from "../websocket/storage";
 import type { Room } from "../websocket/types";
@@ -16,7 +16,7 @@ export interface Remembered {
   room: string;
 }
 
-/** Undefined where nothing is known of the user here. */
+/** Undefined if nothing is known about the user here. */
 export function recall(store: KeyStore, prefix: string, userId: string): Remembered | undefined {
   const text = store.read(`${prefix}rooms`);
   if (text === undefined) return undefined;

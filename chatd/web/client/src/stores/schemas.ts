@@ -1,9 +1,12 @@
-/** The tables of rooms' databases, read once in a while, and once for all who want them at a time. */
+/**
+ * The tables of rooms' databases, read once in a while, and only once for all who want them at the
+ * same time.
+ */
 import type { Core } from "./core";
 
 /** How long a schema counts as fresh; the server keeps it as long. Unit: ms. */
 export const FRESH_MS = 60_000;
-/** The most schemas that are kept; each can have 256 kB. */
+/** The most schemas that are kept; each can be 256 kB. */
 export const SCHEMAS_MAX = 20;
 
 export class Schemas {
@@ -35,7 +38,7 @@ export class Schemas {
         if (schemas.size > SCHEMAS_MAX && oldest !== undefined) schemas.delete(oldest);
         return;
       }
-      // What was known stays of use; it is not fresh, so that the next wish reads again.
+      // What was known remains useful; it is not fresh, so that the next request reads again.
       const { tables, truncated } = schemas.get(room) ?? { tables: [], truncated: false };
       schemas.set(room, { tables, truncated, readAt: 0, failure: ack.error.message });
     });

@@ -19,7 +19,7 @@ export interface Surroundings {
   nextFrame(run: () => void): void;
 }
 
-/** Those of the browser. Nothing is touched yet: this works where there is no window, too. */
+/** The browser's own. Nothing is touched yet: this works even where there is no window. */
 export function browserSurroundings(): Surroundings {
   return {
     clock: systemClock,

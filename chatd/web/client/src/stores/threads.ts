@@ -1,4 +1,7 @@
-/** A thread that is open beside its room. Its messages may lie outside of what the room holds. */
+/**
+ * A thread that is open beside its room. Its messages may lie outside the stretch that is held of
+ * the room.
+ */
 import type { ChatMessage } from "../websocket/types";
 import type { Draft } from "./batch";
 import { ANSWER_ROWS, type Core } from "./core";
@@ -150,7 +153,7 @@ export class Threads {
   }
 }
 
-/** Each once, by seq; what has no number yet stands last. */
+/** Each message once, by seq; those without a number yet stand last. */
 function ordered(ids: readonly string[], messages: ReadonlyMap<string, ChatMessage>): string[] {
   const seqOf = (id: string) => messages.get(id)?.seq ?? Infinity;
   return [...new Set(ids)].toSorted((a, b) => {

@@ -1,4 +1,6 @@
-/** At most one call in a while: the first at once, the last one of the rest when it is time. */
+/**
+ * At most one call in each interval: the first at once, then the last of those that came meanwhile.
+ */
 import type { Clock } from "../websocket/clock";
 
 export interface Throttle {

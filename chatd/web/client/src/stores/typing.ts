@@ -1,15 +1,15 @@
-/** Who types, until it is said that they do not, or nothing is said for a while. */
+/** Who is typing, until the server says that they have stopped, or says nothing for a while. */
 import type { Clock } from "../websocket/clock";
 import type { TypingUser } from "../websocket/types";
 import type { TypingNotice } from "../websocket/wire.gen";
 import { typingKey } from "./state";
 
-/** Without another sign typing ends; the server's own bound is 10 s. Unit: ms. */
+/** Typing ends after so long without another sign; the server's own bound is 10 s. Unit: ms. */
 export const TYPING_MS = 11_000;
-/** The most who are kept; more than a page ever shows. */
+/** The most users that are kept; more than a page ever shows. */
 const TYPING_MAX = 200;
 
-/** Those who type, with one timer for all of them. */
+/** The users who are typing, with one timer for all of them. */
 export class Typing {
   /** By key: when it ends, on the clock that never goes back. */
   #ends = new Map<string, number>();
@@ -46,7 +46,7 @@ export class Typing {
     if (this.#users.delete(key)) this.#tell();
   }
 
-  /** Forget everybody: nothing is heard any more. */
+  /** Forget everybody: no more signs come. */
   clear(): void {
     this.#stopTimer();
     this.#ends.clear();

@@ -1,13 +1,13 @@
 import { whenIdle } from "../whenIdle";
 import type { Chat } from "./chat";
 
-/** How late what is not needed yet is read, where no room is shown. Unit: ms. */
+/** After so long, parts that are not needed yet are read even if no room is shown. Unit: ms. */
 const LATEST_MS = 8_000;
 
 /**
- * Call something once the open room has its messages, in a quiet moment: what is not needed yet does
- * not take the line from what is. Where no messages come, it is called all the same. Returns how not
- * to call it.
+ * Call something once the open room has its messages, in a quiet moment: so what is not needed yet
+ * does not delay what is. If no messages come, it is called all the same. Returns a function that
+ * prevents the call.
  */
 export function whenShown(chat: Pick<Chat, "store">, call: () => void): () => void {
   let stopIdle = () => {};

@@ -7,7 +7,7 @@ import type { ChatMessage } from "../websocket/types";
 import { merged } from "./changes";
 import { WINDOW_MAX, type RoomView } from "./state";
 
-/** How many go at once, so that not each new message trims. */
+/** How many messages go at once, so that not every new message trims. */
 export const TRIM_STEP = 500;
 
 export type Messages = Map<string, ChatMessage>;
@@ -20,7 +20,7 @@ export interface Page {
   lastSeq: number;
 }
 
-/** Whether something else than a window holds a message, as an open thread does. */
+/** Whether something other than a window holds a message, such as an open thread. */
 export type IsHeld = (messageId: string) => boolean;
 
 export function emptyView(): RoomView {
@@ -39,7 +39,10 @@ export function emptyView(): RoomView {
   };
 }
 
-/** Put a message last that the server has not numbered yet: of this user, or an answer under way. */
+/**
+ * Put last a message that the server has not numbered yet: one of this user, or an answer under
+ * way.
+ */
 export function placeLocal(view: RoomView, messages: Messages, message: ChatMessage): RoomView {
   const held = messages.get(message.messageId);
   if (held?.seq !== undefined) return view;
@@ -77,7 +80,9 @@ export function placeLive(
   return { view: inserted(told, messages, messageId, seq) };
 }
 
-/** In a stretch elsewhere a new message is not shown; a copy of it that waited leaves its place. */
+/**
+ * In a stretch elsewhere a new message is not shown; if a copy of it was waiting, it is removed.
+ */
 function countBelow(
   view: RoomView,
   lastSeqBefore: number,
@@ -97,7 +102,7 @@ function countBelow(
   };
 }
 
-/** Put an id at the place of its seq; what has no seq yet stays last. */
+/** Put an id at the place of its seq; messages without a seq stay last. */
 function inserted(view: RoomView, messages: Messages, messageId: string, seq: number): RoomView {
   const ids = view.ids.filter((id) => id !== messageId);
   let at = ids.length;
@@ -112,8 +117,8 @@ function inserted(view: RoomView, messages: Messages, messageId: string, seq: nu
 }
 
 /**
- * The newest page (`tail`), or one around a place: what was held before goes, but for what is not
- * sent.
+ * The newest page (`tail`), or one around a place: what was held before goes, except messages that
+ * are not sent.
  */
 export function placeWhole(
   view: RoomView,
@@ -150,14 +155,17 @@ export function placeWhole(
   };
 }
 
-/** A page before what is held. One that does not reach it, as it was asked for before, is left out. */
+/**
+ * A page before what is held. A page that does not reach what is held, because it was requested
+ * earlier, is left out.
+ */
 export function placeOlder(view: RoomView, messages: Messages, page: Page): RoomView {
   if ((page.messages.at(-1)?.seq ?? view.oldest) < view.oldest - 1) return view;
   const fresh = page.messages.filter(
     ({ seq, messageId }) =>
       seq !== undefined && seq < view.oldest && messages.get(messageId)?.seq === undefined,
   );
-  // An own message that was sent long ago can still stand last, as not yet sent.
+  // The user's own message that was sent long ago can still stand last, as not yet sent.
   const moved = new Set(fresh.map((message) => message.messageId));
   const known = page.messages.filter((message) => !moved.has(message.messageId));
   for (const message of [...fresh, ...known]) put(messages, message);
@@ -179,8 +187,8 @@ export function placeOlder(view: RoomView, messages: Messages, page: Page): Room
 }
 
 /**
- * A page behind what is held: of a stretch elsewhere, of a hole, or after a reconnect. Where the
- * room has lost what lies between, the page begins anew.
+ * A page after what is held: in a stretch elsewhere, for a hole, or after a reconnect. If the room
+ * has lost the messages in between, the view begins anew with the page.
  */
 export function placeNewer(
   view: RoomView,
@@ -215,7 +223,7 @@ export function placeNewer(
   };
 }
 
-/** Whether a room has messages behind a stretch that should be at its end. */
+/** Whether a room has messages after a stretch that should be at its end. */
 export function isBehind(view: RoomView): boolean {
   return view.isReady && view.mode === "tail" && view.newest < view.lastSeq;
 }
@@ -242,7 +250,7 @@ export function trimmed(
     : { ...view, ids: [...kept, ...local], ...ends, hasNewer: true, mode: "around" };
 }
 
-/** Forget all that the server has given; what is not sent stays. */
+/** Forget everything that the server has given; messages that are not sent stay. */
 export function dropped(view: RoomView, messages: Messages): RoomView {
   const isOurs = (id: string) => {
     const message = messages.get(id);
@@ -253,13 +261,13 @@ export function dropped(view: RoomView, messages: Messages): RoomView {
   return { ...emptyView(), ids: kept };
 }
 
-/** Take a message out that was never sent. */
+/** Take out a message that was never sent. */
 export function without(view: RoomView, messages: Messages, messageId: string): RoomView {
   messages.delete(messageId);
   return { ...view, ids: view.ids.filter((id) => id !== messageId) };
 }
 
-/** What stands last and has no number yet. */
+/** The messages that stand last and have no number yet. */
 function localIds(view: RoomView, messages: Messages): string[] {
   return view.ids.filter((id) => messages.get(id)?.seq === undefined);
 }

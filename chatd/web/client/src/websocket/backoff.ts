@@ -1,7 +1,9 @@
 /** How long to wait before the next try to connect. */
 
 const STEPS_S = [1, 2, 4, 8, 16, 30] as const;
-/** Clients that lost one server at one moment do not come back at one moment. */
+/**
+ * Spreads clients that lost a server at the same moment, so that they do not come back all at once.
+ */
 const JITTER_FROM = 0.8;
 const JITTER_TO = 1.2;
 
@@ -10,7 +12,7 @@ const JITTER_TO = 1.2;
  *
  * @param attempt the number of the try since the last connection, from 1
  * @param random a number from 0 up to 1
- * @param toldMs what the server said to wait at least
+ * @param toldMs the least time that the server said to wait
  */
 export function delayMs(attempt: number, random: number, toldMs = 0): number {
   const step = STEPS_S[Math.min(Math.max(attempt, 1), STEPS_S.length) - 1] ?? 30;

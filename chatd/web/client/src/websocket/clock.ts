@@ -1,11 +1,11 @@
-/** Time, as a thing that is passed in: tests bring their own, and nothing sleeps. */
+/** Time as a parameter: tests bring their own clock, and nothing sleeps. */
 
 export interface Clock {
   /** Unit: ms since 1970. The user can set it back. */
   now(): number;
   /** Never goes back. Unit: ms since some moment. */
   passed(): number;
-  /** Run something later; returns how to stop that. */
+  /** Run something later; returns a function that prevents it. */
   after(ms: number, run: () => void): () => void;
 }
 
@@ -19,7 +19,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** A promise that is kept after a time. */
+/** A promise that is fulfilled after a time. */
 export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((done) => void clock.after(ms, done));
 }

@@ -19,10 +19,15 @@ export interface ChatSchema extends DBSchema {
   leases: { key: string; value: Lease };
 }
 
-/** The lease that nobody gives back: its owner names this database, and no other one of its name. */
+/**
+ * The lease that nobody gives back: its owner identifies this very database, among others of its
+ * name.
+ */
 const BIRTH = "chatd:birth";
 
-/** What is in the outbox of an owner, and in which database: a cleared one comes back as another. */
+/**
+ * What is in the outbox of an owner, and in which database: after clearing, there is another one.
+ */
 export interface Stored {
   entries: OutboxEntry[];
   birth: string | undefined;
@@ -38,7 +43,7 @@ export class DatabaseMissing extends Error {
 
 const NAME = "chatd";
 const VERSION = 1;
-/** Another tab may hold an older version open; it is asked to close, and this waits so long. */
+/** Another tab may hold an older version open; it is asked to close, and this tab waits so long. */
 const OPEN_MS = 5_000;
 
 export class Database {
@@ -48,8 +53,9 @@ export class Database {
   constructor(private readonly clock: Clock) {}
 
   /**
-   * Work in one transaction, which is on disk when this has ended. Work that a closed database has
-   * cut off is done once more. Rejects with `DatabaseMissing`, or with what the browser says.
+   * Work in one transaction, which is on disk when the promise resolves. Work that a closed
+   * database has cut off is done once more. Rejects with `DatabaseMissing`, or with what the
+   * browser says.
    */
   async write<T>(work: (transaction: Writing) => Promise<T>): Promise<T> {
     const run = async () => {
@@ -161,7 +167,9 @@ export async function birthOf(
   return (await transaction.objectStore("leases").get(BIRTH))?.owner;
 }
 
-/** The database went away beneath the work: closed by another tab, or cleared by the user. */
+/**
+ * Whether the database went away during the work: closed by another tab, or cleared by the user.
+ */
 function wasCutOff(error: unknown): boolean {
   return (
     error instanceof DOMException &&

@@ -1,7 +1,7 @@
 /**
- * When the next message may go, over all tabs of a user. A server that said "not before" doubles the
- * wait for who does not listen; so all tabs listen, and for a minute after a refusal they send no
- * faster than the server earns them a message.
+ * When the next message may go out, across all tabs of a user. A server that said "not before"
+ * doubles the wait of a client that does not listen; so all tabs listen, and for a minute after a
+ * refusal they send no faster than the server's limit grants them messages.
  */
 import type { Clock } from "./clock";
 import type { KeyStore } from "./storage";
@@ -9,9 +9,9 @@ import type { Pacing } from "./types";
 
 /** How long sending is slow after a refusal. Unit: ms. */
 export const PACED_MS = 60_000;
-/** The longest that is waited; what says more is from before the clock was set back. Unit: ms. */
+/** The longest wait; a record that says more is from before the clock was set back. Unit: ms. */
 export const SHUT_MAX_MS = 120_000;
-/** Clocks are not so exact: a little later than told is never too early. Unit: ms. */
+/** Clocks are not that exact: a little later than the server said is never too early. Unit: ms. */
 const MARGIN_MS = 50;
 
 interface Kept extends Pacing {
@@ -49,7 +49,9 @@ export class Gate {
     this.#write({ until, code, reason, pacedUntil });
   }
 
-  /** A message went through: where sending is slow, the next one waits until it is earned. */
+  /**
+   * A message went through: while sending is slow, the next one waits until the limit allows it.
+   */
   passed(messagesPerMinute: number): void {
     const kept = this.#read();
     const now = this.clock.now();
@@ -58,7 +60,7 @@ export class Gate {
     else this.#write({ ...kept, until: now + 60_000 / Math.max(messagesPerMinute, 1) });
   }
 
-  /** Open it where it was shut for this reason, which is over. */
+  /** Open it if it was shut for this reason, which is over. */
   reopen(code: string): void {
     if (this.#read()?.code === code) this.store.remove(this.key);
   }

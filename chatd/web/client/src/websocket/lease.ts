@@ -1,16 +1,16 @@
 /**
- * One at a time over all tabs. With Web Locks where the browser has them; a page on plain http has
- * none, and gets a lease in the database: a record that runs out, so that a holder that crashed
- * blocks nobody for long. A tab that was merely slow may overlap then, which the ids of messages
- * make harmless. Where there is no database either, tabs share no outbox, and only this one counts.
+ * One at a time across all tabs. With Web Locks if the browser has them; a page on plain http has
+ * none, and gets a lease in the database: a record that expires, so that a holder that crashed
+ * blocks nobody for long. A tab that was merely slow may then overlap, which the ids of messages
+ * make harmless. Without a database, tabs share no outbox, and only this tab counts.
  */
 import type { Clock } from "./clock";
 import { pause } from "./clock";
 import type { Database } from "./database";
 
-/** Longer than one message is waited for. Unit: ms. */
+/** Longer than a tab waits for the answer to one message. Unit: ms. */
 export const LEASE_MS = 15_000;
-/** How often who waits looks whether the lease is free. Unit: ms. */
+/** How often a waiting tab looks whether the lease is free. Unit: ms. */
 const LOOK_FROM_MS = 25;
 const LOOK_TO_MS = 75;
 
@@ -23,7 +23,7 @@ export interface TurnsParts {
   clock: Clock;
   random(): number;
   database: Database;
-  /** Undefined where the browser has none. */
+  /** Undefined if the browser has none. */
   locks: LockManager | undefined;
 }
 
@@ -45,7 +45,7 @@ export function createTurns({ clock, random, database, locks }: TurnsParts): Tur
     return result;
   }
 
-  /** Whether it is ours now. Rejects where there is no database. */
+  /** Take the lease; returns whether it is ours now. Rejects if there is no database. */
   function take(name: string): Promise<boolean> {
     return database.write(async (transaction) => {
       const leases = transaction.objectStore("leases");

@@ -30,13 +30,13 @@ export interface EventLog {
 
 /** The most events that are kept; the oldest go. */
 export const EVENTS_MAX = 500;
-/** How many times from send to `sent` the percentiles are of. */
+/** How many of the times from send to `sent` go into the percentiles. */
 const SEND_TIMES_MAX = 500;
 const MINUTE_MS = 60_000;
 
 type Counted = "sent" | "duplicates" | "reconnects" | "gapsFilled" | "refused";
 
-/** The log of one chat, as those write it who do the work. */
+/** The log of one chat, as the parts that do the work write it. */
 export class Metrics implements EventLog {
   #events: readonly LoggedEvent[] = [];
   #counts: Record<Counted, number> = {
@@ -111,7 +111,7 @@ export class Metrics implements EventLog {
   }
 }
 
-/** A value of a sorted list that so large a share of it does not exceed. */
+/** The value of a sorted list that this share of it does not exceed. */
 function percentile(sorted: readonly number[], share: number): number | undefined {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
 }

@@ -1,15 +1,15 @@
 /**
- * What is to be sent, on this browser's disk, for all tabs of one user at one server. The key of an
- * entry gives the order. Where the disk takes nothing, an entry is kept in the memory of this tab:
- * it is still sent, in its order, and only leaving the page would lose it. Where the user clears the
- * browser while the page is open, what waited is put back.
+ * Messages to be sent, on this browser's disk, for all tabs of one user at one server. The key of
+ * an entry gives the order. If the disk takes nothing, an entry is kept in the memory of this tab:
+ * it is still sent, in its order, and only leaving the page would lose it. If the user clears the
+ * browser's data while the page is open, what waited is put back.
  */
 import { birthOf, type Database, type Writing } from "./database";
 import type { ErrorDetails, MessageContext } from "./types";
 
 /** The most messages that wait, over all tabs. */
 export const OUTBOX_MAX = 100;
-/** Keys of entries in memory: behind all those on disk. */
+/** Keys of entries in memory: after all keys on disk. */
 const MEMORY_KEYS_FROM = 2 ** 50;
 
 export interface OutboxEntry {
@@ -24,7 +24,7 @@ export interface OutboxEntry {
   threadId?: string;
   /** Unit: ms since 1970. */
   createdAt: number;
-  /** How often no answer came to it in time. */
+  /** How often no answer to it came in time. */
   tries: number;
   /** Why it was given up. It stays until its user decides. */
   failed?: ErrorDetails;
@@ -34,7 +34,7 @@ export type NewEntry = Omit<OutboxEntry, "key" | "owner" | "tries" | "failed">;
 /** An entry that is in the outbox. */
 export type Kept = OutboxEntry & { key: number };
 
-/** So many messages wait already; the text is the caller's to keep. */
+/** As many messages wait as may; the caller has to keep the text. */
 export class OutboxFull extends Error {
   override name = "OutboxFull";
   constructor() {
@@ -42,7 +42,7 @@ export class OutboxFull extends Error {
   }
 }
 
-/** There is nobody yet whose message this could be; the text is the caller's to keep. */
+/** There is no user yet whose message this could be; the caller has to keep the text. */
 export class OutboxUnwritable extends Error {
   override name = "OutboxUnwritable";
 }
@@ -53,7 +53,7 @@ export type OutboxNews =
   | { kind: "sent"; messageId: string; timestamp: number }
   | { kind: "removed"; messageId: string };
 
-/** Whose outbox: a user of one server is another one at another server. */
+/** Whose outbox it is: the same user id at another server is another user. */
 export function outboxOwner(url: string, userId: string): string {
   return `${url}\n${userId}`;
 }
@@ -114,7 +114,7 @@ export class Outbox {
     return (await this.all()).find((entry) => entry.messageId === messageId);
   }
 
-  /** Rejects with `OutboxFull` where as many wait as may. */
+  /** Rejects with `OutboxFull` if as many wait as may. */
   async add(entry: NewEntry): Promise<void> {
     const whole: OutboxEntry = { ...entry, owner: this.owner, tries: 0 };
     try {

@@ -1,6 +1,6 @@
 /**
- * Sends what is in the outbox, one message at a time over all tabs, each on the answer to the one
- * before. A tab holds the turn for one message only: one that is frozen, hidden or without a
+ * Sends what is in the outbox, one message at a time across all tabs, each after the answer to the
+ * one before. A tab holds the turn for one message only: one that is frozen, hidden or without a
  * connection holds nothing, and when a holder crashes, whoever waits goes on.
  */
 import { isSignedOutCode } from "./connection";
@@ -13,11 +13,11 @@ import type { ErrorDetails } from "./types";
 import type { Wire } from "./wire";
 import type { ChatMessage as Outgoing, MessageAck } from "./wire.gen";
 
-/** How long an answer is waited for. Unit: ms. */
+/** How long a tab waits for an answer. Unit: ms. */
 export const ANSWER_MS = 10_000;
-/** After so many waits in vain a message is given up. */
+/** After so many waits without an answer a message is given up. */
 export const TRIES_MAX = 3;
-/** The wait after a refusal that says none. Unit: ms. */
+/** The wait after a refusal that names none. Unit: ms. */
 const RETRY_MS = 2_000;
 
 export interface SenderParts {
@@ -35,7 +35,7 @@ export interface SenderParts {
   stored(entry: Kept, ack: MessageAck): void;
   /** It was given up for good. */
   refused(entry: Kept, error: ErrorDetails): void;
-  /** The gate was shut, opened, or sending is not slow any more. */
+  /** The gate was shut or opened, or sending is no longer slow. */
   paced(): void;
 }
 
@@ -47,7 +47,7 @@ export class Sender {
 
   constructor(private readonly parts: SenderParts) {}
 
-  /** Send what waits, as far as may be. Call it whenever something may have changed. */
+  /** Send what waits, as far as that is allowed. Call it whenever something may have changed. */
   async flush(): Promise<void> {
     if (this.#isClosed || this.parts.wire() === undefined) return;
     this.#isWanted = true;
@@ -85,7 +85,7 @@ export class Sender {
     }
   }
 
-  /** Whether nothing may be sent yet; then it is tried again as soon as it may. */
+  /** Whether nothing may be sent yet; then it tries again as soon as it may. */
   #mustWait(): boolean {
     const ms = this.parts.gate.waitMs();
     if (ms <= 0) return false;
@@ -130,7 +130,7 @@ export class Sender {
     this.parts.paced();
   }
 
-  /** No answer: the connection went, which is no try of the message; or the time ran out. */
+  /** No answer: the connection was lost, which does not count as a try; or the time ran out. */
   async #unanswered(entry: Kept, wire: Wire): Promise<boolean> {
     const { metrics, outbox } = this.parts;
     if (!wire.isConnected || this.parts.wire() !== wire) {

@@ -1,8 +1,11 @@
-/** Signs of the browser that it is worth to connect now, or not. Without a window there are none. */
+/**
+ * Signs from the browser that a try to connect is worthwhile now, or is not. Without a window there
+ * are none.
+ */
 
 export interface NetworkSigns {
   isOnline(): boolean;
-  /** Returns how to stop that. */
+  /** Returns a function that ends this. */
   subscribe(heard: { woke(): void; wentOffline(): void }): () => void;
 }
 

@@ -1,4 +1,4 @@
-/** The wire over socket.io. When to connect again is not its business: see `connection.ts`. */
+/** The wire over socket.io. It does not decide when to connect again: see `connection.ts`. */
 import { io } from "socket.io-client";
 import type { ConnectAuth } from "./wire.gen";
 import type { ConnectFailure, OpenWire, Wire } from "./wire";

@@ -1,6 +1,6 @@
 /**
- * Small things that outlive a reload: `localStorage`, which may be missing, full or forbidden. Then
- * they are kept in memory, and live as long as the page.
+ * Small things that outlive a reload: `localStorage`, which may be missing, full or forbidden. If
+ * so, they are kept in memory, and live as long as the page.
  */
 
 export interface KeyStore {
@@ -8,7 +8,7 @@ export interface KeyStore {
   /** Whether it outlives a reload. */
   write(key: string, value: string): boolean;
   remove(key: string): void;
-  /** The keys that begin so. */
+  /** The keys that begin with this. */
   keys(prefix: string): string[];
 }
 
@@ -39,8 +39,8 @@ export function browserStorage(): KeyStore {
 }
 
 /**
- * The beginning of all keys of one user at one server: two users of a browser share nothing, nor do
- * two servers behind one page.
+ * The beginning of all keys of one user at one server: two users of a browser share nothing, and
+ * neither do two servers behind one page.
  */
 export function ownedPrefix(url: string, userId: string): string {
   return `chatd.${encodeURIComponent(url)}/${encodeURIComponent(userId)}/`;

@@ -1,6 +1,6 @@
-/** Who a token names. The server alone judges a token; this is what a page may know before that. */
+/** Whom a token names. Only the server judges a token; this is what a page can know before that. */
 
-/** The user of a token: its `sub`. Undefined where it is no JWT. */
+/** The user of a token: its `sub`. Undefined if it is not a JWT. */
 export function subjectOf(token: string): string | undefined {
   const body = token.split(".")[1];
   if (body === undefined) return undefined;

@@ -41,10 +41,12 @@ export type Row = readonly Cell[];
 /** How an answer has ended, and its table. */
 export type Answer = Omit<AnswerTable, "rows"> & { rows: readonly Row[] };
 
-/** How far a message is. `pending` waits here, `sending` is on its way, `error` was given up. */
+/**
+ * How far a message has come. `pending` waits here, `sending` is on its way, `error` was given up.
+ */
 export type MessageState = "pending" | "sending" | "sent" | "delivered" | "error" | "damaged";
 
-/** A message as the page shows it: of the server, or still of this browser. */
+/** A message as the page shows it: from the server, or still only in this browser. */
 export interface ChatMessage extends Omit<
   PublishedMessage,
   "status" | "seq" | "answer" | "error" | "replay"
@@ -55,9 +57,9 @@ export interface ChatMessage extends Omit<
   answer?: Answer;
   /** Why an answer failed, or what is damaged. */
   error?: string | null;
-  /** Why this browser gave it up, where `status` is `error`. */
+  /** Why this browser gave it up, if `status` is `error`. */
   refusal?: ErrorDetails;
-  /** Why it got no answer, where it looked like a question. */
+  /** Why it got no answer, if it looked like a question. */
   hint?: Hint;
 }
 
@@ -101,7 +103,7 @@ export interface Connection {
   nextAt?: number;
   /** When this phase of having no connection began. Unit: ms since 1970. */
   since?: number;
-  /** The server's code and sentence, where it said why. */
+  /** The server's code and sentence, if it said why. */
   code?: string;
   reason?: string;
   /** The server is about to stop; it comes back by itself. */

@@ -1,6 +1,6 @@
-/** Where the server is. A proxy may have it below a path, as `https://example.org/chat/`. */
+/** Where the server is. A proxy may serve it below a path, such as `https://example.org/chat/`. */
 
-/** The server's address with a slash at its end; the page's own place where none is given. */
+/** The server's address with a slash at its end; the page's own place if none is given. */
 export function serverUrl(given: string | undefined): string {
   if (given === undefined) {
     return typeof location === "undefined" ? "" : new URL(".", location.href).href;

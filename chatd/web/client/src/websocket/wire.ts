@@ -1,10 +1,12 @@
-/** A socket as the chat needs it: what `socket.ts` makes of socket.io, and tests of nothing. */
+/**
+ * A socket as the chat needs it: `socket.ts` makes one from socket.io, and tests make their own.
+ */
 import type { Acks, ClientEvents, ConnectAuth } from "./wire.gen";
 
 /** Why a try to connect has failed. */
 export interface ConnectFailure {
   message: string;
-  /** The server's code; absent where no server spoke. */
+  /** The server's code; absent if no server answered. */
   code?: string;
   retryAfterMs?: number;
 }
@@ -20,10 +22,10 @@ export interface Wire {
   readonly isConnected: boolean;
   /** Connect with this; a second call while connecting does nothing. */
   connect(auth: ConnectAuth): void;
-  /** Go, or give up connecting. Nothing is heard of it. */
+  /** Disconnect, or give up connecting. The listener does not hear of it. */
   disconnect(): void;
   emit<E extends keyof ClientEvents>(event: E, payload: ClientEvents[E]): void;
-  /** Rejects where no answer comes in time, and where the connection is lost meanwhile. */
+  /** Rejects if no answer comes in time, or the connection is lost meanwhile. */
   ask<E extends keyof ClientEvents>(
     event: E,
     payload: ClientEvents[E],

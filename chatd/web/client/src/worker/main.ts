@@ -1,7 +1,7 @@
 /** The service worker of the page, `sw.js`: the events of a browser, handed to the shell. */
 import { Shell, type Build } from "./shell";
 
-/** Written in front of this file by the build, which alone knows all the files. */
+/** The build writes it in front of this file, since only the build knows all the files. */
 declare const CHATD_BUILD: Build;
 
 interface Lasting {
@@ -13,7 +13,7 @@ interface Fetching {
   respondWith(response: Promise<Response>): void;
 }
 
-/** The globals of a service worker, as far as they are used: the types of pages lack them. */
+/** The globals of a service worker, as far as they are used: the types for pages lack them. */
 interface WorkerGlobals {
   readonly caches: CacheStorage;
   readonly registration: { readonly scope: string };
@@ -31,8 +31,8 @@ const shell = new Shell(CHATD_BUILD, worker.registration.scope, {
   wait: (ms) => new Promise((done) => void setTimeout(() => done(undefined), ms)),
 });
 
-// A new build takes over at once: its pages come from the server, the parts of older ones from
-// the cache of theirs.
+// A new build takes over at once: its pages come from the server, the parts of older pages from the
+// cache of their build.
 worker.addEventListener("install", (event) => {
   event.waitUntil(shell.install().then(() => worker.skipWaiting()));
 });

@@ -3,18 +3,18 @@
  * is away shows the page, and nothing else.
  *
  * Files come into a cache when their build is installed, all or none, and never later. So no answer
- * of the API, no Socket.IO and no address with a query is ever kept; a token stands in neither.
- * A build has a cache of its own: the page that is opened from it is whole. The cache of the build
- * before it stays, as a page of then may still load a part of itself.
+ * of the API, no Socket.IO and no address with a query is ever kept, and neither is a token. A
+ * build has a cache of its own: a page that is opened from it is whole. The cache of the previous
+ * build stays, as a page of that build may still load a part of itself.
  */
 
-/** A build: what tells it from others, and its files, relative to the page. */
+/** A build: what distinguishes it from others, and its files, relative to the page. */
 export interface Build {
   readonly id: string;
   readonly files: readonly string[];
 }
 
-/** What is used of the browser; the globals of a worker. */
+/** What the shell uses of the browser: the globals of a worker. */
 export interface Surroundings {
   readonly caches: Pick<CacheStorage, "open" | "keys" | "delete" | "match">;
   fetch(request: Request): Promise<Response>;
@@ -22,7 +22,7 @@ export interface Surroundings {
   wait(ms: number): Promise<undefined>;
 }
 
-/** So long a server has to begin its answer, where there is another one. Unit: ms. */
+/** How long a server has to begin its answer, if the cache has one. Unit: ms. */
 const PATIENCE_MS = 4_000;
 const PREFIX = "chatd";
 /** Builds that are kept, the present one among them. */
@@ -41,12 +41,12 @@ export class Shell {
     this.#around = around;
   }
 
-  /** Fetch every file of the build. Rejects where one does not come: the build before stays. */
+  /** Fetch every file of the build. Rejects if one does not come: the previous build stays. */
   async install(): Promise<void> {
     const cache = await this.#around.caches.open(this.#name);
     await Promise.all(
       this.#build.files.map(async (file) => {
-        // An unhashed file that a browser still holds may be of the build before.
+        // An unhashed file that a browser still holds may be from the previous build.
         const cached = file.startsWith(HASHED) ? "default" : "no-cache";
         const request = new Request(new URL(file, this.#scope), { cache: cached });
         const response = await this.#around.fetch(request);
@@ -56,7 +56,7 @@ export class Shell {
     );
   }
 
-  /** Forget builds that no page can be of any more. */
+  /** Forget builds that no open page can have any longer. */
   async activate(): Promise<void> {
     const ours = `${PREFIX}:${this.#scope.pathname}:`;
     const names = await this.#around.caches.keys();
@@ -65,7 +65,7 @@ export class Shell {
     await Promise.all(old.map((name) => this.#around.caches.delete(name)));
   }
 
-  /** The answer to a request of the page; undefined for what is the server's alone. */
+  /** The answer to a request of the page; undefined for what only the server answers. */
   answer(request: Request): Promise<Response> | undefined {
     const url = new URL(request.url);
     if (request.method !== "GET" || url.origin !== this.#scope.origin) return undefined;
@@ -79,12 +79,12 @@ export class Shell {
     return file !== "" && this.#build.files.includes(file) ? this.#plain(request) : undefined;
   }
 
-  /** The page of the server, which may be newer; this build's where the server is away. */
+  /** The server's page, which may be newer; this build's page if the server is away. */
   async #page(request: Request): Promise<Response> {
     return this.#fromServer(request, new URL("./", this.#scope).href);
   }
 
-  /** A file whose content never changes: of any build that is kept. */
+  /** A file whose content never changes: from any build that is kept. */
   async #hashed(request: Request): Promise<Response> {
     const kept = await this.#around.caches.match(request.url, { ignoreVary: true });
     return kept ?? this.#around.fetch(request);
@@ -94,7 +94,10 @@ export class Shell {
     return this.#fromServer(request, request.url);
   }
 
-  /** What the server says; what is kept where it says nothing in time, or a proxy speaks for it. */
+  /**
+   * What the server says; what is kept if the server says nothing in time, or a proxy answers for
+   * it.
+   */
   async #fromServer(request: Request, key: string): Promise<Response> {
     const answering = this.#around.fetch(request);
     const inTime = await Promise.race([
