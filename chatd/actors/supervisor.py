@@ -9,12 +9,12 @@ A crash is an `Exception` that leaves a child; it is reported once, whatever bec
     transient   is done           started again
 
 One for one starts the child alone; one for all stops the others in reverse, and starts all in
-order. More than `intensity` starts within `period_s` are too many: the others are stopped, and
-`GaveUp` goes up, which is a crash of this supervisor for the one above. So the numbers of nested
-ones multiply.
+order. More than `intensity` starts within `period_s` are too many: the others are stopped, and the
+supervisor raises `GaveUp`, which is a crash for the supervisor above. So the numbers of nested ones
+multiply.
 
 A child is shielded once it is ready: when a supervisor is cancelled it stops its children one after
-the other, each within its grace. Beyond that the next one is stopped too, but nothing can be left
+the other, each within its grace. Beyond its grace the next one is stopped too, but no child is left
 behind: the supervisor ends when all of them have. Children that do not need each other can be told
 at the same moment (`stops_together`): the slowest of them, not their sum, is what the end takes.
 """
@@ -100,14 +100,13 @@ class _Life:
 
 @attrs.define
 class _Ready:
-    """Says that a child is ready, and shields it from then on."""
+    """Says that a child is ready."""
 
     _life: _Life
     _status: trio.TaskStatus[None]
 
     def started(self, value: Any = None) -> None:
         self._life.is_ready = True
-        self._life.scope.shield = True
         self._status.started(value)
 
 
@@ -208,8 +207,11 @@ class _Run:
                 return
 
     async def _begin(self, child: Child) -> _Life:
+        """Start a child, and shield it once it is ready: from then on it is stopped in its order. A
+        start that is given up ends the child too, since nobody else knows of it."""
         life = _Life(child)
         await self._nursery.start(self._live, life, name=child.name)
+        life.scope.shield = True
         return life
 
     async def _live(self, life: _Life, *, task_status: trio.TaskStatus[None]) -> None:

@@ -261,6 +261,27 @@ async def test_a_supervisor_that_is_cancelled_while_it_starts_again_leaves_nobod
     assert await stage.run_for(supervisor, 1) == ["+a1", "!b ValueError", "-a1"]
 
 
+async def test_a_child_that_is_ready_after_its_start_was_given_up_ends(
+    autojump_clock: MockClock,
+) -> None:
+    ended: list[float] = []
+
+    async def run(*, task_status: trio.TaskStatus[None]) -> None:
+        with trio.CancelScope(shield=True):  # as what opens a file, which cannot be cut short
+            await trio.sleep(2)
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.append(trio.current_time())
+
+    supervisor = Supervisor("root", [Child("slow", run)], on_crash=lambda *_: None)
+    began_s = trio.current_time()
+    with trio.move_on_after(1):
+        await supervisor.run()
+    assert ended == [began_s + 2]
+
+
 async def test_a_supervisor_that_gave_up_is_a_crash_for_the_one_above(
     stage: Stage, autojump_clock: MockClock
 ) -> None:
