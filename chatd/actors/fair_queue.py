@@ -1,4 +1,4 @@
-"""Slots that users share and wait for in turn: a search, the reading of a question, an answer.
+"""Slots that users share and wait for in turn: for a search, for reading a question, for an answer.
 
 A slot is a kind and a key, as ("room", "demo"); each kind has a limit. A caller holds several slots
 at once, all of them or none, for its user. A caller that finds one taken waits. A slot that is
@@ -7,8 +7,8 @@ not to the request that has waited the longest: one user's many requests, on how
 make others wait for one of them. A user's own requests go in their order. Nobody waits behind a
 request that waits for other slots.
 
-One user never has all slots of a kind that is shared: of N a user has N - 1 at most. Where there is
-one only, users have it in turn. No thread is held by a waiting request.
+One user never has all slots of a shared kind: of N a user has N - 1 at most. If there is only one,
+users have it in turn. No thread is held by a waiting request.
 """
 
 from collections import Counter, deque
@@ -19,8 +19,8 @@ import attrs
 import trio
 
 WAITING_MAX = 8  # requests of one user that wait for a turn; one more is refused at once
-WAIT_S = 5.0  # that a request waits for its turn; beyond: refused
-RETRY_MS = 2_000  # that a refused request has to wait: about what two slow searches take
+WAIT_S = 5.0  # a request waits so long for its turn; beyond: refused
+RETRY_MS = 2_000  # a refused request has to wait so long: about what two slow searches take
 
 Slot: TypeAlias = tuple[str, str]
 """A kind and a key."""
@@ -33,7 +33,7 @@ class Limit:
     """How many slots there are for a key of a kind; asked each time, as that may change."""
 
     of: Callable[[str], float]
-    is_shared: bool = False  # by users, of whom none has all
+    is_shared: bool = False  # by users, none of whom ever has all
 
 
 @attrs.define(eq=False)
@@ -48,7 +48,7 @@ class FairSlots:
     """Slots within limits, by kind."""
 
     def __init__(self, limits: Mapping[str, Limit], *, wanted_by_all: Slot | None = None) -> None:
-        """`wanted_by_all`: a slot that each request wants; without it none can be served."""
+        """`wanted_by_all`: a slot that each request wants; no request can be served without it."""
         self._limits = dict(limits)
         self._wanted_by_all = wanted_by_all
         self._taken: Counter[Slot] = Counter()
@@ -65,6 +65,14 @@ class FairSlots:
         """How many requests of a user wait."""
         return len(self._lines.get(user_id, ()))
 
+    def taken_by(self, user_id: str, slot: Slot) -> int:
+        """How many of a slot a user has."""
+        return self._taken_by[user_id, slot]
+
+    def has_all(self, user_id: str, slot: Slot) -> bool:
+        """Whether a user has as many of a slot as one user may have."""
+        return self._taken_by[user_id, slot] >= self._most_of_one(slot)
+
     def acquire_nowait(self, user_id: str, slots: Sequence[Slot]) -> bool:
         """Take all of the slots for a user, or none."""
         if not all(self._is_free(user_id, slot) for slot in slots):
@@ -75,7 +83,7 @@ class FairSlots:
 
     async def acquire(self, user_id: str, slots: Sequence[Slot]) -> None:
         """Take all of the slots as soon as they are free, in the user's turn. A cancelled wait
-        takes none, in whatever order the cancellation and the turn come."""
+        takes no slot, in whatever order the cancellation and the turn come."""
         if self.acquire_nowait(user_id, slots):
             return
         waiting = _Waiting(slots)
@@ -112,11 +120,12 @@ class FairSlots:
         return self._taken[slot] < self._limits[slot[0]].of(slot[1])
 
     def _is_free(self, user_id: str, slot: Slot) -> bool:
+        return self._is_left(slot) and not self.has_all(user_id, slot)
+
+    def _most_of_one(self, slot: Slot) -> float:
         limit = self._limits[slot[0]]
-        if not self._is_left(slot):
-            return False
         most = limit.of(slot[1])
-        return not limit.is_shared or self._taken_by[user_id, slot] < max(1, most - 1)
+        return max(1, most - 1) if limit.is_shared else most
 
     def _go_behind(self, user_id: str) -> None:
         line = self._lines.pop(user_id, None)

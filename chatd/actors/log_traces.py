@@ -34,11 +34,11 @@ class LogTraces(Traces):
         find = partial(erasure.reacted_by, user_id=user_id, after=after, most=most)
         return await self._readers.look(find)
 
-    async def forget_user(self, user_id: str, name: str) -> None:
-        await self._log.maintain(partial(erasure.forget_user, user_id=user_id, name=name))
+    async def forget_user(self, user_id: str, name: str) -> int:
+        return await self._log.maintain(partial(erasure.forget_user, user_id=user_id, name=name))
 
-    async def forget_room(self, connection_id: str) -> None:
-        await self._log.maintain(partial(erasure.forget_room, connection_id=connection_id))
+    async def forget_room(self, connection_id: str) -> int:
+        return await self._log.maintain(partial(erasure.forget_room, connection_id=connection_id))
 
     async def write_anew(self) -> None:
         begin = True

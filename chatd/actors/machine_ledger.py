@@ -5,11 +5,10 @@ failed commit drops the decision; a messageId that the log knows, and the machin
 the machine decide once more. No other node writes this log (`chatd.actors.shared_ledger`).
 
 Commands about members alone (`_MEMBERSHIP`) are the exception: a user cannot leave later, and does
-not wait for a disk in order to read. Where the disk does not take them, memory goes ahead, and the
-next commit writes first what is not saved. No message is stored meanwhile, so that no member is
-owed less. A crash before that loses nothing that was acknowledged:
-members that the log has in a room, and that have no socket there, have left it
-(`MessageMachine.reconcile`).
+not wait for a disk in order to read. If the disk does not take them, memory goes ahead, and the
+next commit first writes what is not saved. No message is stored meanwhile, so that no member is
+owed less. A crash before that loses nothing that was acknowledged: members that the log has in a
+room, and that have no socket there, have left it (`MessageMachine.reconcile`).
 """
 
 import contextlib
@@ -20,7 +19,8 @@ import attrs
 
 from chatd.actors.ledger import Ledger, RecordLog
 from chatd.chat.commits import CommitFailed, Committed, Conflict, StoreClosed
-from chatd.chat.message_machine import Decision, MessageMachine
+from chatd.chat.decision import Decision
+from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import (
     ClearOverflow,
     Command,
@@ -44,8 +44,8 @@ class MachineLedger(Ledger):
 
     _machine: MessageMachine
     _log: RecordLog
-    # What memory knows of members and the log does not, by connectionId and userId: the last of
-    # each, so that it is no larger than what memory holds of members anyway.
+    # What memory knows of members and the log does not, by connectionId and userId: only the last
+    # of each, so that this is no larger than what memory holds of members anyway.
     _unsaved: dict[tuple[str, str], Record] = attrs.field(init=False, factory=dict)
 
     async def begin(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> None:
@@ -75,8 +75,8 @@ class MachineLedger(Ledger):
         return decision.effects
 
     async def _commit(self, batch: Sequence[Command], now_ms: int) -> tuple[Decision, int]:
-        """What was committed, behind what was not saved, and where the log stands then: the first
-        decision, or one made in knowledge of the log's ids."""
+        """Commit what was not saved, then a decision: the first one, or one made in knowledge of
+        the log's ids. Returns that decision, and where the log stands then."""
         machine, unsaved = self._machine, self._unsaved
         decision = machine.decide(batch, now_ms)
         while decision.records:
@@ -91,7 +91,7 @@ class MachineLedger(Ledger):
         return decision, machine.position
 
     def _go_ahead(self, decision: Decision) -> None:
-        """Let memory know of members what the log does not have yet."""
+        """Let memory know of changes of members that the log does not have yet."""
         self._machine.apply(decision)
         for record in decision.records:
             assert isinstance(record, MemberKept | MemberRemoved)

@@ -1,17 +1,17 @@
-"""A ledger over a log that several nodes share: each has a machine in memory, and none is right by
-itself.
+"""A ledger over a log that several nodes share: each node has a machine in memory, and no machine
+is right by itself.
 
-A machine decides with what it knows. The log commits that only where what it rests on is still so;
-else it says what is there now, the machine learns it, and decides again. Messages that rest on
-nothing are committed behind those of other nodes, and get their seqs there. So a machine that is
-out of date costs a way to the log and back, and never a wrong decision.
+A machine decides with what it knows. The log commits the decision only if what it rests on still
+holds; else the log says what is there now, the machine learns it, and decides again. Messages that
+rest on nothing are committed after those of other nodes, and get their seqs there. So a machine
+that is out of date costs a way to the log and back, and never a wrong decision.
 
 What the other nodes commit is learnt as it is heard (`hear`, `hear_change`, `learn_head`,
 `learn_member`): between two batches, so that no decision is applied to another state than it was
 made on.
 
-A commit that fails drops the decision. Who leaves, or is removed, cannot do so again: such commands
-are kept, and carried out with the next batch. Nobody joins meanwhile.
+A commit that fails drops the decision. A user who leaves, or is removed, cannot do so again: such
+commands are kept, and carried out with the next batch. Nobody joins meanwhile.
 """
 
 import contextlib
@@ -23,7 +23,8 @@ import attrs
 from chatd.actors.ledger import Ledger, RecordLog
 from chatd.chat.commits import Behind, CommitFailed, Committed, EndedBefore, StoreClosed
 from chatd.chat.committed import as_committed
-from chatd.chat.message_machine import Decision, MessageMachine
+from chatd.chat.decision import Decision
+from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import (
     ClearOverflow,
     Command,
@@ -56,20 +57,20 @@ class SharedLog(RecordLog, Protocol):
         ...
 
     async def messages(self, places: Collection[tuple[str, int]]) -> Sequence[Message]:
-        """The messages at these places, by connectionId and seq, as they are now; those that are
-        gone are not among them. Raises as `commit`."""
+        """The messages at these places, by connectionId and seq, as they are now, without those
+        that are gone. Raises as `commit`."""
         ...
 
     async def seqs_of(
         self, authors: Mapping[tuple[str, str], int]
     ) -> Sequence[tuple[str, str, int]]:
-        """The messages that these have written above a seq, by connectionId and userId; each as
-        (connectionId, userId, seq). Raises as `commit`."""
+        """The messages that these members, named by connectionId and userId, have written after a
+        seq; each as (connectionId, userId, seq). Raises as `commit`."""
         ...
 
 
 _KEPT: Final = (LeaveRooms, RemoveMember, TrimQueues, ClearOverflow)
-"""Commands that are carried out later where the log takes nothing."""
+"""Commands that are carried out later if the log takes nothing now."""
 
 _OF_MEMBERS: Final = (MemberKept, MemberRemoved, ReadMarked)
 
@@ -77,7 +78,7 @@ _OF_MEMBERS: Final = (MemberKept, MemberRemoved, ReadMarked)
 @attrs.define(eq=False)
 class SharedLedger(Ledger):
     """Decides with `machine`, commits to `log`, and applies what was committed. `wrote_members` is
-    called when members are among that, which other nodes then want to know of."""
+    called when that included members, as other nodes then want to know."""
 
     _machine: MessageMachine
     _log: SharedLog
@@ -92,7 +93,7 @@ class SharedLedger(Ledger):
         self._kept.clear()
         self._left.clear()
         self._in_rooms = in_rooms
-        await self.carry_out((), now_ms)  # where the log does not take it, the next batch brings it
+        await self.carry_out((), now_ms)  # if the log does not take it, the next batch brings it
 
     @property
     def kept(self) -> Sequence[Command]:
@@ -132,16 +133,16 @@ class SharedLedger(Ledger):
         return decision.effects[len(kept) :]
 
     def _keep_those_of(self, batch: Sequence[Command]) -> Sequence[PlainCommand]:
-        """Keep what is carried out later; returns that."""
+        """Keep those commands that are carried out later, and return them."""
         later = [one for one in batch if isinstance(one, _KEPT)]
         for one in later:
             self._keep(one)
         return later
 
     def _keep(self, command: Command) -> None:
-        """Carry a command out with the next batch. What says the same as one that is kept is not
-        kept twice: users come again and again while the log is away, and a join that is refused
-        is left again. Nobody joins meanwhile, so that the first leave says what was seen."""
+        """Carry a command out with the next batch. A command that says the same as a kept one is
+        not kept twice: users come again and again while the log is away, and each refused join is
+        followed by a leave. Nobody joins meanwhile, so that the first leave says what was seen."""
         match command:
             case LeaveRooms(user_id, rooms):
                 for room, seq in rooms:
@@ -161,16 +162,18 @@ class SharedLedger(Ledger):
                 self._kept.append(command)
 
     async def _look_at_rooms(self, batch: Sequence[Command]) -> None:
-        """Who joins a room is owed what was stored until now, by whichever node."""
+        """Learn how far rooms are: what a user who joins is owed depends on what any node has
+        stored until now."""
         rooms = {room for one in batch if isinstance(one, JoinRooms) for room in one.connection_ids}
         if rooms:
             for room, (last_seq, last_rev) in (await self._log.heads(rooms)).items():
                 self._machine.learn_head(room, last_seq, last_rev)
 
     async def _look_at_messages(self, batch: Sequence[Command]) -> None:
-        """Who changes a message changes what it is now, whichever node has changed it before. And
-        who leaves is not owed what it has written itself, which memory does not know of all that
-        was stored; where that cannot be read, better too much is owed than nothing done."""
+        """Learn messages as they are now: a change applies to that, whichever node has changed the
+        message before. And a user who leaves is not owed its own messages, but memory does not know
+        the authors of all that was stored; if that cannot be read, it is better to owe too much
+        than to do nothing."""
         if places := self._machine.lacking_messages(batch):
             for message in await self._log.messages(places):
                 self._machine.learn_message(message)
@@ -179,7 +182,7 @@ class SharedLedger(Ledger):
                 self._machine.learn_own(await self._log.seqs_of(authors))
 
     async def _commit(self, batch: Sequence[Command], decide: Callable[[], Decision]) -> Decision:
-        """Decide, and commit that, until it rests on nothing that is out of date."""
+        """Decide, and commit the decision, again until it rests on nothing that is out of date."""
         machine = self._machine
         await self._look_at_messages(batch)
         decision = decide()
@@ -205,7 +208,7 @@ class SharedLedger(Ledger):
         return decision
 
     def _skip_to(self, decision: Decision) -> None:
-        """Learn of the messages of others that lie before those of a decision."""
+        """Learn of the messages of others that come before those of a decision."""
         first_seqs: dict[str, int] = {}
         for record in decision.records:
             if isinstance(record, MessageStored):

@@ -2,8 +2,8 @@
 
 An entry holds the words of a question, so it is content: it stands in the log, for as long as
 `audit.keep_days` says, and never in a line of the daemon's own log. Entries are only ever appended.
-What takes longer than a commit, such as a download, has two of them, its beginning and its end, so
-that a crash in between hides nothing.
+What takes longer than a commit, such as a download, and what an administrator does, has two
+entries, for its beginning and its end, so that a crash in between hides nothing.
 """
 
 import enum
@@ -24,19 +24,23 @@ class AuditAction(enum.StrEnum):
 
 
 BEGUN = "begun"
-"""The outcome of a beginning; that of its end is not known yet, or never will be."""
+"""The outcome in the entry of a beginning: how it ends is not known yet, or never will be."""
+DONE = "done"
+NOTHING = "nothing"
+"""The outcome of an action that found nobody and nothing to act on."""
 
 
 @attrs.frozen
 class AuditEntry:
     """One entry. `at_ms` is when it began, wall time.
 
-    `user_id` is who did it; a person who uses a command on the daemon's machine is
-    `uid:` and the number of that user of the system. `address` is where it came from,
-    where that is known. `message_id` is that of the question, or of the answer that was exported,
-    and `statement` what was asked. `target` is the user or the socket that an administrator's
-    action was about. `outcome` says how it ended, `code` why where it went wrong. `span` names what
-    has a beginning and an end of its own, anew each time.
+    `user_id` is who did it; a person who uses a command on the daemon's machine is `uid:` and the
+    number of that system user. `address` is where it came from, if that is known. `message_id` is
+    that of the question, or of the answer that was exported, and `statement` what was asked.
+    `target` is the user or the socket that an administrator's action was about, and the id of the
+    question behind an export, of which `statement` is then only the beginning. `outcome` says how
+    it ended, `code` why, if it went wrong. `span` is a new name each time, shared by the beginning
+    and the end of one action.
     """
 
     action: AuditAction
@@ -58,7 +62,7 @@ class AuditEntry:
 
 @attrs.frozen
 class AuditEnd:
-    """How something ended whose beginning is the entry of this `span`."""
+    """How something ended that began with the entry of this `span`."""
 
     span: str
     at_ms: int

@@ -1,8 +1,8 @@
-"""What a decision came to in a log that several nodes share, where they were faster.
+"""What a decision came to in a log that several nodes share, when other nodes were faster.
 
 Messages may have got higher seqs than the decision gave them, and some receipts may not have been
-the first. Only what says nothing of seqs of these rooms but those of new messages is ever
-renumbered: that the log decides (`chatd.postgres_store.batch`).
+the first. A decision is renumbered only if, in these rooms, it names no seqs but those of new
+messages: the log decides that (`chatd.postgres_store.batch`).
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import attrs
 
 from chatd.chat.commits import Committed
-from chatd.chat.message_machine import Decision
+from chatd.chat.decision import Decision
 from chatd.chat.messages import Accepted, AcknowledgementKept, Effect, Joined, Repeated
 from chatd.chat.records import Message, MessageStored
 

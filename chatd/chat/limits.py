@@ -1,7 +1,8 @@
 """How much a user may send: token buckets and penalties (docs/protocol, "Limits").
 
-A bucket fills at its rate and holds a minute's worth. A sender spends a token of several buckets
-(user, socket, room), or of none. A refusal says how long to wait, which is what the bucket needs;
+A bucket fills at its rate and holds a minute's worth. A message spends a token of several buckets
+(user, socket, room), or of none (`service.local_rate_limits`); what else a sender does spends one
+of a bucket of its own (`admit`). A refusal says how long to wait, which is what the bucket needs;
 each further violation by the same key doubles the wait, up to a minute; a clean minute resets it. A
 sender that waits as long as it has to, and is refused again because others emptied the bucket
 meanwhile, commits no violation; one that is admitted in between, and refused after that, does.
@@ -10,7 +11,6 @@ Pure: `now_s` is any clock that does not go back. Every collection is bounded.
 """
 
 import math
-from collections.abc import Collection
 from itertools import islice
 
 from chatd.chat.backoff import next_wait_s
@@ -44,7 +44,7 @@ class Bucket:
         self._tokens = min(self._tokens, self._burst)
 
     def wait_s(self, now_s: float, kept: float = 0.0) -> float:
-        """Seconds until a token is there, beside `kept` for others; 0 where one is there now."""
+        """Seconds until a token is there, beside `kept` for others; 0 if one is there now."""
         tokens = self._tokens + (now_s - self._updated_s) * self._rate_per_s
         self._tokens = tokens if tokens < self._burst else self._burst
         self._updated_s = now_s
@@ -56,12 +56,12 @@ class Bucket:
         self._tokens -= 1.0
 
     def give_back(self) -> None:
-        """Return a token that was spent for nothing."""
+        """Take back a token that was spent for nothing."""
         self._tokens = min(self._burst, self._tokens + 1.0)
 
     def debit(self, tokens: float, now_s: float) -> None:
-        """Other nodes have spent these; a negative number of them was given back. So there may be
-        less than none, down to `DEBT_BURSTS_MAX` times what it holds when full."""
+        """Other nodes have spent these tokens; a negative number was given back. So the bucket may
+        hold less than nothing, down to `DEBT_BURSTS_MAX` times what it holds when full."""
         self.wait_s(now_s)
         least = -self._burst * DEBT_BURSTS_MAX
         self._tokens = max(least, min(self._burst, self._tokens - tokens))
@@ -97,7 +97,7 @@ class Penalty:
         self._may_retry = False
 
     def refuse(self, wait_s: float, now_s: float) -> float:
-        """Seconds to wait after a refusal at `now_s`, where the bucket itself needs `wait_s`."""
+        """Seconds to wait after a refusal at `now_s`; the bucket itself needs `wait_s`."""
         has_waited = self._may_retry and now_s >= self._until_s
         if self.is_idle(now_s):
             self._level_s = 0.0
@@ -143,7 +143,7 @@ class Limiter:
             bucket.change(per_minute, now_s)
 
     def _sweep(self, now_s: float) -> None:
-        """Drop what is idle; where nothing is, drop the oldest half: no key may grow this."""
+        """Drop what is idle; if nothing is, drop the oldest half: no new key may grow this."""
         for key in [key for key, bucket in self._buckets.items() if bucket.is_full(now_s)]:
             del self._buckets[key]
         if len(self._buckets) >= self._keys_max:
@@ -182,27 +182,16 @@ class Penalties:
         del self._states[next(idle, first[0])]
 
 
-def acquire(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: float) -> float:
-    """Spend one token of each bucket, or of none; `key` may have a penalty.
-
-    Returns 0 where it was admitted, else the seconds until another try; this try is no violation.
-    """
-    state = backoffs.get(key)
-    longest_s = state.blocked_s(now_s) if state is not None else 0.0
-    if longest_s == 0.0:
-        for bucket in buckets:  # by hand: this is done for every message
-            wait_s = bucket.wait_s(now_s)
-            if wait_s > longest_s:
-                longest_s = wait_s
-    if longest_s == 0.0:
-        for bucket in buckets:
-            bucket.spend()
-        if state is not None:
-            state.admitted()
-    return longest_s
-
-
-def admit(key: str, buckets: Collection[Bucket], backoffs: Penalties, now_s: float) -> int | None:
-    """As `acquire`, where a refusal goes to the sender: ms to wait (`retryAfterMs`), or None."""
-    wait_s = acquire(key, buckets, backoffs, now_s)
-    return None if wait_s == 0.0 else math.ceil(backoffs.refuse(key, wait_s, now_s) * 1000)
+def admit(key: str, bucket: Bucket, penalties: Penalties, now_s: float) -> int | None:
+    """Spend a token of the bucket, and return None; or refuse, and return the ms for which the
+    sender has to wait (`retryAfterMs`). `key` is what it has its penalty by."""
+    penalty = penalties.get(key)
+    wait_s = 0.0 if penalty is None else penalty.blocked_s(now_s)
+    if wait_s == 0.0:
+        wait_s = bucket.wait_s(now_s)
+    if wait_s > 0.0:
+        return math.ceil(penalties.refuse(key, wait_s, now_s) * 1000)
+    bucket.spend()
+    if penalty is not None:
+        penalty.admitted()
+    return None

@@ -9,23 +9,23 @@ import trio
 
 from chatd.chat.limits import BACKOFF_FIRST_S, Bucket, Limiter, Penalties
 from chatd.service.allowance import Allowance
-from chatd.service.rates import Limited, Rates
+from chatd.service.rates import Limit, Limited, Rates
 
 CEILING_RETRY_S = 5.0  # the first wait of a client that met a limit on a count
 OWN_SHARE = 0.25
-"""Of what a room takes in a minute: a user who sent that much has emptied the room too, and is held
-to the waits that it is told there. For any other user they do not grow."""
+"""The share of a room's messages of a minute from which on its sender has helped to empty the room,
+and is held to the waits that it is told there. For any other user these waits do not grow."""
 
-USER = "user_messages_per_minute"
-SOCKET = "socket_messages_per_minute"
-ROOM = "room_messages_per_minute"
+# What a message spends a token of. To look a member up costs 0.2 us.
+USER, SOCKET, ROOM = Limit.USER_MESSAGES, Limit.SOCKET_MESSAGES, Limit.ROOM_MESSAGES
+_IN_ROOM = f"{ROOM}\n"  # before the room, in the key of a penalty
 
 
 @attrs.frozen
 class _Claim:
     """A token that a message needs: of which limit, and the key of the session's penalty there."""
 
-    limit: str
+    limit: Limit
     bucket: Bucket
     key: str
 
@@ -34,32 +34,28 @@ class LocalRateLimits:
     """The limits of one daemon, in memory."""
 
     def __init__(self, rates: Rates, own_rates: Mapping[str, float] = MappingProxyType({})) -> None:
-        """`own_rates` are the messages a minute of users who have a rate of their own."""
+        """`own_rates`: messages a minute, of users who have a rate of their own."""
         self.rates = rates
-        self._users = Limiter(rates.user_messages)
+        self._limiters = {limit: Limiter(rates[limit]) for limit in Limit if limit.shared_as}
+        self._users, self._rooms = self._limiters[USER], self._limiters[ROOM]
         self._own = {user_id: Limiter(rate) for user_id, rate in own_rates.items()}
-        self._rooms = Limiter(rates.room_messages)
         # By room and user, counted while less than half of the room's tokens is left.
-        self._shares = Limiter(rates.room_messages * OWN_SHARE)
-        self._typing = Limiter(rates.user_typing)
-        self._changes = Limiter(rates.user_changes)
+        self._shares = Limiter(rates[ROOM] * OWN_SHARE)
         self._ceilings = Penalties()  # of users with too many sockets
 
     def replace(self, rates: Rates, own_rates: Mapping[str, float]) -> None:
-        """Other rates are in force from now on; what was sent until now counts still."""
+        """Put other rates in force from now on; what was sent until now still counts."""
         now_s = trio.current_time()
         self.rates = rates
-        self._users.change(rates.user_messages, now_s)
+        for limit, limiter in self._limiters.items():
+            limiter.change(rates[limit], now_s)
         before = self._own
         self._own = {
             user_id: before.get(user_id) or Limiter(own_rates[user_id]) for user_id in own_rates
         }
         for user_id, limiter in self._own.items():
             limiter.change(own_rates[user_id], now_s)
-        self._rooms.change(rates.room_messages, now_s)
-        self._shares.change(rates.room_messages * OWN_SHARE, now_s)
-        self._typing.change(rates.user_typing, now_s)
-        self._changes.change(rates.user_changes, now_s)
+        self._shares.change(rates[ROOM] * OWN_SHARE, now_s)
 
     def spend_message(self, user_id: str, session: Allowance, connection_id: str) -> bool:
         now_s, own = trio.current_time(), session.messages
@@ -88,7 +84,7 @@ class LocalRateLimits:
             blocked_s, wait_s = session.blocked_s(one.key, now_s), one.bucket.wait_s(now_s)
             if not (blocked_s or wait_s):
                 continue
-            is_own = one.limit != ROOM or self._has_emptied(user_id, connection_id, now_s)
+            is_own = one.limit is not ROOM or self._has_emptied(user_id, connection_id, now_s)
             if is_own or blocked_s:
                 told_s = session.own_penalties().refuse(one.key, blocked_s or wait_s, now_s)
             else:
@@ -105,29 +101,24 @@ class LocalRateLimits:
         for bucket in (user, session.messages, room):
             bucket.give_back()
 
-    def admit_typing(self, user_id: str, session: Allowance) -> Limited | None:
+    def admit(self, limit: Limit, user_id: str, session: Allowance) -> Limited | None:
         now_s = trio.current_time()
-        return session.admit("user_typing_per_minute", self._typing.bucket(user_id, now_s), now_s)
-
-    def admit_change(self, user_id: str, session: Allowance) -> Limited | None:
-        now_s = trio.current_time()
-        bucket = self._changes.bucket(user_id, now_s)
-        return session.admit("user_changes_per_minute", bucket, now_s)
+        return session.admit(limit, self._limiters[limit].bucket(user_id, now_s), now_s)
 
     def admit_socket(self, user_id: str, sockets: int) -> Limited | None:
-        if sockets < self.rates.sockets_per_user:
+        if sockets < self.rates[Limit.SOCKETS_PER_USER]:
             penalty = self._ceilings.get(user_id)
             if penalty is not None:
                 penalty.admitted()
             return None
         wait_s = self._ceilings.refuse(user_id, CEILING_RETRY_S, trio.current_time())
-        return Limited("sockets_per_user", math.ceil(wait_s * 1000))
+        return Limited(Limit.SOCKETS_PER_USER, math.ceil(wait_s * 1000))
 
     def admit_room(self, session: Allowance, rooms: int) -> Limited | None:
-        if rooms < self.rates.rooms_per_socket:
-            session.admitted("rooms_per_socket")
+        if rooms < self.rates[Limit.ROOMS_PER_SOCKET]:
+            session.admitted(Limit.ROOMS_PER_SOCKET)
             return None
-        return session.refuse("rooms_per_socket", CEILING_RETRY_S, trio.current_time())
+        return session.refuse(Limit.ROOMS_PER_SOCKET, CEILING_RETRY_S, trio.current_time())
 
     def _claims(
         self, user_id: str, session: Allowance, connection_id: str, now_s: float
@@ -135,7 +126,7 @@ class LocalRateLimits:
         return (
             _Claim(USER, self._own.get(user_id, self._users).bucket(user_id, now_s), USER),
             _Claim(SOCKET, session.messages, SOCKET),
-            _Claim(ROOM, self._rooms.bucket(connection_id, now_s), f"{ROOM}\n{connection_id}"),
+            _Claim(ROOM, self._rooms.bucket(connection_id, now_s), _IN_ROOM + connection_id),
         )
 
     def _share(self, user_id: str, connection_id: str, now_s: float) -> Bucket:
@@ -143,5 +134,5 @@ class LocalRateLimits:
         return self._shares.bucket(f"{connection_id}\n{user_id}", now_s)
 
     def _has_emptied(self, user_id: str, connection_id: str, now_s: float) -> bool:
-        """Whether a room that is full is so by this user, others or not."""
+        """Whether this user, alone or with others, has filled a room that is full."""
         return self._share(user_id, connection_id, now_s).wait_s(now_s) > 0.0

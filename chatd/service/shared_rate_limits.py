@@ -2,16 +2,19 @@
 
 Each node decides at once, by its own buckets. Once a second it tells what it took from them, and
 the others take that from theirs, which may leave less than nothing there. So each node may let one
-burst through before it hears of the others; in the long run they admit together what one would.
+burst through before it hears of the others; in the long run all nodes together admit what one
+would.
 
-    taken   [at, [[kind, key, tokens], ...]]   each signal counts once, by its stamp
+    taken   [at, [[name, key, tokens], ...]]   each signal counts once, by its stamp
 
-Not shared is who has emptied a room: it matters to the waits that one node tells. What is to be
-told while the bus is away is forgotten.
+`name` is `shared_as` of the limit, `key` the user or room.
+
+Nodes do not share who has emptied a room: it matters only to the waits that one node tells. What is
+to be told while the bus is away is forgotten.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
@@ -22,23 +25,23 @@ from chatd.chat.limits import KEYS_MAX, Bucket
 from chatd.chat.shared_clock import SharedClock
 from chatd.observe.clock import Clock
 from chatd.service.allowance import Allowance
-from chatd.service.local_rate_limits import LocalRateLimits
+from chatd.service.local_rate_limits import ROOM, USER, LocalRateLimits
 from chatd.service.nodes_alive import NodesAlive
-from chatd.service.rates import Limited, Rates
+from chatd.service.rates import Limit, Limited, Rates
 from chatd.service.signals import Signals, in_pieces
 from chatd.service.socket_counts import SocketCounts
 
 TOLD_MAX: Final = 5_000
-"""Buckets of which one beat tells; the rest waits for the next ones."""
+"""Buckets that one beat tells of; the rest waits for the next ones."""
 REMEMBERED: Final = 64
-"""Stamps of signals of a node that are known, so that none counts twice."""
+"""Stamps of a node's signals that are remembered, so that no signal counts twice."""
 TOKENS_MAX: Final = 1_000_000
-"""Of one bucket in one signal; more took nobody in a second."""
+"""Of one bucket in one signal; nobody took more in a second."""
 _KIND: Final = "taken"
-USER, ROOM, TYPING, CHANGES = "user", "room", "typing", "changes"
+_LIMITS: Final = {limit.shared_as: limit for limit in Limit if limit.shared_as}
 
-Key: TypeAlias = tuple[str, str]
-"""The kind of a bucket, and the user or room that it is of."""
+Key: TypeAlias = tuple[Limit, str]
+"""The limit of a bucket, and the user or room that it is of."""
 
 
 @attrs.frozen
@@ -75,16 +78,10 @@ class SharedRateLimits(LocalRateLimits):
         self._take(USER, user_id, -1)
         self._take(ROOM, connection_id, -1)
 
-    def admit_typing(self, user_id: str, session: Allowance) -> Limited | None:
-        limited = super().admit_typing(user_id, session)
+    def admit(self, limit: Limit, user_id: str, session: Allowance) -> Limited | None:
+        limited = super().admit(limit, user_id, session)
         if limited is None:
-            self._take(TYPING, user_id)
-        return limited
-
-    def admit_change(self, user_id: str, session: Allowance) -> Limited | None:
-        limited = super().admit_change(user_id, session)
-        if limited is None:
-            self._take(CHANGES, user_id)
+            self._take(limit, user_id)
         return limited
 
     def admit_socket(self, user_id: str, sockets: int) -> Limited | None:
@@ -92,20 +89,21 @@ class SharedRateLimits(LocalRateLimits):
 
     def beat(self) -> None:
         """Tell what was taken since the last time."""
-        told = [(key, self._taken[key]) for key in islice(self._taken, TOLD_MAX)]
-        for key, _ in told:
-            del self._taken[key]
+        told = [(place, self._taken[place]) for place in islice(self._taken, TOLD_MAX)]
+        for place, _ in told:
+            del self._taken[place]
         of = self._elsewhere
-        for piece in in_pieces([*key, tokens] for key, tokens in told if tokens):
+        taken = ([limit.shared_as, key, tokens] for (limit, key), tokens in told if tokens)
+        for piece in in_pieces(taken):
             of.signals.send_all(_KIND, [of.shared.stamp(of.clock.wall_ms()), piece])
 
     def gone(self, node: str) -> None:
         """What it took is taken; its stamps go on from where they were."""
         self._heard_at.pop(node, None)
 
-    def _take(self, kind: str, key: str, tokens: int = 1) -> None:
+    def _take(self, limit: Limit, key: str, tokens: int = 1) -> None:
         taken = self._taken
-        place = kind, key
+        place = limit, key
         if place not in taken and len(taken) >= KEYS_MAX:
             return  # more than can ever be told in time
         taken[place] = taken.get(place, 0) + tokens
@@ -121,27 +119,20 @@ class SharedRateLimits(LocalRateLimits):
             return
         known.append(at)
         now_s = trio.current_time()
-        for kind, key, tokens in read:
-            for bucket in self._bucket(kind, key, now_s):
-                bucket.debit(tokens, now_s)
+        for name, key, tokens in read:
+            limit = _LIMITS.get(name)
+            if limit is not None:  # else only a newer version has it
+                self._bucket(limit, key, now_s).debit(tokens, now_s)
 
-    def _bucket(self, kind: str, key: str, now_s: float) -> Iterator[Bucket]:
-        """The bucket; none of a kind that a newer version has."""
-        match kind:
-            case "user":
-                yield self._own.get(key, self._users).bucket(key, now_s)
-            case "room":
-                yield self._rooms.bucket(key, now_s)
-            case "typing":
-                yield self._typing.bucket(key, now_s)
-            case "changes":
-                yield self._changes.bucket(key, now_s)
+    def _bucket(self, limit: Limit, key: str, now_s: float) -> Bucket:
+        limiter = self._own.get(key, self._users) if limit is USER else self._limiters[limit]
+        return limiter.bucket(key, now_s)
 
 
 def _read(entry: Any) -> tuple[str, str, int]:
-    kind, key, tokens, *_ = entry
-    if not isinstance(kind, str) or not isinstance(key, str) or type(tokens) is not int:
+    name, key, tokens, *_ = entry
+    if not isinstance(name, str) or not isinstance(key, str) or type(tokens) is not int:
         raise TypeError("no bucket")
     if not -TOKENS_MAX <= tokens <= TOKENS_MAX:
         raise ValueError("no number of tokens")
-    return kind, key, tokens
+    return name, key, tokens

@@ -107,7 +107,7 @@ def test_nobody_takes_the_id_that_an_answer_was_promised(machine: MessageMachine
     assert isinstance(machine.decide([thief], 8).effects[0], Conflicted)
     machine.apply(machine.decide([reply()], 9))
     assert isinstance(machine.decide([thief], 10).effects[0], Conflicted)
-    assert machine._promised == {}
+    assert machine.promised == {}
 
 
 def test_a_promise_is_kept_after_a_restart() -> None:

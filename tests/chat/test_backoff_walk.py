@@ -49,7 +49,7 @@ class Told(RuleBasedStateMachine):
     @rule(user=st.sampled_from(["ann", "bob"]))
     def ask(self, user: str) -> None:
         expected = self.expected(user)
-        told_ms = admit(user, [self.bucket], self.backoffs, float(self.now_s))
+        told_ms = admit(user, self.bucket, self.backoffs, float(self.now_s))
         if expected is None:
             assert told_ms is None
             self.tokens -= 1

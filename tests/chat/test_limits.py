@@ -62,8 +62,8 @@ def test_a_rate_below_one_a_minute_still_lets_one_through() -> None:
 
 @pytest.mark.parametrize("per_minute", [1e-6, 1e15])
 def test_the_outermost_rates_give_finite_waits(per_minute: float) -> None:
-    buckets, backoffs = [Bucket(per_minute, 0.0)], Penalties()
-    outcomes = [admit("ann", buckets, backoffs, 0.0) for _ in range(3)]
+    bucket, backoffs = Bucket(per_minute, 0.0), Penalties()
+    outcomes = [admit("ann", bucket, backoffs, 0.0) for _ in range(3)]
     assert outcomes[0] is None
     assert all(wait is None or wait > 0 for wait in outcomes)
 
@@ -116,31 +116,24 @@ def test_a_wait_is_at_least_the_buckets_and_never_doubles_beyond_a_minute(
 @example(4_078_852_776, 1, 1)  # the sum of the readings is just short of a token
 def test_who_waits_as_told_is_admitted(now_us: int, per_minute: float, rounds: int) -> None:
     now_s = now_us / 1e6
-    buckets, backoffs = [Bucket(per_minute, now_s, burst=1)], Penalties()
+    bucket, backoffs = Bucket(per_minute, now_s, burst=1), Penalties()
     for _ in range(rounds):
-        assert admit("ann", buckets, backoffs, now_s) is None
-        retry_after_ms = admit("ann", buckets, backoffs, now_s)
+        assert admit("ann", bucket, backoffs, now_s) is None
+        retry_after_ms = admit("ann", bucket, backoffs, now_s)
         assert retry_after_ms is not None
         now_s += retry_after_ms / 1000
 
 
-def test_one_empty_bucket_spends_nothing_from_the_others() -> None:
-    full, empty = Bucket(60, 0.0, burst=1), Bucket(60, 0.0, burst=1)
-    empty.spend()
-    assert admit("ann", [full, empty], Penalties(), 0.0) == 1000
-    assert full.is_full(0.0)
-
-
 def test_who_is_told_to_wait_is_refused_although_the_bucket_has_a_token() -> None:
     bucket, backoffs = Bucket(600, 0.0, burst=1), Penalties()
-    outcomes = [admit("ann", [bucket], backoffs, now_s) for now_s in (0.0, 0.0, 0.5, 2.5)]
+    outcomes = [admit("ann", bucket, backoffs, now_s) for now_s in (0.0, 0.0, 0.5, 2.5)]
     assert outcomes == [None, 1000, 2000, None]
 
 
 def test_who_is_let_through_and_refused_again_within_the_minute_is_told_twice_as_much() -> None:
     bucket, backoffs = Bucket(30, 0.0, burst=1), Penalties()
     script = [0.0, 0.0, 2.0, 2.0, 6.0, 6.0, 14.0, 100.0, 100.0]
-    outcomes = [admit("ann", [bucket], backoffs, now_s) for now_s in script]
+    outcomes = [admit("ann", bucket, backoffs, now_s) for now_s in script]
     assert outcomes == [None, 2000, None, 4000, None, 8000, None, None, 2000]
 
 
@@ -148,8 +141,8 @@ def test_one_senders_back_off_is_not_anothers() -> None:
     backoffs = Penalties()
     empty = Bucket(60, 0.0, burst=1)
     empty.spend()
-    admit("ann", [empty], backoffs, 0.0)
-    assert admit("bob", [Bucket(60, 0.0)], backoffs, 0.0) is None
+    admit("ann", empty, backoffs, 0.0)
+    assert admit("bob", Bucket(60, 0.0), backoffs, 0.0) is None
 
 
 def test_a_key_keeps_its_bucket() -> None:
@@ -190,18 +183,15 @@ def test_a_full_memory_of_refusals_drops_those_that_are_idle_first() -> None:
 
 
 class Admission(RuleBasedStateMachine):
-    """One sender over two buckets, beside exact sums of what each bucket must hold."""
+    """One sender, beside the exact sum of what its bucket must hold."""
 
-    @initialize(
-        rates=st.tuples(st.sampled_from([30, 60, 120]), st.sampled_from([30, 60, 240])),
-        bursts=st.tuples(st.integers(1, 4), st.integers(1, 4)),
-    )
-    def start(self, rates: tuple[int, int], bursts: tuple[int, int]) -> None:
+    @initialize(per_minute=st.sampled_from([30, 60, 120, 240]), burst=st.integers(1, 4))
+    def start(self, per_minute: int, burst: int) -> None:
         self.now_s = 0.0
-        self.rates = [Fraction(rate, 60) for rate in rates]
-        self.bursts = bursts
-        self.tokens = [Fraction(burst) for burst in bursts]
-        self.buckets = [Bucket(r, 0.0, burst=b) for r, b in zip(rates, bursts, strict=True)]
+        self.rate = Fraction(per_minute, 60)
+        self.burst = burst
+        self.tokens = Fraction(burst)
+        self.bucket = Bucket(per_minute, 0.0, burst=burst)
         self.backoffs = Penalties()
         self.told_until_s = 0.0
         self.admitted: list[float] = []
@@ -209,10 +199,7 @@ class Admission(RuleBasedStateMachine):
     @rule(later_s=st.integers(0, 32).map(lambda count: count / 8))
     def wait(self, later_s: float) -> None:
         self.now_s += later_s
-        self.tokens = [
-            min(Fraction(burst), held + Fraction(later_s) * rate)
-            for held, rate, burst in zip(self.tokens, self.rates, self.bursts, strict=True)
-        ]
+        self.tokens = min(Fraction(self.burst), self.tokens + Fraction(later_s) * self.rate)
 
     @rule()
     def wait_as_told(self) -> None:
@@ -220,27 +207,26 @@ class Admission(RuleBasedStateMachine):
 
     @rule()
     def ask(self) -> None:
-        may = self.now_s >= self.told_until_s and min(self.tokens) >= 1
-        retry_after_ms = admit("ann", self.buckets, self.backoffs, self.now_s)
+        may = self.now_s >= self.told_until_s and self.tokens >= 1
+        retry_after_ms = admit("ann", self.bucket, self.backoffs, self.now_s)
         assert (retry_after_ms is None) is may
         if retry_after_ms is None:
-            self.tokens = [held - 1 for held in self.tokens]
+            self.tokens -= 1
             self.admitted.append(self.now_s)
         else:
             # Waits come out in eighths of a second, so whole milliseconds round nothing.
             self.told_until_s = self.now_s + retry_after_ms / 1000
 
     @invariant()
-    def no_bucket_was_touched_by_a_refusal(self) -> None:
-        for bucket, held, rate in zip(self.buckets, self.tokens, self.rates, strict=True):
-            assert bucket.wait_s(self.now_s) == float(max(Fraction(0), (1 - held) / rate))
+    def a_refusal_spends_nothing(self) -> None:
+        missing = max(Fraction(0), 1 - self.tokens)
+        assert self.bucket.wait_s(self.now_s) == float(missing / self.rate)
 
     @invariant()
     def no_window_holds_more_than_burst_and_rate_allow(self) -> None:
         for first, start_s in enumerate(self.admitted):
             for count, end_s in enumerate(self.admitted[first:], start=1):
-                for rate, burst in zip(self.rates, self.bursts, strict=True):
-                    assert count <= burst + rate * Fraction(end_s - start_s)
+                assert count <= self.burst + self.rate * Fraction(end_s - start_s)
 
 
 TestAdmission = Admission.TestCase

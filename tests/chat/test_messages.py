@@ -6,8 +6,9 @@ import attrs
 import pytest
 
 from chatd.chat import members
+from chatd.chat.decision import Decision
 from chatd.chat.mentions import mentioned
-from chatd.chat.message_machine import Decision, MessageMachine
+from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import (
     Accepted,
     AcknowledgementKept,

@@ -8,7 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from chatd.chat.message_machine import Decision, MessageMachine
+from chatd.chat.decision import Decision
+from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import (
     Accepted,
     Acknowledge,

@@ -15,6 +15,9 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from chatd.observe import LimitHit
+from chatd.service.allowance import Allowance
+from chatd.service.local_rate_limits import LocalRateLimits
+from chatd.service.rates import Limit
 from tests.service.chats import (
     ROOM,
     Chat,
@@ -54,7 +57,8 @@ async def limited(directory: Path, **limits: object) -> AsyncIterator[Chat]:
     everything: dict[str, object] = {**dict.fromkeys(rates, 1e9), **limits}
     server: dict[str, object] = {"ping_timeout_s": 1e6}
     async with open_chat(directory, in_memory=True, limits=everything, server=server) as chat:
-        chat.parts.app._messages._messages = NothingStored()
+        route = chat.parts.chat.dispatcher._routes["chat:message"]
+        route.handler.__self__._messages = NothingStored()
         yield chat
 
 
@@ -156,6 +160,16 @@ async def test_a_room_that_others_emptied_is_not_held_against_anybody(
         assert ack["ok"] is True
         mock_clock.jump(1.0)
         assert (await ask(ada, "chat:message", message()))[0]["ok"] is True
+
+
+async def test_a_message_that_an_empty_room_refuses_spends_no_other_token(
+    mock_clock: MockClock,
+) -> None:
+    rates = dict.fromkeys(Limit, PER_MINUTE)
+    limits, bob, ada = LocalRateLimits(rates), Allowance(rates), Allowance(rates)
+    assert all(limits.spend_message("bob", bob, ROOM) for _ in range(PER_MINUTE))
+    assert not any(limits.spend_message("ada", ada, ROOM) for _ in range(PER_MINUTE))
+    assert all(limits.spend_message("ada", ada, "other") for _ in range(PER_MINUTE))
 
 
 async def test_who_emptied_a_room_is_told_to_wait_there_and_nowhere_else(
@@ -274,6 +288,20 @@ async def test_too_much_typing_keeps_nobody_from_sending(
         assert (await ask(ada, "chat:message", message()))[0]["ok"] is True
 
 
+async def test_a_session_keeps_waits_only_once_something_is_refused(
+    tmp_path: Path, mock_clock: MockClock
+) -> None:
+    """The first start of typing made them, and each message looked at them from then on."""
+    async with limited(tmp_path, user_typing_per_minute=1) as chat:
+        ada = await chat.attach_and_enter(token("ada"))
+        [client] = chat.parts.publishing.clients.everybody()
+        await ask(ada, *TYPING)
+        await ask(ada, "chat:message", message())
+        assert client.allowance.penalties is None
+        await wait_s(ada, *TYPING)
+        assert client.allowance.penalties is not None
+
+
 async def test_a_retry_counts_for_nothing_while_nothing_is_left(
     tmp_path: Path, mock_clock: MockClock
 ) -> None:
@@ -312,7 +340,9 @@ async def test_a_retry_that_only_the_log_knows_is_not_held_against_anybody(tmp_p
         ada = await chat.enter()
         for _ in range(few):
             assert (await ada.say(message()))["ok"]
-        chat.parts.machine.restore({ROOM: few + 1}, chat.parts.machine.members.freeze(), 0)
+        chat.parts.messages.machine.restore(
+            {ROOM: few + 1}, chat.parts.messages.machine.members.freeze(), 0
+        )
         assert (await ada.call("chat:message", known))["duplicate"] is True
         assert chat.recorder.of(LimitHit) == []
         refusals = [await ada.call("chat:message", message()) for _ in range(2)]

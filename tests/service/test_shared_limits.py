@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import attrs
+import orjson
 import pytest
 import trio
 import trio.testing
@@ -13,7 +14,7 @@ from trio.testing import MockClock
 from chatd.chat.limits import DEBT_BURSTS_MAX, Bucket
 from chatd.service.allowance import Allowance
 from chatd.service.nodes_alive import BEAT_S
-from chatd.service.rates import Rates
+from chatd.service.rates import Limit
 from chatd.service.shared_rate_limits import TOLD_MAX, Elsewhere, SharedRateLimits
 from chatd.service.signals import PIECE_BYTES
 from chatd.service.socket_counts import SocketCounts
@@ -21,16 +22,16 @@ from tests.bus.memory_bus import Wire
 from tests.rows import rows
 from tests.service.cluster import Node, made_node, running
 
-RATES = Rates(
-    user_messages=30.0,
-    socket_messages=10_000.0,
-    room_messages=100.0,
-    user_typing=6.0,
-    user_changes=8.0,
-    socket_events=10_000.0,
-    sockets_per_user=3,
-    rooms_per_socket=5,
-)
+RATES = {
+    Limit.USER_MESSAGES: 30.0,
+    Limit.SOCKET_MESSAGES: 10_000.0,
+    Limit.ROOM_MESSAGES: 100.0,
+    Limit.USER_TYPING: 6.0,
+    Limit.USER_CHANGES: 8.0,
+    Limit.SOCKET_EVENTS: 10_000.0,
+    Limit.SOCKETS_PER_USER: 3.0,
+    Limit.ROOMS_PER_SOCKET: 5.0,
+}
 
 
 A_BEAT_S = 1.01 * BEAT_S
@@ -81,13 +82,28 @@ async def test_a_room_typing_and_changes_are_shared_too(autojump_clock: MockCloc
     async with limits("a", "b") as (_, [a, b]):
         sent = sum(a.spend(f"user {number}", most=30) for number in range(3))
         for _ in range(6):
-            assert a.rates.admit_typing("ann", a.session) is None
+            assert a.rates.admit(Limit.USER_TYPING, "ann", a.session) is None
         for _ in range(8):
-            assert a.rates.admit_change("ann", a.session) is None
+            assert a.rates.admit(Limit.USER_CHANGES, "ann", a.session) is None
         await trio.sleep(A_BEAT_S)
         assert b.spend("zoe") == pytest.approx(100 - sent, abs=2)
-        assert b.rates.admit_typing("ann", b.session) is not None
-        assert b.rates.admit_change("ann", b.session) is not None
+        assert b.rates.admit(Limit.USER_TYPING, "ann", b.session) is not None
+        assert b.rates.admit(Limit.USER_CHANGES, "ann", b.session) is not None
+
+
+async def test_nodes_tell_of_buckets_by_names_that_every_version_reads(
+    autojump_clock: MockClock,
+) -> None:
+    async with limits("a", "b") as (wire, [a, _]):
+        told: list[bytes] = []
+        wire.lose = lambda _topic, payload: b"taken" in payload and bool(told.append(payload))
+        a.spend(most=2)
+        a.rates.admit(Limit.USER_TYPING, "ann", a.session)
+        a.rates.admit(Limit.USER_CHANGES, "ann", a.session)
+        await trio.sleep(A_BEAT_S)
+        [taken] = told
+        buckets = ["user", "ann", 2], ["room", "sales", 2], ["typing", "ann", 1]
+        assert all(orjson.dumps(one) in taken for one in (*buckets, ["changes", "ann", 1]))
 
 
 async def test_what_stored_nothing_is_given_back_everywhere(autojump_clock: MockClock) -> None:
