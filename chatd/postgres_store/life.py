@@ -1,9 +1,9 @@
 """The life of this node: a session with the server that holds the lock of its row in `nodes`, and
-what is done for nodes that are dead.
+what the node does for dead nodes.
 
-No clock of ours says who is alive. The server ends the session with the process, in milliseconds;
-and where the process is stopped, or cut off, after `dead_after_s` in which it has not heard it.
-Then any other node may have the lock, and reaps (schema/005_reaping.sql).
+No clock of ours says who is alive. When the process ends, the server ends the session within
+milliseconds; when the process is stopped, or cut off, it does so after not hearing from it for
+`dead_after_s`. Then any other node may take the lock, and reaps (schema/005_reaping.sql).
 
     the session is lost                  connect again, and take the locks again
     the row is still there               the same life goes on: nobody has reaped it
@@ -12,7 +12,7 @@ Then any other node may have the lock, and reaps (schema/005_reaping.sql).
     another node has the name meanwhile  try again: this one is not alive, and says so
 
 A node that has just come back to the server reaps nobody for `dead_after_s`: after a restart of the
-server the others are on their way back too.
+server, the others are on their way back too.
 """
 
 import contextlib
@@ -42,19 +42,19 @@ from chatd.postgres_store.lives import (
     timeouts_of,
 )
 from chatd.postgres_store.opening import SESSION, OpenedLog
-from chatd.postgres_store.recovery import OPEN_ANSWERS, open_answer
+from chatd.postgres_store.recovery import AS_ASKED, OPEN_ANSWERS, open_answer
 from chatd.postgres_store.sessions import STATEMENT_S, connect_on_trio
 from chatd.postgres_store.writer import AGAIN, END_SESSION, is_lost
 
 FIRST_WAIT_S: Final = 0.2
 LONGEST_WAIT_S: Final = 2.0
-"""Before the server is tried again, doubled from the first to the longest."""
+"""Seconds before the server is tried again, doubled from the first wait to the longest."""
 _TRUSTED_S: Final = 1.0
-"""Seconds that an answer may take which is to say how late it is."""
+"""Seconds that an answer may take at most for its time to be trusted."""
 LEAVE_S: Final = 3.0
-"""Seconds for the end of a life; whoever finds it ends it else."""
+"""Seconds for the end of a life; otherwise whichever node finds it ends it."""
 
-_OPEN: Final = f"{OPEN_ANSWERS} AND a.node_id = %s AND a.question_id = ANY (%s)"
+_OPEN: Final = f"{OPEN_ANSWERS} AND a.node_id = %s AND a.question_id = ANY (%s) {AS_ASKED}"
 _LEFT_OPEN: Final = "SELECT question_id FROM answers WHERE state IS NULL AND node_id = %s"
 _TAKE: Final = "SELECT pg_try_advisory_lock(life_key(%s))"
 _GIVE_BACK: Final = "SELECT pg_advisory_unlock(life_key(%s))"
@@ -65,7 +65,7 @@ _BEAT: Final = """
             SELECT node_id FROM nodes WHERE node_id = %s FOR NO KEY UPDATE SKIP LOCKED))
     SELECT extract(epoch FROM clock_timestamp())::float8, m.version FROM meta m
 """
-"""A batch that holds the row is a beat too, and is not waited for."""
+"""A batch that holds the row is a beat too; the statement does not wait for it."""
 # In the order in which a batch locks them.
 _SEEN_BY: Final = """
     UPDATE members m SET seen_seq = l.seq, version = pg_current_xact_id()::text::bigint
@@ -97,10 +97,10 @@ class _NotAlive(Exception):
 
 @attrs.define(eq=False)
 class Life:
-    """The life of the node of a log. What it knows of the nodes is as of its last look.
+    """The life of the node of a log. What it knows about the nodes is as of its last look.
 
     `adopted` gets the answers that it inherits from dead nodes; `changed` is called when another
-    life has begun, or when there can be none.
+    life has begun, or when there can be no other.
     """
 
     _opened: OpenedLog
@@ -133,12 +133,12 @@ class Life:
 
     @property
     def node_id(self) -> int:
-        """The number of the life that is, or was last."""
+        """The number of the current life, or else the last one."""
         return self._opened.node_id
 
     @property
     def name(self) -> str:
-        """The name of the node; empty where it has the log alone."""
+        """The name of the node; empty if it has the log alone."""
         return self._opened.address.node
 
     async def run(self, event_log: EventLog, sockets: Callable[[], int], clock: Clock) -> None:
@@ -156,7 +156,7 @@ class Life:
                 backoff.succeeded()
                 with trio.move_on_after(_look_s(self._opened)) as self._pause:
                     while not self._is_over:
-                        await connection.notified()  # of its end, before it is asked again
+                        await connection.notified()  # learns of its end before the next round
             except (psycopg.Error, _NotAlive) as error:
                 if not self._is_over:
                     self._lose(error, event_log)
@@ -164,13 +164,13 @@ class Life:
                         await trio.sleep_forever()
 
     def end_with(self, seen: Mapping[tuple[str, str], int]) -> None:
-        """The sockets of this node have ended, and have seen their rooms up to these seqs, by
-        connectionId and userId: `leave` writes that."""
+        """The sockets of this node have ended, having seen their rooms up to these seqs, by
+        connectionId and userId; `leave` writes that."""
         self._last_seen = trio.current_time(), seen
 
     async def leave(self) -> None:
-        """End the life, so that nobody has to reap it. Where the server does not take that in time,
-        somebody does."""
+        """End the life, so that nobody has to reap it. If the server does not do so in time,
+        somebody will."""
         self._is_over = True
         self._pause.cancel()
         with trio.move_on_after(LEAVE_S):
@@ -182,8 +182,8 @@ class Life:
         self.close()
 
     async def _leave_rooms(self, connection: TrioConnection) -> None:
-        """Write what the users of this node have seen: of each room what all of them have, and
-        first for those who have seen more of it that they have."""
+        """Write what the users of this node have seen: in each room what all of them have seen,
+        and, before that, how much more some users have."""
         at_s, seen = self._last_seen or (trio.current_time(), {})
         seqs: dict[str, int] = {}
         for (room, _), seq in seen.items():
@@ -191,14 +191,14 @@ class Life:
         ahead = [(room, user, seq) for (room, user), seq in seen.items() if seq > seqs[room]]
         if ahead:
             rooms, users, their_seqs = (list(column) for column in zip(*ahead, strict=True))
-            with contextlib.suppress(psycopg.Error):  # else more is owed than has to be
+            with contextlib.suppress(psycopg.Error):  # if it fails, more is owed than has to be
                 await self._asked(connection, _SEEN_BY, (rooms, users, their_seqs, self.node_id))
         ago_s = trio.current_time() - at_s
         parameters = (self.node_id, ago_s, list(seqs), list(seqs.values()))
         await self._asked(connection, _LEAVE, parameters)
 
     def close(self) -> None:
-        """Close the session, and with it give its locks free."""
+        """Close the session, which frees its locks."""
         self._is_over = True
         if self._connection is not None:
             self._connection.drop()
@@ -221,7 +221,7 @@ class Life:
         self.nodes = nodes
 
     async def _reap(self, connection: TrioConnection, event_log: EventLog) -> None:
-        """Do what is to be done for nodes that are dead."""
+        """Reap dead nodes, and adopt what they left."""
         if trio.current_time() >= self._back_s + self._opened.address.dead_after_s:
             for node in self.nodes:
                 if not node.is_alive:
@@ -237,7 +237,7 @@ class Life:
     async def _reap_one(
         self, connection: TrioConnection, node: NodeSeen, event_log: EventLog
     ) -> None:
-        # Before: what the reaping itself says may get lost, and it is done then.
+        # Asked before: the answer to the reaping itself may get lost, and then it is done.
         for (question,) in await self._asked(connection, _LEFT_OPEN, (node.node_id,)):
             self._inherited.add(bytes(question))
         parameters = (node.node_id, self.node_id, False)
@@ -300,8 +300,7 @@ class Life:
         parameters: Sequence[object],
         within_s: float = STATEMENT_S,
     ) -> list[tuple[Any, ...]]:
-        """The rows of a statement. Raises _NotAlive where nothing is answered, and
-        `psycopg.Error`."""
+        """The rows of a statement. Raises _NotAlive if no answer comes, and `psycopg.Error`."""
         wait_s = within_s + 1.0
         with trio.move_on_after(wait_s):
             try:

@@ -1,6 +1,6 @@
-"""What a start, and an actor that begins anew, learn from a log in PostgreSQL.
+"""What a start, or an actor that begins anew, learns from a log in PostgreSQL.
 
-As in SQLite nothing grows with the number of messages, but for the members, who are read whole:
+As in SQLite, nothing grows with the number of messages. Only the members are read whole, since
 there are no snapshots.
 """
 
@@ -29,14 +29,18 @@ OPEN_ANSWERS: Final = """
            a.is_to_read, a.address
     FROM answers a JOIN rooms r USING (room_id) WHERE a.state IS NULL
 """
-_OWN_ANSWERS: Final = f"{OPEN_ANSWERS} AND a.node_id = %s ORDER BY a.opened_ms"
+AS_ASKED: Final = """
+    ORDER BY a.opened_ms, (SELECT position FROM messages WHERE message_id = a.question_id)
+"""
+"""In the order in which they were asked, those of one millisecond too."""
+_OWN_ANSWERS: Final = f"{OPEN_ANSWERS} AND a.node_id = %s {AS_ASKED}"
 _NEWEST: Final = "SELECT position, timestamp_ms FROM messages ORDER BY position DESC LIMIT 1"
 
 
 @attrs.frozen
 class RecoveredLog:
-    """What the log holds, its name, and what its writer has to know of it. `member_mark` is from
-    where on members that are written are to be looked for (`chatd.postgres_store.members`)."""
+    """What the log holds, its name, and what its writer has to know about it. `member_mark` is the
+    mark from which to look for members that are written (`chatd.postgres_store.members`)."""
 
     recovered: Recovered
     epoch: str
@@ -64,7 +68,7 @@ def _recovered(connection: "psycopg.Connection[Any]", node: int) -> RecoveredLog
     message_count = 0
     for room, room_id, last_seq, forgotten_seq, last_rev in connection.execute(_ROOMS):
         rooms[room], room_ids[room] = last_seq, room_id
-        message_count += last_seq - forgotten_seq  # what is there of a room is dense
+        message_count += last_seq - forgotten_seq  # the messages that a room still has are dense
         if last_rev:
             revs[room] = last_rev
     damaged: list[Damaged] = []
@@ -91,7 +95,7 @@ def _members(
     connection: "psycopg.Connection[Any]", last_seqs: Mapping[str, int], damaged: list[Damaged]
 ) -> tuple[RecoveredMembers, dict[tuple[str, str], Share]]:
     members, shares = RecoveredMembers(), {}
-    called: dict[str, str] = {}  # one text for the name of a user in all rooms
+    called: dict[str, str] = {}  # one string for the name of a user in all rooms
     for room, user, *columns in connection.execute(_MEMBERS):
         member, is_whole = member_from(columns)
         if not is_whole:
@@ -112,7 +116,7 @@ def open_answer(
     is_to_read: bool,
     address: str | None,
 ) -> OpenAnswer:
-    """An answer of a row of `OPEN_ANSWERS`."""
+    """The answer in a row of `OPEN_ANSWERS`."""
     return OpenAnswer(
         uuid_text(question_id),
         uuid_text(answer_id),

@@ -1,4 +1,4 @@
-"""What of a user or a room is in a log in PostgreSQL, and taking it out; by the rules of
+"""Finds and removes what a log in PostgreSQL holds of a user or a room, by the rules of
 `chatd.store.erasure`."""
 
 from collections.abc import Sequence
@@ -37,24 +37,34 @@ _UNFINISHED: Final = """
 _FORGET_USER: Final = """
     WITH of AS (SELECT %s::text AS id, %s::text AS name),
     delivered AS (
-        UPDATE messages m SET delivered_by = of.name FROM of WHERE m.delivered_by = of.id),
+        UPDATE messages m SET delivered_by = of.name FROM of WHERE m.delivered_by = of.id
+        RETURNING 1),
     changing AS (
-        UPDATE changes c SET user_id = of.name FROM of WHERE c.user_id = of.id),
+        UPDATE changes c SET user_id = of.name,
+            written = CASE WHEN kind IN ('react', 'unreact') THEN '' ELSE written END
+        FROM of WHERE c.user_id = of.id RETURNING 1),
     mentioned AS (
         UPDATE mentions n SET users = n.users - of.id FROM of
-        WHERE n.users ? of.id AND n.users <> jsonb_build_array(of.id)),
+        WHERE n.users ? of.id AND n.users <> jsonb_build_array(of.id) RETURNING 1),
     only_mentioned AS (
-        DELETE FROM mentions n USING of WHERE n.users = jsonb_build_array(of.id)),
+        DELETE FROM mentions n USING of WHERE n.users = jsonb_build_array(of.id) RETURNING 1),
     asking AS (
-        DELETE FROM answers a USING of WHERE a.user_id = of.id)
-    UPDATE audit a SET statement = NULL, address = NULL FROM of WHERE a.user_id = of.id
-    RETURNING a.position
+        DELETE FROM answers a USING of WHERE a.user_id = of.id RETURNING 1),
+    audited AS (
+        UPDATE audit a SET statement = NULL, address = NULL FROM of
+        WHERE a.user_id = of.id AND (a.statement IS NOT NULL OR a.address IS NOT NULL)
+        RETURNING 1)
+    SELECT 1 FROM delivered UNION ALL SELECT 1 FROM changing UNION ALL SELECT 1 FROM mentioned
+    UNION ALL SELECT 1 FROM only_mentioned UNION ALL SELECT 1 FROM asking
+    UNION ALL SELECT 1 FROM audited
 """
-_FORGET_ROOM: Final = "UPDATE audit SET statement = NULL WHERE room = %s RETURNING position"
+_FORGET_ROOM: Final = """
+    UPDATE audit SET statement = NULL WHERE room = %s AND statement IS NOT NULL RETURNING position
+"""
 
 
 class Asking(Protocol):
-    """Asks the database, by the connection that writes."""
+    """Asks the database, over the connection that writes."""
 
     async def ask(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         """The rows of a statement. Raises `CommitFailed`, `StoreClosed`."""
@@ -63,7 +73,7 @@ class Asking(Protocol):
 
 @attrs.frozen
 class PostgresTraces(Traces):
-    """Reads and removes by the connection that writes: an erasure is rare."""
+    """Reads and removes over the connection that writes: an erasure is rare."""
 
     _log: Asking
 
@@ -81,14 +91,15 @@ class PostgresTraces(Traces):
     async def reacted_by(self, user_id: str, after: int, most: int) -> Found:
         return _found(await self._log.ask(_REACTED, (user_id, after, most)), after)
 
-    async def forget_user(self, user_id: str, name: str) -> None:
-        await self._log.ask(_FORGET_USER, (user_id, name))
+    async def forget_user(self, user_id: str, name: str) -> int:
+        return len(await self._log.ask(_FORGET_USER, (user_id, name)))
 
-    async def forget_room(self, connection_id: str) -> None:
-        await self._log.ask(_FORGET_ROOM, (connection_id,))
+    async def forget_room(self, connection_id: str) -> int:
+        return len(await self._log.ask(_FORGET_ROOM, (connection_id,)))
 
     async def write_anew(self) -> None:
-        """The server's own vacuum does it, and its backups and standbys are its owner's."""
+        """The server's own vacuum does it; the server's owner takes care of its backups and
+        standbys."""
 
 
 def _found(rows: Sequence[tuple[Any, ...]], after: int) -> Found:

@@ -1,14 +1,15 @@
 """Erasing a user, and deleting a room, while the daemon runs or instead of it
 (docs/administration, "Erasure").
 
-Each is noted in the audit before it begins. What was begun and has no end is finished by the next
-start, or by the same command: every step finds what is left to do. Clients hear of it as of any
-change; other nodes hear by a signal of what is no change: mentions that are gone, and a room. The
-last step writes the log anew, so that no byte of it is left in the files.
+Each is noted in the audit before it begins. One that was begun and has no end is finished by the
+next start, or by the same command: every step finds what is left to do. Clients hear of it as of
+any change; other nodes hear by a signal of what is not a change: mentions that are gone, and a
+deleted room. The last step writes the log anew, so that no byte of what was erased is left in the
+files.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import attrs
@@ -17,7 +18,7 @@ import trio
 from chatd.actors.log_keeper import LogKeeper
 from chatd.actors.snapshots import Snapshots
 from chatd.answers.service import AnswerService
-from chatd.chat.audit import BEGUN, AuditAction, AuditEnd, AuditEntry
+from chatd.chat.audit import BEGUN, DONE, NOTHING, AuditAction, AuditEnd, AuditEntry
 from chatd.chat.erasure import erased_name, without_mention
 from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import EraseMessages, PutReaction
@@ -50,12 +51,12 @@ from chatd.wire.events import RoomRevoked
 from chatd.wire.identifiers import RESERVED_USER_PREFIX
 
 STEP_MESSAGES: Final = 200
-"""Messages erased in one command, for which others wait."""
+"""Messages erased in one command, while other commands wait."""
 ANSWERS_S: Final = 30.0
-"""Seconds for the answers of a user, or of a room, to end; beyond: it is to be repeated."""
+"""Seconds for the answers of a user, or of a room, to end; beyond: the erasure has to be
+repeated."""
 SIGNAL: Final = "erased"
-"""What one node does, the others are told: [action, user or room]."""
-DONE: Final = "done"
+"""It tells the other nodes what this one does: [action, user or room]."""
 FAILED: Final = "failed"
 
 
@@ -65,11 +66,15 @@ class ErasureFailedError(Exception):
 
 @attrs.frozen
 class Erased:
-    """What there was: messages, reactions to messages of others, and memberships."""
+    """What there was: messages, reactions to messages of others, and memberships; and the `outcome`
+    as the audit has it, which also says whether anything else was found. `was_cut_off`: another
+    erasure of the same had been cut off, and was finished; what that found is not counted."""
 
     messages: int
     reactions: int
     memberships: int
+    outcome: str = DONE
+    was_cut_off: bool = False
 
 
 @attrs.define(eq=False)
@@ -95,6 +100,7 @@ class Erasures:
     _messages: MessageReader
     _signals: Signals | None
     _turn: trio.Lock = attrs.field(init=False, factory=trio.Lock)
+    _resumed: set[tuple[AuditAction, str]] = attrs.field(init=False, factory=set)
 
     def __attrs_post_init__(self) -> None:
         if self._signals is not None:
@@ -106,35 +112,28 @@ class Erasures:
             raise ErasureFailedError(
                 f"{user_id} is a database, and no user; erase who asked it, or delete the room."
             )
-        async with self._audited(AuditAction.ERASE_USER, user_id, by, None):
-            return await self._erase_user(user_id)
+        return await self._audited(AuditAction.ERASE_USER, user_id, by)
 
     async def delete_room(self, connection_id: str, by: str) -> Erased:
         """Delete all that a room holds until now. Raises ErasureFailedError."""
-        async with self._audited(AuditAction.DELETE_ROOM, connection_id, by, None):
-            return await self._delete_room(connection_id)
+        return await self._audited(AuditAction.DELETE_ROOM, connection_id, by)
 
     async def resume(self) -> None:
         """Finish what was begun before; what cannot be finished now is left to the next start."""
         with contextlib.suppress(StoreReadFailed):
             for one in await self._traces.unfinished():
-                erase = (
-                    self._erase_user if one.action is AuditAction.ERASE_USER else self._delete_room
-                )
                 with contextlib.suppress(ErasureFailedError):
-                    async with self._audited(one.action, one.target, one.by, one.span):
-                        await erase(one.target)
+                    await self._audited(one.action, one.target, one.by, is_begun=True)
+                    self._resumed.add((one.action, one.target))
 
-    @contextlib.asynccontextmanager
     async def _audited(
-        self, action: AuditAction, target: str, by: str, span: str | None
-    ) -> AsyncIterator[None]:
-        """Note the beginning, unless it is known by its `span`, and the end; an erasure that fails
-        has none."""
+        self, action: AuditAction, target: str, by: str, *, is_begun: bool = False
+    ) -> Erased:
+        """Note the beginning, unless the audit has it; erase; and note the end. An erasure that
+        fails has no end."""
         async with self._turn:
             began_s = trio.current_time()
-            if span is None:
-                span = unguessable_id()
+            if not is_begun:
                 entry = AuditEntry(
                     action,
                     self._clock.wall_ms(),
@@ -142,13 +141,18 @@ class Erasures:
                     BEGUN,
                     connection_id=target if action is AuditAction.DELETE_ROOM else None,
                     target=target if action is AuditAction.ERASE_USER else None,
-                    span=span,
+                    span=unguessable_id(),
                 )
                 _demand(await self._trail.append(entry))
             outcome = FAILED
             try:
-                yield
-                outcome = DONE
+                erased = await self._erase_all(action, target)
+                spans = await self._unfinished_of(action, target)
+                was_cut_off = len(spans) > 1 or (action, target) in self._resumed
+                if is_begun or was_cut_off:  # what was cut off has found something
+                    erased = attrs.evolve(erased, outcome=DONE, was_cut_off=was_cut_off)
+                    self._resumed.discard((action, target))
+                outcome = erased.outcome
             except (CommitFailed, StoreReadFailed, StoreClosed, StoreDisplaced, OSError) as error:
                 raise ErasureFailedError(
                     f"The disk did not take all of it ({type(error).__name__}); repeat the command."
@@ -156,16 +160,21 @@ class Erasures:
             finally:
                 self._event_log.record(AdministratorActed(str(action), target, by, outcome))
             elapsed_ms = round((trio.current_time() - began_s) * 1000)
-            await self._end(action, target, elapsed_ms)
-
-    async def _end(self, action: AuditAction, target: str, elapsed_ms: int) -> None:
-        """Note that it is done, also for those that were cut off before: they would be done again,
-        to what was written since."""
-        for one in await self._traces.unfinished():
-            if (one.action, one.target) == (action, target):
-                now_ms = self._clock.wall_ms()
-                end = AuditEnd(one.span, now_ms, DONE, elapsed_ms=elapsed_ms)
+            for span in spans:
+                end = AuditEnd(span, self._clock.wall_ms(), outcome, elapsed_ms=elapsed_ms)
                 _demand(await self._trail.append(end))
+            return erased
+
+    async def _erase_all(self, action: AuditAction, target: str) -> Erased:
+        if action is AuditAction.ERASE_USER:
+            return await self._erase_user(target)
+        return await self._delete_room(target)
+
+    async def _unfinished_of(self, action: AuditAction, target: str) -> list[str]:
+        """The spans of this erasure and of those that were cut off before: without an end they
+        would be done again, and erase what was written since."""
+        unfinished = await self._traces.unfinished()
+        return [one.span for one in unfinished if (one.action, one.target) == (action, target)]
 
     # A user
 
@@ -185,12 +194,13 @@ class Erasures:
         self._typing.forget(user_id=user_id)
         await self._presence.forget(user_id=user_id)
         await self._snapshots.renew()
-        await self._traces.forget_user(user_id, name)
+        others = await self._traces.forget_user(user_id, name)
         await self._timelines.loaded()
         self._forget_mentions(user_id)
         self._tell(AuditAction.ERASE_USER, user_id)
         await self._traces.write_anew()
-        return Erased(messages, reactions, len(rooms))
+        is_nothing = not (messages or reactions or rooms or others)
+        return Erased(messages, reactions, len(rooms), NOTHING if is_nothing else DONE)
 
     def _forget_mentions(self, user_id: str) -> None:
         """The log holds no mention of a user any more."""
@@ -264,11 +274,12 @@ class Erasures:
         self._typing.forget(connection_id=connection_id)
         await self._presence.forget(connection_id=connection_id)
         await self._snapshots.renew()
-        await self._traces.forget_room(connection_id)
+        others = await self._traces.forget_room(connection_id)
         await self._timelines.loaded()
         self._machine.forget_room(connection_id)
         await self._traces.write_anew()
-        return Erased(removed, 0, len(members))
+        is_nothing = not (removed or members or others)
+        return Erased(removed, 0, len(members), NOTHING if is_nothing else DONE)
 
     def _take_out(self, connection_id: str) -> None:
         """Take everybody out of a room that is deleted."""
@@ -278,7 +289,7 @@ class Erasures:
                 client.send(RoomRevoked(connection_id, Code.ROOM_DELETED))
 
     async def _remove_messages(self, connection_id: str) -> int:
-        """Remove what a room holds until now, from its oldest end on."""
+        """Remove what a room holds until now, the oldest first."""
         page = await self._messages.page(
             connection_id, before=None, after=None, limit=1, thread_id=None
         )

@@ -18,6 +18,7 @@ from chatd.store.audit import AuditQuery as AuditQuery, look_at_audit as look_at
 from chatd.store.backup import back_up_store as back_up_store
 from chatd.store.damage import Damaged as Damaged
 from chatd.store.errors import (
+    NothingKnown as NothingKnown,
     StoreDisplaced as StoreDisplaced,
     StoreError as StoreError,
     StoreLocked as StoreLocked,

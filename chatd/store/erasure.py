@@ -1,7 +1,7 @@
 """Taking the words and the traces of a user, or of a room, out of the log.
 
 The messages of a user are erased one by one, each as a change that clients are told: `scrub` then
-leaves of each nothing but its place. `forget_user` takes out what else names the user, and
+leaves nothing of each but its place. `forget_user` takes out what else names the user, and
 `forget_room` what names a room's people. What SQLite leaves of removed rows in its files is gone
 only when the log is written anew (`Log.rewrite`). Entries of the audit stay, without words and
 without addresses.
@@ -48,13 +48,22 @@ _UNFINISHED = """
         (SELECT 1 FROM audit e WHERE e.span = a.span AND e.action IS NULL)
     ORDER BY a.position
 """
+_FORGET_ASKED = """
+    UPDATE audit SET statement = NULL, address = NULL
+    WHERE user_id = ? AND (statement IS NOT NULL OR address IS NOT NULL)
+"""
+_FORGET_CHANGES = """
+    UPDATE changes SET user_id = ?2, written = iif(kind IN ('react', 'unreact'), '', written)
+    WHERE user_id = ?1
+"""
+"""The text of a reaction is free, and may name somebody."""
 _MERGE = "INSERT INTO message_text (message_text, rank) VALUES ('merge', ?)"
 MERGE_PAGES = 200  # of the index of the search that are merged in one transaction
 
 
 @attrs.frozen
 class Found:
-    """Messages, and the position behind which the next ones lie."""
+    """Messages, and the position after which the next ones come."""
 
     messages: tuple[Message, ...]
     position: int
@@ -71,9 +80,10 @@ class Unfinished:
 
 
 def scrub(connection: sqlite3.Connection, erased: Sequence[tuple[int, int, int, str]]) -> None:
-    """Leave nothing of messages, as room, seq, rev of the erasure, and whose they are said to be.
+    """Leave nothing of messages, which are given as room, seq, rev of the erasure, and who is named
+    as their author.
 
-    The search has them as messages without a word.
+    The search then has them as messages without a word.
     """
     ids: list[str] = []
     for room_id, seq, rev, author in erased:
@@ -107,12 +117,6 @@ def answers_to(connection: sqlite3.Connection, user_id: str, most: int) -> tuple
     return _found(rows, 0).messages
 
 
-def has_open_answers(connection: sqlite3.Connection, user_id: str) -> bool:
-    """Whether something that a user asked is still being answered."""
-    query = "SELECT 1 FROM answers INDEXED BY answers_open WHERE state IS NULL AND user_id = ?"
-    return connection.execute(query, (user_id,)).fetchone() is not None
-
-
 def reacted_by(connection: sqlite3.Connection, user_id: str, after: int, most: int) -> Found:
     """The next messages to which a user has put a reaction that is there."""
     bounds = (_as_json(user_id), after, most)
@@ -125,11 +129,13 @@ def _found(rows: Sequence[tuple[object, ...]], after: int) -> Found:
     return Found(tuple(message_from_row(row) for row in rows), last)
 
 
-def forget_user(connection: sqlite3.Connection, user_id: str, name: str) -> None:
-    """Take out what names a user, or give it another name, beside messages of its own."""
+def forget_user(connection: sqlite3.Connection, user_id: str, name: str) -> int:
+    """Take out what names a user, except the user's own messages, or put another name there;
+    returns how many rows that was."""
+    before = connection.total_changes
     for statement in (
         "UPDATE messages SET delivered_by = ?2 WHERE delivered_by = ?1",
-        "UPDATE changes SET user_id = ?2 WHERE user_id = ?1",
+        _FORGET_CHANGES,
     ):
         connection.execute(statement, (user_id, name))
     for message, users in connection.execute(_MENTIONING, (_as_json(user_id),)).fetchall():
@@ -144,24 +150,31 @@ def forget_user(connection: sqlite3.Connection, user_id: str, name: str) -> None
     for statement in (
         "DELETE FROM members WHERE user_id = ? AND NOT is_member",
         "DELETE FROM answers WHERE user_id = ?",
-        "UPDATE audit SET statement = NULL, address = NULL WHERE user_id = ?",
+        _FORGET_ASKED,
     ):
         connection.execute(statement, (user_id,))
+    return connection.total_changes - before
 
 
-def forget_room(connection: sqlite3.Connection, connection_id: str) -> None:
-    """Take out who was a member of a room, and what was asked there."""
+def forget_room(connection: sqlite3.Connection, connection_id: str) -> int:
+    """Take out who was a member of a room, and what was asked there; returns how many rows that
+    was."""
+    before = connection.total_changes
     connection.execute(
         "DELETE FROM members WHERE NOT is_member"
         " AND room_id = (SELECT room_id FROM rooms WHERE connection_id = ?)",
         (connection_id,),
     )
-    connection.execute("UPDATE audit SET statement = NULL WHERE room = ?", (connection_id,))
+    connection.execute(
+        "UPDATE audit SET statement = NULL WHERE room = ? AND statement IS NOT NULL",
+        (connection_id,),
+    )
+    return connection.total_changes - before
 
 
 def merge_index(connection: sqlite3.Connection, *, begin: bool) -> bool:
     """Take a step towards an index of the search in one piece, which holds no word that was taken
-    out; whether there is more to do. The first step begins it."""
+    out; returns whether there is more to do. The first step begins the merge."""
     before = connection.total_changes
     connection.execute(_MERGE, (-MERGE_PAGES if begin else MERGE_PAGES,))
     return connection.total_changes - before >= 2  # SQLite's documentation on FTS5, "merge"

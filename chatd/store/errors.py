@@ -16,7 +16,7 @@ class StoreError(Exception):
 
 
 class StoreDamaged(StoreError):
-    """The log is there, and is not a whole log: a person has to decide what to do."""
+    """The log is there, but is not whole: a person has to decide what to do."""
 
     exit_code = EXIT_DAMAGED
 
@@ -48,6 +48,10 @@ class StoreTooOld(StoreError):
 
 class BackupFailed(StoreError):
     """A backup could not be made or restored. What was there before is as it was."""
+
+
+class NothingKnown(StoreError):
+    """The log holds nothing of what was to be exported, and no file was made."""
 
 
 class BackupDamaged(StoreError):

@@ -1,4 +1,4 @@
-"""What must hold of a whole log, each rule as a look for what breaks it.
+"""What must hold of a whole log, each rule as a search for what breaks it.
 
 Every row is read, so this takes as long as the log is large; it is for `chatd store verify` and for
 a backup before it is restored. A start looks at samples only (`recovery.probe`).
@@ -15,6 +15,7 @@ from typing import Any
 
 from chatd.chat.queue import GAPS_MAX, Queue
 from chatd.chat.words import FORM, searchable
+from chatd.counts import counted
 from chatd.store.changes import faults_of_changes
 from chatd.store.damage import BROKEN, is_unavailable, words_of
 from chatd.store.rows import (
@@ -92,10 +93,10 @@ _COPY_TEXT_INDEX = (
 
 
 def faults(connection: sqlite3.Connection) -> Iterator[str]:
-    """What is wrong with the log, a sentence for each; nothing where it is sound.
+    """What is wrong with the log, a sentence for each fault; nothing if it is sound.
 
-    In the view that `connection` has, which must be of the current form. Raises `sqlite3.Error`
-    only where the surroundings of the file are at fault.
+    In the view of `connection`; the log must have the current form. Raises `sqlite3.Error` only if
+    the surroundings of the file are at fault.
     """
     for name, rule in _RULES.items():
         try:
@@ -141,7 +142,8 @@ def _rooms(connection: sqlite3.Connection) -> Iterator[str]:
     """Their numbers are dense, as the writer gives the next one by counting."""
     numbers = [number for (number,) in connection.execute("SELECT room_id FROM rooms ORDER BY 1")]
     if numbers != list(range(1, len(numbers) + 1)):
-        yield f"The numbers of the {len(numbers)} rooms are not 1 to {len(numbers)}."
+        count = len(numbers)
+        yield f"The numbers of the {counted(count, 'room')} are not 1 to {count}."
     for room, forgotten in connection.execute(
         "SELECT connection_id, forgotten_seq FROM rooms WHERE forgotten_seq < 0"
     ):
@@ -185,7 +187,7 @@ def _messages(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def _answers(connection: sqlite3.Connection) -> Iterator[str]:
-    """Each question is there, and its answer where it has ended, and only then."""
+    """Each question is there, and its answer is there exactly if it has ended."""
     return answer_faults(connection.execute(_ANSWERS))
 
 
@@ -202,8 +204,8 @@ def answer_faults(answers: Iterable[Sequence[Any]]) -> Iterator[str]:
 
 
 def _members(connection: sqlite3.Connection) -> Iterator[str]:
-    """The queue of every member has its form, and owes nothing that was never said; and nobody has
-    read what was never said."""
+    """The queue of every member is well-formed, and owes nothing that was never said; and nobody
+    has read what was never said."""
     heads = connection.execute(SELECT_HEADS)
     rooms = {number: (room, last) for room, number, last, _, _ in heads}
     for number, user, is_member, read_seq, name, *columns in connection.execute(_MEMBERS):
@@ -229,13 +231,13 @@ def _members(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def _mentions(connection: sqlite3.Connection) -> Iterator[str]:
-    """Who is mentioned is so in a message that is there, and says whose it is."""
+    """Each mention is of a message that is there, and names its author."""
     return mention_faults(connection.execute(_MENTIONS))
 
 
 def mention_faults(mentions: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """What is wrong with mentions: the room's number and the seq, by whom and of whom they are, and
-    of the message whether it is there, by whom it is, and whether it is deleted."""
+    """What is wrong with mentions, given as the room's number and the seq, who mentions whom, and,
+    of the message, whether it is there, who wrote it, and whether it is deleted."""
     for number, seq, author, users, is_there, written_by, is_deleted in mentions:
         place = f"Room number {number}: the mentions of message {seq}"
         if not is_there or is_deleted:
@@ -273,7 +275,7 @@ def _text_index(connection: sqlite3.Connection) -> Iterator[str]:
     """What is indexed for the search are the messages up to where the index reaches, as they are.
 
     By FTS5's own check, which needs a table that it may write to: it is given a copy. An index of
-    another form is not looked at: the next start builds it anew.
+    another form is not checked: the next start builds it anew.
     """
     if connection.execute("SELECT indexed_form FROM main.meta").fetchall() != [(FORM,)]:
         return

@@ -14,7 +14,7 @@ from chatd.chat.audit import AuditEntry
 from chatd.chat.ids import written_id
 from chatd.files import fault_of_folder, sync_directory
 from chatd.store.audit import AuditQuery
-from chatd.store.errors import BackupFailed
+from chatd.store.errors import BackupFailed, NothingKnown
 from chatd.store.rows import uuid_text
 from chatd.store.snapshots import newest_snapshot
 
@@ -22,6 +22,7 @@ Line = dict[str, Any]
 Row = Sequence[Any]
 
 _UNFINISHED: Final = ".unfinished"
+_HEAD_LINES: Final = 1  # of an export, which say what it is about
 
 
 @attrs.frozen
@@ -54,8 +55,8 @@ class KnownLog(Protocol):
     snapshots_at: int
 
     def messages(self, which: OfUser | OfRoom | AskedBy) -> Iterable[Row]:
-        """First what `changes` is to be asked with; then id, room, seq, time, user, name, content,
-        context, thread, what it replies to, answer, when and to whom it was delivered, whom it
+        """First the argument for `changes`; then id, room, seq, time, user, name, content, context,
+        thread, what it replies to, answer, when and to whom it was delivered, and whom it
         mentions."""
         ...
 
@@ -73,8 +74,7 @@ class KnownLog(Protocol):
         ...
 
     def done_to_others(self, user_id: str) -> Iterable[Row]:
-        """Of messages of others, what a user did to them: room, seq, id, kind, time, what was
-        written."""
+        """What a user did to messages of others: room, seq, id, kind, time, what was written."""
         ...
 
     def receipts(self, user_id: str) -> Iterable[Row]:
@@ -193,7 +193,7 @@ def _id(key: object) -> str | None:
 
 
 def _document(written: object) -> Any:
-    """A JSON value as it was written; text where it is none."""
+    """A JSON value as it was written; text if it is not JSON."""
     if not isinstance(written, bytes | str):
         return None
     try:
@@ -203,7 +203,7 @@ def _document(written: object) -> Any:
 
 
 def require_free(target: Path) -> None:
-    """Raises `BackupFailed` where an export cannot become the new file `target`."""
+    """Raises `BackupFailed` if an export cannot become the new file `target`."""
     if os.path.lexists(target):
         raise BackupFailed(f"{target} is there already; an export replaces nothing.")
     fault = fault_of_folder(target.parent)
@@ -214,7 +214,8 @@ def require_free(target: Path) -> None:
 @contextlib.contextmanager
 def export_to(target: Path) -> Iterator[Callable[[Iterable[Line]], int]]:
     """A file for the user alone, which has its name once the block has ended well; lines are
-    written to it, and counted. Raises `BackupFailed`."""
+    written to it, and counted. Raises `BackupFailed`, and `NothingKnown` if nothing follows the
+    head."""
     require_free(target)
     unfinished = target.with_name(target.name + _UNFINISHED)
 
@@ -226,6 +227,8 @@ def export_to(target: Path) -> Iterator[Callable[[Iterable[Line]], int]]:
             for line in lines:
                 file.write(orjson.dumps(line, default=str) + b"\n")
                 count += 1
+            if count <= _HEAD_LINES:
+                raise NothingKnown(f"Nothing is known of it, so {target} was not made.")
             file.flush()
             os.fsync(file.fileno())
         return count

@@ -1,8 +1,8 @@
 """`chatd store copy`: from one log to another, row by row, and then compared row by row.
 
 The copy has the epoch of the first log, and all seqs, revs and positions of messages: what clients
-know stays good. Both logs are locked, so that no daemon uses either. Nothing of a table is kept in
-memory but a sum for each room. The index of the search is not copied: the daemon makes it anew.
+know stays good. Both logs are locked, so that no daemon uses either. Of each table only a sum for
+each room is kept in memory. The index of the search is not copied: the daemon makes it anew.
 """
 
 import hashlib
@@ -12,16 +12,17 @@ from typing import Final, Protocol
 import attrs
 import orjson
 
+from chatd.counts import counted
 from chatd.store.copied_rows import Head, Misplaced, Rooms, Row, Table, fitted
 from chatd.store.errors import EXIT_DAMAGED, EXIT_FAILURE, StoreError
 
 TOLD_MAX: Final = 20
-"""Damaged rows of a table that are told one by one."""
+"""Damaged rows of a table that are reported one by one."""
 STEP_ROWS: Final = 5_000
 """Between two reports of how far a table is."""
 
 Progress = Callable[[str, int, bool], None]
-"""Hears what is done ("copied messages") and for how many rows, and whether these are all."""
+"""Is told what is done ("copied messages"), for how many rows, and whether these are all."""
 
 
 class CopyFailed(StoreError):
@@ -47,7 +48,7 @@ class LogRows(Protocol):
 
 
 class NewLog(LogRows, Protocol):
-    """A log that is written, and is none until it is finished."""
+    """A log that is being written; it is not a log until it is finished."""
 
     def begin(self, head: Head) -> None: ...
 
@@ -92,7 +93,7 @@ class Sums:
     counts: dict[Table, int] = attrs.field(factory=dict)
     hashes: dict[Table, str] = attrs.field(factory=dict)
     damaged: dict[Table, list[str]] = attrs.field(factory=dict)
-    """A sentence for each damaged row, of each table the first ones and how many more."""
+    """A sentence for each of the first damaged rows of each table, and how many more there are."""
 
     def passed(
         self, table: Table, rows: Iterable[Row], done: str, progress: Progress
@@ -125,7 +126,7 @@ class Sums:
                 progress(f"{done} {table}", count, False)
             yield copied
         if bad > TOLD_MAX:
-            told.append(f"So are {bad - TOLD_MAX} more rows of the {table}.")
+            told.append(f"So it is with {counted(bad - TOLD_MAX, 'more row')} of the {table}.")
         self.counts[table], self.hashes[table] = count, summed.hexdigest()
         if told:
             self.damaged[table] = told
@@ -184,7 +185,8 @@ def _compare(head: Head, read: Sums, target: LogRows, progress: Progress) -> Non
     for table in Table:
         if (read.counts[table], read.hashes[table]) != (found.counts[table], found.hashes[table]):
             raise _differs(
-                f"its {table} ({found.counts[table]} rows instead of {read.counts[table]})"
+                f"its {table} ({counted(found.counts[table], 'row')} instead of "
+                f"{read.counts[table]:,})"
             )
 
 

@@ -1,6 +1,6 @@
 """The log as a file: what can be seen of it before SQLite looks, and what its errors mean.
 
-Shared by all that open one: the start, `store verify`, `backup` and `restore`.
+Shared by everything that opens a log: the start, `store verify`, `backup` and `restore`.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from chatd.counts import counted
 from chatd.files import fault_of_folder, open_file, require_file
 from chatd.store import schema
 from chatd.store.connections import connect_to_read, connect_to_unused
@@ -35,9 +36,9 @@ def wal_of(path: Path) -> Path:
 def look(path: Path, question: Callable[[sqlite3.Connection], _T]) -> _T:
     """Ask `question` in one view of the log, whether a daemon has it open or not.
 
-    Without a WAL no process has it open, and the file is read as it lies. Nothing is made beside
-    it, which a daemon of another user could not open. Should a daemon start meanwhile, the question
-    is asked again by way of the WAL. Changes nothing. Raises what the question raises.
+    Without a WAL no process has it open, and the file is read as it lies. No file is made beside
+    it, as a daemon of another user could not open that. Should a daemon start meanwhile, the
+    question is asked again by way of the WAL. Changes nothing. Raises what the question raises.
     """
     if not wal_of(path).exists():
         before = _traces(path)
@@ -75,13 +76,13 @@ def keep_copies_on_disk(connection: sqlite3.Connection) -> None:
 
 
 def _traces(path: Path) -> tuple[bool, int, int, int]:
-    """What a writer changes: its WAL is there, or what it wrote is in the file."""
+    """What tells that a writer is at work: its WAL is there, or what it wrote is in the file."""
     status = path.stat()
     return wal_of(path).exists(), status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def require_known_form(connection: sqlite3.Connection, path: Path) -> int:
-    """The version of the tables. Raises `StoreTooNew`, or `StoreDamaged` where there is none."""
+    """The version of the tables. Raises `StoreTooNew`, or `StoreDamaged` if there is no version."""
     version = schema.version(connection)
     if version < 1:
         raise StoreDamaged(path, "it has no version of its tables")
@@ -96,7 +97,7 @@ def require_known_form(connection: sqlite3.Connection, path: Path) -> int:
 
 def require_whole_or_absent(path: Path) -> None:
     """Look at the files before SQLite does, which would empty a WAL that it finds no log for, and
-    may wait for ever for what is no file. Raises `StoreDamaged`, and `OSError`."""
+    may wait for ever if this is not a regular file. Raises `StoreDamaged`, and `OSError`."""
     for one in files_of(path):
         if os.path.lexists(one):
             require_file(one)
@@ -129,7 +130,8 @@ def _require_header(path: Path, *, of_full_length: bool) -> None:
     page_bytes = 65_536 if page_size == 1 else page_size
     pages = int.from_bytes(header[28:32], "big")
     if size < pages * page_bytes:
-        raise StoreDamaged(path, f"it was cut off, {pages * page_bytes - size} bytes are missing")
+        lacks = counted(pages * page_bytes - size, "byte")
+        raise StoreDamaged(path, f"it was cut off, and lacks {lacks}")
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 Proof is the mark beside the log (`mark`), which notes every commit up to the last instants, and
 a whole snapshot, whose position was committed before it was written. Both say "at least": a log may
-have been further still. What is intended leaves no proof behind: a restore moves the mark and the
+have been further still. An intended change leaves no proof behind: a restore moves the mark and the
 snapshots away with the log that they belong to.
 
 Values in, values out: the callers (`opening`, `verify`) pass what they found.
@@ -29,8 +29,8 @@ class LossKind(enum.StrEnum):
 class Loss:
     """What is missing, and which file proves it.
 
-    `records` and `messages` are at least as many, None where nothing can be said: of another log,
-    or where the proof does not count messages.
+    `records` and `messages`: at least so many; None if nothing can be said, because it is another
+    log, or the proof does not count messages.
     """
 
     kind: LossKind
@@ -51,12 +51,12 @@ class Loss:
         if self.kind is LossKind.GONE:
             return (
                 f"The log is gone: {self.proof} shows that there was one, which had reached "
-                f"position {self.reached}; {self._missing} that were acknowledged are missing."
+                f"position {self.reached}; missing of what was acknowledged: {self._missing}."
             )
         return (
             f"The log has lost its end: it stands at position {self.position}, and {self.proof} "
-            f"shows that it had reached {self.reached}; {self._missing} that were acknowledged are "
-            "missing."
+            f"shows that it had reached {self.reached}; missing of what was acknowledged: "
+            f"{self._missing}."
         )
 
     @property
@@ -69,16 +69,17 @@ class Loss:
 
 
 def missing_words(records: int, messages: int) -> str:
-    """So many records, and of these so many messages where that is known."""
+    """So many records, and so many messages among them, if that is known."""
     words = counted(records, "record")
     return f"{words} ({counted(messages, 'message')} among them)" if messages else words
 
 
 def find_loss(now: Reached | None, marked: Reached | None, ahead: PassedOver | None) -> Loss | None:
-    """What the log of a state directory has lost; None where nothing proves a loss.
+    """What the log of a state directory has lost; None if nothing proves a loss.
 
-    `now` is the log as it is, None where there is none; `marked` is what the mark says; `ahead` is
-    the furthest whole snapshot that is further than this log, or of all where there is none.
+    `now` is the log as it is, None if there is no log; `marked` is what the mark says; `ahead` is
+    the furthest whole snapshot that is further than this log, or the furthest of all if there is no
+    log.
     """
     if now is None:
         return _of_none(marked, ahead)

@@ -46,11 +46,16 @@ _MEMBERS_SINCE = f"""
     FROM members m INDEXED BY members_by_position CROSS JOIN rooms r USING (room_id)
     WHERE m.position > ?
 """
+# In the order in which they were asked, those of one millisecond too.
 _OPEN_ANSWERS = """
     SELECT a.question_id, a.answer_id, r.connection_id, a.user_id, a.thread_id, a.opened_ms,
            a.is_to_read, a.address
     FROM answers a INDEXED BY answers_open CROSS JOIN rooms r USING (room_id)
-    WHERE a.state IS NULL ORDER BY a.opened_ms
+    WHERE a.state IS NULL
+    ORDER BY a.opened_ms, (
+        SELECT m.position FROM messages m INDEXED BY messages_by_id
+        WHERE m.message_id = a.question_id
+    )
 """
 
 _NEWEST_TIME = "SELECT timestamp_ms FROM messages ORDER BY position DESC LIMIT 1"
@@ -60,16 +65,15 @@ _NEWEST_TIME = "SELECT timestamp_ms FROM messages ORDER BY position DESC LIMIT 1
 class Recovered:
     """The log's own summary of what was committed.
 
-    `rooms`: the last seq by connection id, whether its message is still there or not; 0 for a room
-    with members and no message ever. `position`: that of the last record. `message_count`: messages
-    in the log, without counting them. `members`: what each is owed, by connection id, then by user
-    id; a room without members is not in it. In the same way `read_seqs`, up to where each has read
-    the room, and `names`, of those whose name is known. `open_answers`: questions whose answer has
-    not ended, and messages that are to be read for one. `damaged`: rows among these that could not
-    be read.
-    `newest_ms`: the time of the last message. `revs`: the last rev by connection id, of rooms in
-    which something was changed. Where several nodes share the log, `shares` has all members by
-    connection id and user id, and `node` is the number of this one's life.
+    `rooms`: the last seq by connection id, whether or not its message is still there; 0 for a room
+    that has members and never had a message. `position`: that of the last record. `message_count`:
+    messages in the log, without counting them. `members`: what each is owed, by connection id, then
+    by user id; a room without members is not in it. In the same way `read_seqs`, up to where each
+    has read the room, and `names`, for those whose name is known. `open_answers`: questions whose
+    answer has not ended, and messages that are to be read for one. `damaged`: rows among these that
+    could not be read. `newest_ms`: the time of the last message. `revs`: the last rev by connection
+    id, of rooms in which something was changed. Where several nodes share the log, `shares` has all
+    members by connection id and user id, and `node` is the number of this one's life.
     """
 
     rooms: dict[str, int]
@@ -198,12 +202,12 @@ class RecoveredMembers:
             self.names.setdefault(room, {})[user] = name
 
     def remove(self, room: str, user: str) -> None:
-        """A user is none."""
+        """A user is not a member."""
         for known in (self.queues, self.read_seqs, self.names):
             known.get(room, {}).pop(user, None)
 
     def without_empty_rooms(self) -> "RecoveredMembers":
-        """The same, without rooms of which nothing is known."""
+        """The same, without rooms that would be empty."""
         return RecoveredMembers(
             {room: queues for room, queues in self.queues.items() if queues},
             {room: seqs for room, seqs in self.read_seqs.items() if seqs},
@@ -250,8 +254,8 @@ def _read_members(
 
 
 def fallen_out(away_seq: object, last_seq: int) -> Queue:
-    """For a queue that cannot be read: all that the member may have been owed counts as fallen
-    out, and is in the history."""
+    """For a queue that cannot be read: everything that the member may have been owed counts as
+    fallen out, and is in the history."""
     seen = away_seq if isinstance(away_seq, int) and 0 <= away_seq <= last_seq else last_seq
     return Queue(seen, 0, (), (1, seen) if seen else None)
 
@@ -271,9 +275,9 @@ def _one_view(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def probe(connection: sqlite3.Connection) -> tuple[Damaged, ...]:
-    """Read a bounded number of places; the rows among them that are broken, which a daemon can live
-    with. Raises `sqlite3.DatabaseError` or `ValueError` where the file itself is damaged: to write
-    to it would damage more."""
+    """Read a bounded number of places; returns the broken rows among them, which a daemon can live
+    with. Raises `sqlite3.DatabaseError` or `ValueError` if the file itself is damaged: writing to
+    it would damage more."""
     damaged: dict[Damaged, None] = {}
     [(last,)] = connection.execute("SELECT coalesce(max(position), 0) FROM messages")
     for sample in range(SAMPLES + 1):

@@ -1,4 +1,4 @@
-"""The port of an erasure: what of a user or a room is in the log, and taking it out."""
+"""The port of an erasure: finding what the log holds of a user or a room, and taking it out."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -27,12 +27,14 @@ class Traces(Protocol):
         """The next messages to which a user has put a reaction that is there."""
         ...
 
-    async def forget_user(self, user_id: str, name: str) -> None:
-        """Take out what names a user, or give it another name, beside messages of its own."""
+    async def forget_user(self, user_id: str, name: str) -> int:
+        """Take out what names a user, except the user's own messages, or put another name there;
+        returns in how many places."""
         ...
 
-    async def forget_room(self, connection_id: str) -> None:
-        """Take out who was a member of a room, and what was asked there."""
+    async def forget_room(self, connection_id: str) -> int:
+        """Take out who was a member of a room, and what was asked there; returns in how many
+        places."""
         ...
 
     async def write_anew(self) -> None:

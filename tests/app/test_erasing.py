@@ -55,10 +55,22 @@ async def test_what_is_known_of_a_user_is_given_out_and_erased_while_the_daemon_
     assert (declined.code, "nothing was done" in declined.err) == (1, True)
     done = await house.run("user", "erase", "eve", "--yes")
     assert (done.code, done.err) == (0, ""), done
-    assert done.out.startswith("eve is erased: 20 messages and answers, 0 reactions, 1 membership.")
+    assert done.out.startswith(
+        "eve is erased: 20 messages (answers among them), 0 reactions, 1 membership."
+    )
     assert "Backups hold it still" in done.out
     again = await house.run("user", "erase", "eve", "--yes")
-    assert again.out.startswith("Nothing is known of eve, so nothing was erased."), again
+    assert again.out == (
+        "Nothing is known of eve, so nothing was erased. "
+        "Is it the id (`sub` of the token, `chatd admin users`), and not the name?\n"
+    ), again
+    nowhere = await house.run("room", "delete", "nowhere", "--yes")
+    assert nowhere.out == (
+        "There was nothing in nowhere, so nothing was deleted. "
+        "Is it the connectionId (`chatd admin rooms`), and not the title?\n"
+    ), nowhere
+    outcomes = [one["outcome"] for one in daemon.events("admin.acted")]
+    assert outcomes == ["done", "nothing", "nothing"]
     assert files_with(house, WORD) == []
     await eve.gone()
     await bob.hear("chat:message:deleted", seq=20)
@@ -84,7 +96,8 @@ async def test_an_erasure_that_is_killed_is_finished_by_the_next_start(
     is_over = trio.Event()
 
     async def erase() -> None:
-        await house.run("user", "erase", "eve", "--yes")
+        done = await house.run("user", "erase", "eve", "--yes")
+        assert (done.code, "eve is erased: " in done.out) == (0, True), done
         is_over.set()
 
     async with trio.open_nursery() as erasing:
@@ -128,6 +141,22 @@ async def test_a_room_is_given_out_and_deleted_where_no_daemon_runs(
     assert await eve.whole_room() == []
     assert (await eve.say("anew"))["seq"] == 2
     await again.stop()
+
+
+async def test_who_is_not_known_is_exported_to_no_file(house: House) -> None:
+    daemon = await house.start(env=ENV)
+    for kind, asked in (
+        ("user", "Is it the id (`sub` of the token, `chatd admin users`), and not the name?"),
+        ("room", "Is it the connectionId (`chatd admin rooms`), and not the title?"),
+    ):
+        said = sentence(await house.run(kind, "export", "Typo", "out"), 1)
+        assert "of Typo, so out was not made. " in said
+        assert said.endswith(asked)
+        assert not list(house.path.glob("out*"))
+    (house.path / "out").write_text("mine")
+    assert "replaces nothing" in sentence(await house.run("user", "export", "Typo", "out"), 1)
+    assert (house.path / "out").read_text() == "mine"
+    await daemon.stop()
 
 
 async def test_what_cannot_be_done_is_told_in_a_sentence(house: House) -> None:

@@ -70,7 +70,7 @@ FAULTS = [
     ("UPDATE changed SET reactions = '[]' WHERE seq = 9", "not what its changes come to"),
     ("DELETE FROM changed WHERE seq = 7", "Message 7 of room number 1 is not what its changes"),
     ("DELETE FROM changes WHERE kind = 'delete'", "is said to be changed, and never was"),
-    ("UPDATE changes SET kind = 'else' WHERE rev = 2", "of a kind 'else' that is none"),
+    ("UPDATE changes SET kind = 'else' WHERE rev = 2", "not a valid change of kind 'else'"),
     ("UPDATE rooms SET last_rev = 6 WHERE room_id = 1", "rev 7, and its room has come to 6"),
     (
         f"{WITHOUT_KEY}; UPDATE mentions SET seq = 99",

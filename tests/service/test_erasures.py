@@ -85,13 +85,16 @@ async def open_spoken(directory: Path) -> AsyncIterator[tuple[Chat, HeldDatabase
         assert await found(ada, "elderflower") == 1  # so that the words are in the index
         delete = {"connectionId": ROOM, "messageId": gone["messageId"]}
         assert (await eve.call("chat:message:delete", delete))["ok"]
-        react = {
-            "connectionId": ROOM,
-            "messageId": theirs["messageId"],
-            "emoji": EMOJI,
-            "on": True,
-        }
-        assert (await eve.call("chat:message:react", react))["ok"]
+        react = {"connectionId": ROOM, "messageId": theirs["messageId"]}
+        for peer, emoji, is_on in (
+            (eve, ":damson:", True),
+            (eve, EMOJI, True),
+            (ada, ":jam:", True),
+            (ada, EMOJI, True),
+            (eve, ":damson:", False),
+        ):
+            reaction = react | {"emoji": emoji, "on": is_on}
+            assert (await peer.call("chat:message:react", reaction))["ok"]
         assert (await eve.call("chat:ack", {"messageId": theirs["messageId"]}))["ok"]
         await ask(eve, "SELECT mirabelle FROM cellar")
         call = await called(database)
@@ -100,7 +103,7 @@ async def open_spoken(directory: Path) -> AsyncIterator[tuple[Chat, HeldDatabase
         await eve.until("chat:answer:end")
         await eve.expect("chat:message")
         assert await found(ada, "rhubarb") == 1
-        await chat.parts.snapshots.write()
+        await chat.parts.maintenance.snapshots.write()
         yield chat, database, ada
 
 
@@ -111,6 +114,7 @@ WORDS = (
     "rhubarb",
     "elderflower",
     "mirabelle",
+    "damson",
     "900017",
 )
 NAMES = ("Evelyn Everest",)
@@ -119,7 +123,7 @@ NAMES = ("Evelyn Everest",)
 async def test_no_byte_of_what_an_erased_user_wrote_is_left_in_the_files(tmp_path: Path) -> None:
     async with open_spoken(tmp_path) as (chat, _, ada):
         assert set(traces(chat, *WORDS)) == set(WORDS)
-        erased = await chat.parts.erasures.erase_user("eve", BY)
+        erased = await chat.parts.operators.erasures.erase_user("eve", BY)
         assert erased == Erased(messages=4, reactions=1, memberships=1)
         assert traces(chat, *WORDS) == {}
         assert set(traces(chat, "marmalade")) == {"marmalade"}  # what others wrote is theirs
@@ -131,12 +135,15 @@ async def test_no_byte_of_what_an_erased_user_wrote_is_left_in_the_files(tmp_pat
 
 async def test_places_stay_and_others_are_told_of_it_as_of_any_change(tmp_path: Path) -> None:
     async with open_spoken(tmp_path) as (chat, _, ada):
-        await chat.parts.erasures.erase_user("eve", BY)
+        await chat.parts.operators.erasures.erase_user("eve", BY)
         shown = await history(ada)
         assert [one["seq"] for one in shown] == [1, 2, 3, 4, 5]
         first, *places = shown
         assert first["userId"] == "ada"
-        assert "reactions" not in first
+        assert [(one["emoji"], one["users"]) for one in first["reactions"]] == [
+            (EMOJI, ["ada"]),
+            (":jam:", ["ada"]),
+        ]
         assert "mentions" not in first
         authors = {one["userId"] for one in places[:3]}
         assert len(authors) == 1
@@ -150,15 +157,15 @@ async def test_places_stay_and_others_are_told_of_it_as_of_any_change(tmp_path: 
             assert "context" not in place
         bob = await chat.connect({"token": token("bob")})
         assert (await bob.until("chat:history"))["messages"] == shown
-        assert "eve" not in chat.parts.machine.members.of_room(ROOM)
-        presence = chat.parts.presence.machine.room(ROOM)
+        assert "eve" not in chat.parts.messages.machine.members.of_room(ROOM)
+        presence = chat.parts.rosters.presence.machine.room(ROOM)
         assert "eve" not in {one.user_id for one in presence}
 
 
 async def test_nothing_but_the_audit_names_an_erased_user(tmp_path: Path) -> None:
     async with open_spoken(tmp_path) as (chat, _, _ada):
         assert {"members", "messages", "changes", "mentions"} <= tables_with(chat, "eve")
-        await chat.parts.erasures.erase_user("eve", BY)
+        await chat.parts.operators.erasures.erase_user("eve", BY)
         assert tables_with(chat, "eve") == {"audit"}
         for snapshot in chat.store.path.parent.glob("snapshot-*"):
             assert b'"eve"' not in snapshot.read_bytes()
@@ -171,7 +178,7 @@ async def test_nothing_but_the_audit_names_an_erased_user(tmp_path: Path) -> Non
 async def test_live_clients_hear_of_each_place_and_reaction(tmp_path: Path) -> None:
     async with open_spoken(tmp_path) as (chat, _, ada):
         await ada.call("connection:leave", {"connectionId": "a room that is not there"})
-        await chat.parts.erasures.erase_user("eve", BY)
+        await chat.parts.operators.erasures.erase_user("eve", BY)
         taken = await ada.expect("chat:message:reaction")
         assert (taken["userId"], taken["on"], taken["seq"]) == ("eve", False, 1)
         told = [await ada.expect("chat:message:deleted") for _ in range(4)]
@@ -184,7 +191,7 @@ async def test_live_clients_hear_of_each_place_and_reaction(tmp_path: Path) -> N
 async def test_a_client_that_was_away_catches_up_with_places_only(tmp_path: Path) -> None:
     async with open_spoken(tmp_path) as (chat, _, _ada):
         bob = await chat.enter("bob")
-        await chat.parts.erasures.erase_user("eve", BY)
+        await chat.parts.operators.erasures.erase_user("eve", BY)
         await bob.call("connection:leave", {"connectionId": ROOM})
         back = await chat.connect(
             {"token": token("bob"), "since": {ROOM: 1}, "sinceRev": {ROOM: 0}}
@@ -205,12 +212,13 @@ async def test_an_erasure_that_the_disk_refused_is_done_by_the_same_command(
 
         chat.log.rewrite = refused  # type: ignore[method-assign]
         with pytest.raises(ErasureFailedError, match="repeat"):
-            await chat.parts.erasures.erase_user("eve", BY)
+            await chat.parts.operators.erasures.erase_user("eve", BY)
         [entry] = look_at_audit(chat.store.path.parent, AuditQuery(user_id=BY))
         assert entry.outcome == BEGUN
         assert await found(ada, "rhubarb") == 0
         chat.log.rewrite = rewrite  # type: ignore[method-assign]
-        assert await chat.parts.erasures.erase_user("eve", BY) == Erased(0, 0, 0)
+        again = await chat.parts.operators.erasures.erase_user("eve", BY)
+        assert again == Erased(0, 0, 0, was_cut_off=True)
         assert traces(chat, *WORDS) == {}
         entries = look_at_audit(chat.store.path.parent, AuditQuery(user_id=BY))
         assert [one.outcome for one in entries] == ["done", "done"]
@@ -218,11 +226,33 @@ async def test_an_erasure_that_the_disk_refused_is_done_by_the_same_command(
         assert acted == ["failed", "done"]
 
 
+async def test_an_erasure_that_finds_nothing_is_no_erasure_in_the_audit(tmp_path: Path) -> None:
+    async with open_answering(tmp_path) as (chat, _):
+        erasures = chat.parts.operators.erasures
+        assert await erasures.erase_user("nobody", BY) == Erased(0, 0, 0, "nothing")
+        assert await erasures.delete_room("nowhere", BY) == Erased(0, 0, 0, "nothing")
+        entries = look_at_audit(chat.store.path.parent, AuditQuery(user_id=BY))
+        assert [one.outcome for one in entries] == ["nothing", "nothing"]
+        acted = [one.outcome for one in chat.recorder.of(AdministratorActed)]
+        assert acted == ["nothing", "nothing"]
+
+
+async def test_who_left_nothing_but_traces_is_erased_all_the_same(tmp_path: Path) -> None:
+    async with open_answering(tmp_path) as (chat, _):
+        ada = await chat.enter("ada")
+        await chat.enter("bob")
+        await ada.say(message("Hello @bob"))
+        assert await chat.parts.operators.erasures._commands.remove_member(ROOM, "bob") is None
+        erasures = chat.parts.operators.erasures
+        assert await erasures.erase_user("bob", BY) == Erased(0, 0, 0, "done")
+        assert await erasures.erase_user("bob", BY) == Erased(0, 0, 0, "nothing")
+
+
 async def test_nothing_is_erased_that_the_audit_does_not_note(tmp_path: Path) -> None:
     async with open_spoken(tmp_path) as (chat, _, ada):
         chat.log.failure = CommitFailed(Code.STORAGE_FULL, "no space")
         with pytest.raises(ErasureFailedError, match="full"):
-            await chat.parts.erasures.erase_user("eve", BY)
+            await chat.parts.operators.erasures.erase_user("eve", BY)
         chat.log.failure = None
         assert await found(ada, "rhubarb") == 1
 
@@ -230,16 +260,16 @@ async def test_nothing_is_erased_that_the_audit_does_not_note(tmp_path: Path) ->
 async def test_what_a_crash_cut_off_is_finished_before_anybody_comes_in(tmp_path: Path) -> None:
     async with open_spoken(tmp_path) as (chat, _, _ada):
         entry = AuditEntry(AuditAction.ERASE_USER, 1, BY, BEGUN, target="eve", span="cut off")
-        assert await chat.parts.trail.append(entry) is None
+        assert await chat.parts.messages.trail.append(entry) is None
     async with open_answering(tmp_path) as (chat, _):
-        await chat.parts.erasures.resume()
+        await chat.parts.operators.erasures.resume()
         assert traces(chat, *WORDS) == {}
         [entry] = look_at_audit(chat.store.path.parent, AuditQuery(user_id=BY))
         assert (entry.outcome, entry.target) == ("done", "eve")
         late = message("gooseberry once more")
         eve = await chat.enter("eve", now_s=Clock().wall_s() + 20)  # a token of after the erasure
         assert (await eve.say(late))["ok"]
-        await chat.parts.erasures.resume()  # it is done, and not done again
+        await chat.parts.operators.erasures.resume()  # it is done, and not done again
         assert [one["content"] for one in await history(eve)][-1] == "gooseberry once more"
 
 
@@ -250,7 +280,7 @@ async def test_a_question_that_is_being_answered_ends_first(tmp_path: Path) -> N
         await ask(eve, "SELECT mirabelle FROM cellar")
         call = await called(database)
         call.rows(900_017)
-        assert (await chat.parts.erasures.erase_user("eve", BY)).messages == 2
+        assert (await chat.parts.operators.erasures.erase_user("eve", BY)).messages == 2
         assert traces(chat, "mirabelle", "900017") == {}
         assert [one["content"] for one in await history(ada)] == ["", ""]
         sound(chat)
@@ -261,7 +291,7 @@ async def test_a_question_that_is_being_answered_ends_first(tmp_path: Path) -> N
 
 async def test_a_deleted_room_is_empty_at_once_and_its_seqs_go_on(tmp_path: Path) -> None:
     async with open_spoken(tmp_path) as (chat, _, ada):
-        deleted = await chat.parts.erasures.delete_room(ROOM, BY)
+        deleted = await chat.parts.operators.erasures.delete_room(ROOM, BY)
         assert deleted == Erased(messages=5, reactions=0, memberships=2)
         left = await ada.until("connection:left")
         assert left == {"connectionId": ROOM, "code": "room_deleted"}
@@ -278,7 +308,7 @@ async def test_a_message_of_a_deleted_room_may_be_sent_anew(tmp_path: Path) -> N
         ada = await chat.enter("ada")
         said = message("marmalade")
         await ada.say(said)
-        await chat.parts.erasures.delete_room(ROOM, BY)
+        await chat.parts.operators.erasures.delete_room(ROOM, BY)
         await ada.until("connection:left")
         ack = await ada.say(said)
         assert (ack["seq"], ack.get("duplicate")) == (2, None)
@@ -289,18 +319,18 @@ async def test_other_rooms_keep_what_they_have(tmp_path: Path) -> None:
         ada = await chat.enter("ada", [ROOM, "other"])
         await ada.say(message("marmalade"))
         await ada.say(message("chutney", room="other"))
-        await chat.parts.erasures.delete_room(ROOM, BY)
+        await chat.parts.operators.erasures.delete_room(ROOM, BY)
         assert traces(chat, "marmalade") == {}
         assert await found(ada, "chutney") == 1
-        assert chat.parts.machine.members.has("other", "ada")
-        await chat.parts.erasures.delete_room("a room that never was", BY)
+        assert chat.parts.messages.machine.members.has("other", "ada")
+        await chat.parts.operators.erasures.delete_room("a room that never was", BY)
         sound(chat)
 
 
 async def test_a_database_is_no_user_that_could_be_erased(tmp_path: Path) -> None:
     async with open_spoken(tmp_path) as (chat, _, ada):
         with pytest.raises(ErasureFailedError, match="delete the room"):
-            await chat.parts.erasures.erase_user(f"db:{ROOM}", BY)
+            await chat.parts.operators.erasures.erase_user(f"db:{ROOM}", BY)
         assert len([one for one in await history(ada) if "answer" in one]) == 1
 
 
@@ -309,7 +339,7 @@ async def test_an_erasure_that_meets_a_drain_is_refused_and_holds_it_up_no_more(
 ) -> None:
     async with open_answering(tmp_path) as (chat, _):
         await chat.enter("ada")
-        chat.parts.mailbox.close()
+        chat.parts.messages.mailbox.close()
         with pytest.raises(ErasureFailedError):
-            await chat.parts.erasures.erase_user("ada", BY)
-        assert await chat.parts.erasures._commands.remove_member(ROOM, "ada") is not None
+            await chat.parts.operators.erasures.erase_user("ada", BY)
+        assert await chat.parts.operators.erasures._commands.remove_member(ROOM, "ada") is not None

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from chatd.chat.commits import Committed
-from chatd.chat.records import AnswerClosed, AnswerOpened, MessageRead, OpenAnswer
+from chatd.chat.records import AnswerClosed, AnswerOpened, MessageRead, OpenAnswer, Record
 from chatd.store.connections import Durability, connect_to_write
 from chatd.store.log import Log
 from chatd.store.message_reader import StoredAnswer
@@ -38,6 +38,19 @@ async def test_a_start_knows_the_answers_that_are_open_the_oldest_first(
     assert await writer.commit([stored(1, message_id=QUESTION), opened()]) == Committed(2)
     await writer.commit([stored(2, message_id=message_id(5)), in_thread])
     assert store.reread().open_answers == (in_thread.answer, opened().answer)
+
+
+async def test_answers_of_one_millisecond_are_in_the_order_in_which_they_were_asked(
+    store: Store, writer: LogWriter
+) -> None:
+    numbers = [30, 10, 50, 20, 40]
+    records: list[Record] = []
+    for seq, number in enumerate(numbers, 1):
+        asked = opened(number, opened_ms=NOW_MS)
+        records += [stored(seq, message_id=message_id(number)), asked]
+    await writer.commit(records)
+    found = [one.question_id for one in store.reread().open_answers]
+    assert found == [message_id(number) for number in numbers]
 
 
 async def test_an_answer_is_closed_with_the_message_that_ends_it(

@@ -65,7 +65,7 @@ def test_a_log_that_is_gone_was_there_if_anything_says_so() -> None:
     of_snapshot = find_loss(None, None, ahead_at(90))
     assert of_snapshot == loss(LossKind.GONE, "s", 90, 90, None)
     assert "at least 100 records (80 messages among them)" in of_mark.sentence
-    assert "at least 90 records that were" in of_snapshot.sentence
+    assert "missing of what was acknowledged: at least 90 records." in of_snapshot.sentence
 
 
 def killed_daemon(directory: Path, *, with_snapshot: bool = False) -> tuple[Path, str]:

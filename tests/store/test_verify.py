@@ -219,8 +219,8 @@ def test_a_message_that_is_not_in_an_index_is_found(full: Path, index: str) -> N
         ),
         (["UPDATE changes SET room_id = 2 WHERE rev = 2"], "of a message that is not in its room"),
         (["UPDATE rooms SET last_rev = 6"], "has rev 7, and its room has come to 6"),
-        (["UPDATE changes SET kind = 'else' WHERE rev = 2"], "of a kind 'else' that is none"),
-        (["UPDATE changes SET written = NULL WHERE rev = 2"], "of a kind 'edit' that is none"),
+        (["UPDATE changes SET kind = 'else' WHERE rev = 2"], "not a valid change of kind 'else'"),
+        (["UPDATE changes SET written = NULL WHERE rev = 2"], "not a valid change of kind 'edit'"),
         (["UPDATE changes SET user_id = CAST(x'ff' AS TEXT) WHERE rev = 3"], "is not UTF-8"),
         (
             [
@@ -369,7 +369,8 @@ def test_each_snapshot_is_told_with_what_is_wrong(full: Path) -> None:
     }
     lost, is_damage = told.pop("log")
     assert is_damage
-    assert "shows that it had reached 9000; at least 6,477 records" in lost
+    assert "shows that it had reached 9000; missing of what was" in lost
+    assert "acknowledged: at least 6,477 records" in lost
     assert told == {
         good.name: ("is good.", False),
         named(6, 1): ("is good.", False),
