@@ -1,7 +1,7 @@
-"""Tokens that speak for somebody else than a user who has signed up, as Supabase makes them.
+"""Supabase's tokens that speak for somebody other than a user who has signed up.
 
-They are signed as users' tokens are, and some are public, so each kind is refused unless the
-operator allows it, with a sentence that says what to send instead.
+They are signed like users' tokens, and some are public. So each kind is refused, with a sentence
+that says what to send instead, unless the operator allows it.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 
 class Caller(StrEnum):
-    """Who a token may speak for beside a user who has signed up; the gravest first."""
+    """Who a token may speak for besides a user who has signed up; the gravest first."""
 
     SERVICE_ROLE = "service_role"
     ANON = "anon"
@@ -24,11 +24,11 @@ class Caller(StrEnum):
 
 _SENTENCES: Final = {
     Caller.SERVICE_ROLE: (
-        "This is the service_role key of the project, which may do everything there, and no user's "
+        "This is the service_role key of the project, which may do everything there, not a user's "
         "token. Take it out of this client, and send the access_token of a user who is signed in."
     ),
     Caller.ANON: (
-        "This is the anon key of the project, which everybody has, and no user's token. "
+        "This is the anon key of the project, which everybody has, not a user's token. "
         "Sign in, and send the access_token of the session."
     ),
     Caller.ANONYMOUS: (
@@ -38,12 +38,12 @@ _SENTENCES: Final = {
 }
 
 API_KEY: Final = frozenset({Caller.SERVICE_ROLE, Caller.ANON})
-"""Those that are keys of the project rather than sessions of somebody."""
+"""Those that are keys of the project rather than somebody's sessions."""
 
 
 def callers_in(claims: Mapping[str, Any]) -> frozenset[Caller]:
-    """What the claims of a token say of it. Anything but false is a yes to `is_anonymous`, as a
-    wrong type must not let in whom the operator keeps out."""
+    """The callers that the claims of a token name. For `is_anonymous`, anything but false or null
+    counts as true: a wrong type must not let in somebody whom the operator keeps out."""
     role = claims.get("role")
     named = role if isinstance(role, list) else [role]
     found = {caller for caller in API_KEY if caller.value in named}

@@ -1,4 +1,4 @@
-"""Two directories that need no waiting: the rooms that a token lists, and those of the file."""
+"""Two directories that never wait: the rooms that a token lists, and those of the file."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -16,8 +16,8 @@ from chatd.wire.identifiers import is_connection_id
 from chatd.wire.names import Role
 
 CLAIMED_ROOMS: Final = 1000
-"""Entries of the list in a token (our choice; a token of 8 KiB has no place for more). A longer
-one is refused as a whole: a list that was cut would lose rooms without a trace."""
+"""Entries of the list in a token (our choice; a token of 8 KiB has no room for more). A longer list
+is refused as a whole: cutting it would lose rooms without a trace."""
 
 EVERYBODY: Final = "*"
 
@@ -53,15 +53,15 @@ def claim_path(path: str) -> tuple[str, ...]:
 
 
 class ClaimDirectory(_Immediate):
-    """The rooms that the token lists at a dotted path, `app_metadata.connections` say.
+    """The rooms that the token lists at a dotted path, such as `app_metadata.connections`.
 
     An entry is a connectionId, or an object `{id, title?, role?}`. Entries that are neither are
-    passed over, as the issuer of tokens may know more kinds than we do, and so are those with a
-    role that nobody knows; of two for one room the first counts. No claim, or null, is no room.
-    With what is there and is no list, or one of more than `CLAIMED_ROOMS` entries, the token is an
-    invalid one.
+    ignored, since the issuer of tokens may know more kinds than we do, and so are those with an
+    unknown role; of two for one room the first counts. Without the claim, or if it is null, there
+    are no rooms. If it is not a list, or has more than `CLAIMED_ROOMS` entries, the token is
+    invalid.
 
-    With Supabase keep the list where users cannot write it: `user_metadata` they can.
+    With Supabase, keep the list where users cannot write it: they can write `user_metadata`.
     """
 
     __slots__ = ("_keys", "_path")
@@ -107,7 +107,7 @@ def _claimed_grant(entry: object) -> Grant | None:
 
 
 def _users(value: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(value, str) and value != EVERYBODY:  # as a collection it would be its letters
+    if isinstance(value, str) and value != EVERYBODY:  # as a collection, it would be its letters
         raise ValueError(f"users is a list of user ids, or {EVERYBODY!r} for everybody")
     return tuple(value)
 
@@ -116,10 +116,11 @@ def _users(value: Iterable[str]) -> tuple[str, ...]:
 class FileConnection:
     """One room of the configuration file: its title, and the user ids that may use it.
 
-    The title is shown as `display_text` has it; None: the connectionId serves.
-    `users` are its members, `owners` and `viewers` those with another role; who stands in several
-    lists has the most that they give. Each is a collection of user ids, or "*" (also as one of
-    them) for everybody with a valid token; another string is a ValueError.
+    The title is shown as `display_text` makes it; None: the connectionId is shown. `users` are its
+    members, `owners` and `viewers` those with another role. Each is a collection of user ids, or
+    "*" (also as one of them) for everybody with a valid token; another string is a ValueError. A
+    user who is named in several lists has the greatest of these roles; who is named in any has no
+    other by a "*".
     """
 
     title: str | None = None
@@ -128,21 +129,24 @@ class FileConnection:
     viewers: tuple[str, ...] = attrs.field(default=(), converter=_users)
 
     def role_of(self, user_id: str | None) -> Role | None:
-        """What a user may do there, None where that is nothing. None is who is named nowhere."""
-        for role, users in (
+        """A user's role there, None if the user has none. The user None stands for anybody whom no
+        list names."""
+        lists = (
             (Role.OWNER, self.owners),
             (Role.MEMBER, self.users),
             (Role.VIEWER, self.viewers),
-        ):
-            if EVERYBODY in users or user_id in users:
-                return role
+        )
+        for one in (user_id, EVERYBODY):
+            for role, users in lists:
+                if one in users:
+                    return role
         return None
 
 
 class FileDirectory(_Immediate):
-    """The rooms of the configuration file, by connectionId; worked out once, at the start.
+    """The rooms of the configuration file, by connectionId; worked out once, in advance.
 
-    Raises ValueError for a key that is no connectionId.
+    Raises ValueError for a key that is not a connectionId.
     """
 
     __slots__ = ("_of_everybody", "_of_user")
@@ -152,7 +156,7 @@ class FileDirectory(_Immediate):
         for connection_id, entry in connections.items():
             if not is_connection_id(connection_id):
                 raise ValueError(
-                    f"{connection_id!r:.160} is no connectionId: "
+                    f"{connection_id!r:.160} is not a connectionId: "
                     "1 to 128 printable ASCII characters that open no HTML tag"
                 )
             named.update(entry.users, entry.owners, entry.viewers)

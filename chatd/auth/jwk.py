@@ -1,7 +1,7 @@
 """From a JSON Web Key (RFC 7517, RFC 7518, RFC 8037) to a key that verifies tokens.
 
-What a key is for is judged here, once, by all that its JWK says: type, curve, size, `use`,
-`key_ops` and `alg`. A token has no say in it. What is taken:
+What a key is for is judged here, once, by everything that its JWK says: type, curve, size, `use`,
+`key_ops` and `alg`. A token has no say in it. These are accepted:
 
     kty    crv        algorithm
     RSA               RS256, of 2,048 to 8,192 bits
@@ -24,7 +24,7 @@ from chatd.auth.keys import BoundKey
 from chatd.observe.shown import shown
 
 RSA_BITS: Final = (2048, 8192)
-"""The least is that of RFC 7518, 3.3. A larger key than the most takes long to verify with."""
+"""RFC 7518, 3.3, sets the least. Verifying with a key larger than the most takes long."""
 
 RSA_EXPONENT_MAX: Final = 2**32
 """Real exponents are 65537 or 3; a huge one makes each verification slow."""
@@ -36,12 +36,13 @@ _PRIVATE: Final = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 
 
 class KeyUnusable(Exception):
-    """A JWK that verifies nothing here; `str()` ends a sentence that begins with the key."""
+    """A JWK cannot verify anything here; `str()` ends a sentence that begins with the key."""
 
 
 @attrs.frozen
 class _Type:
-    """What is known of a type of key: its algorithms, the usual one first, and how it is read."""
+    """What is known about a type of key: its algorithms, the usual one first, and how it is
+    read."""
 
     algorithms: tuple[str, ...]
     members: tuple[str, ...]
@@ -75,25 +76,25 @@ ALGORITHMS: Final = tuple(name for type_ in _TYPES.values() for name in type_.al
 
 
 def bound_jwk(jwk: object) -> BoundKey:
-    """The key that a JWK is, bound to its algorithm. Raises KeyUnusable, and nothing else."""
+    """The key that a JWK holds, bound to its algorithm. Raises KeyUnusable, and nothing else."""
     if not isinstance(jwk, dict):
         raise KeyUnusable("is not a JSON object")
     said = {name: value for name, value in jwk.items() if value is not None}
     if said.get("kty") == "oct":
-        raise KeyUnusable("is a secret; a secret belongs into auth.jwt_secret, not into a key set")
+        raise KeyUnusable("is a secret; a secret belongs in auth.jwt_secret, not in a key set")
     if any(name in said for name in _PRIVATE):
         raise KeyUnusable("holds its private part, with which every reader could sign tokens")
     type_ = _type_of(said)
     key_id = said.get("kid")
     if key_id is not None and not _is_text(key_id, KEY_ID_CHARS_MAX):
-        raise KeyUnusable(f"has a kid that is no text of 1 to {KEY_ID_CHARS_MAX} characters")
+        raise KeyUnusable(f"has a kid that is not a text of 1 to {KEY_ID_CHARS_MAX} characters")
     return BoundKey(_algorithm_name(said, type_), type_.algorithm, _material(said, type_), key_id)
 
 
 def _type_of(said: dict[str, Any]) -> _Type:
     kind, curve = said.get("kty"), said.get("crv")
     if not isinstance(kind, str) or not (curve is None or isinstance(curve, str)):
-        raise KeyUnusable("does not say of which type it is (kty, crv)")
+        raise KeyUnusable("does not say which type it is (kty, crv)")
     type_ = _TYPES.get((kind, curve))
     if type_ is None:
         named = shown(kind) if curve is None else f"{shown(kind)} {shown(curve)}"
@@ -102,7 +103,7 @@ def _type_of(said: dict[str, Any]) -> _Type:
 
 
 def _algorithm_name(said: dict[str, Any], type_: _Type) -> str:
-    """What the key may verify, by its own word. Raises KeyUnusable."""
+    """The algorithm that the key is for, as its JWK says. Raises KeyUnusable."""
     if said.get("use", "sig") != "sig":
         raise KeyUnusable("is not for signatures (use)")
     operations = said.get("key_ops", ["verify"])
@@ -117,13 +118,13 @@ def _algorithm_name(said: dict[str, Any], type_: _Type) -> str:
 
 def _material(said: dict[str, Any], type_: _Type) -> object:
     if not all(_is_text(said.get(member), _MEMBER_CHARS_MAX) for member in type_.members):
-        raise KeyUnusable(f"lacks one of its members ({', '.join(type_.members)}), or it is no key")
+        raise KeyUnusable(f"lacks one of its members ({', '.join(type_.members)}), or it is wrong")
     try:
         material = type_.read(said)
     except (PyJWTError, ValueError, TypeError, UnsupportedAlgorithm):
-        raise KeyUnusable("is no key of its type: its numbers are wrong") from None
+        raise KeyUnusable("is not a key of its type: its numbers are wrong") from None
     if not isinstance(material, type_.made):
-        raise KeyUnusable("is no public key")
+        raise KeyUnusable("is not a public key")
     if isinstance(material, RSAPublicKey):
         least, most = RSA_BITS
         if not least <= material.key_size <= most:

@@ -1,8 +1,9 @@
 """Where a key set is read from: an address of https, or a file.
 
-An address is asked by a client with bounds: in bytes here, in time by who waits. It follows a
-redirect within the origin of the address only, as whoever answers says who may come in. http is for
-loopback alone (the configuration sees to it): anybody on the way could put in keys of their own.
+The client that asks an address has bounds: in bytes here, in time by the caller that waits. It
+follows redirects only within the origin of the address, since whoever answers decides who may come
+in. http is for loopback alone (the configuration sees to it): anybody on the way could insert their
+own keys.
 """
 
 import os
@@ -50,7 +51,7 @@ def _read(path: Path) -> bytes:
 
 async def fetch_address(url: str) -> bytes:
     """The document at an address. Raises FetchFailed."""
-    import httpx2  # takes a tenth of a second; a daemon without an address needs none of it
+    import httpx2  # takes a tenth of a second; a daemon without an address does not need it
 
     address = httpx2.URL(url)
     context = await trio.to_thread.run_sync(httpx2.create_ssl_context)  # reads all certificates
@@ -59,8 +60,8 @@ async def fetch_address(url: str) -> bytes:
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             timeout=httpx2.Timeout(CONNECTION_S),
             verify=context,
-            # The environment names a proxy, which passes TLS on. It would read, and could change,
-            # what is asked without TLS.
+            # The environment may name a proxy, which passes TLS on. Without TLS it would read, and
+            # could change, what is asked.
             trust_env=address.scheme == "https",
         ) as client:
             for _ in range(REDIRECTS_MAX + 1):
@@ -80,7 +81,7 @@ async def _document(response: "httpx2.Response") -> bytes:
     if response.status_code != 200:
         raise FetchFailed(f"is answered with HTTP {response.status_code}")
     if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise FetchFailed("is answered packed, which was not asked for")
+        raise FetchFailed("is answered compressed, which was not asked for")
     document = b""
     async for piece in response.aiter_raw():
         document += piece
@@ -98,8 +99,8 @@ def _origin(url: "httpx2.URL") -> tuple[str, str, int | None]:
 
 
 def _why(error: Exception) -> str:
-    """What an exception says, fit for one line of the log; the first that says anything, as a
-    client wraps those of TLS into others without a word."""
+    """What an exception says, fit for one line of the log; or the first of its causes that says
+    anything, since a client wraps TLS errors in others that say nothing."""
     cause = error.__cause__ or error.__context__
     while not (said := " ".join(str(error).split())) and isinstance(cause, Exception):
         error, cause = cause, cause.__cause__ or cause.__context__

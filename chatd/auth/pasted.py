@@ -1,9 +1,9 @@
-"""From what somebody pasted, or a program handed over, to the token in it.
+"""Finds the token in what somebody pasted, or a program handed over.
 
 People copy a token with its quotes, its `Bearer`, the line breaks of a terminal, or the whole
-session around it; what is clearly meant is taken. What is clearly something else (a refresh token,
-an API key, the word "undefined") is named, so that the sentence says what to send instead. Nothing
-here is proof of anything: what comes out is verified as any token is.
+session around it; if it is clear what is meant, that is taken. What is clearly something else (a
+refresh token, an API key, the word "undefined") is named, so that the sentence says what to send
+instead. Nothing here proves anything: what comes out is verified like any token.
 """
 
 import re
@@ -18,10 +18,10 @@ from chatd.auth.refusals import TokenRefused
 from chatd.wire.codes import Code
 
 PASTED_CHARS_MAX: Final = 32_768
-"""Characters that are looked at; a session of Supabase, with its user, has some thousand."""
+"""Characters that are looked at; a Supabase session, with its user, has a few thousand."""
 
 _DEPTH_MAX: Final = 5
-"""Forms inside of each other: a quoted cookie that holds a session that holds a token."""
+"""Forms inside each other: a quoted cookie that holds a session that holds a token."""
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _UNSEEN: Final = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
@@ -32,7 +32,7 @@ _BEARER = re.compile(r"(?:authorization\s*[:=]\s*[\"']?)?bearer(?:\s*:\s*|\s+)",
 _NAMED = re.compile(r"(?:export\s+)?[\"']?[a-z_-]*(?:token|jwt)[\"']?\s*[:=]\s*", re.IGNORECASE)
 _COOKIE = re.compile(r"\s*(?:cookie:\s*)?sb-[\w.-]{1,100}?-auth-token(?:\.(\d{1,2}))?=(\S+)", re.I)
 _LINK = re.compile(r"[a-z][a-z0-9+.-]*://\S*|[/?#]\S*", re.IGNORECASE)
-_ENCODED: Final = "base64-"  # before a cookie of Supabase
+_ENCODED: Final = "base64-"  # before a Supabase cookie
 _PERCENT: Final = ("%7b", "%5b", "%22")  # { [ "
 _TOKENS: Final = ("access_token", "accessToken", "token", "auth")
 _AROUND: Final = ("session", "currentSession", "data")
@@ -43,23 +43,23 @@ _ENCRYPTED = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){4}")
 
 _INSTEAD: Final = "send the access_token of the session."
 _SECRET_KEY: Final = (
-    "This is a secret key of the project (sb_secret_...), and no user's token. Take it out of this "
+    "This is a secret key of the project (sb_secret_...), not a user's token. Take it out of this "
     "client, and replace it: whoever has seen it may do everything there. For a user, " + _INSTEAD
 )
 _PUBLIC_KEY: Final = (
-    "This is the publishable key of the project (sb_publishable_...), which everybody has, and no "
+    "This is the publishable key of the project (sb_publishable_...), which everybody has, not a "
     f"user's token. Sign in, and {_INSTEAD}"
 )
-_REFRESH: Final = f"This is no access token; it may be a refresh token. Instead, {_INSTEAD}"
+_REFRESH: Final = f"This is not an access token; it may be a refresh token. Instead, {_INSTEAD}"
 _CUT: Final = "The token was cut on the way: copy all of it."
 
 
 def token_in(pasted: object) -> object:
-    """The token in `pasted`, or `pasted` itself where nothing is known of it.
+    """The token in `pasted`, or `pasted` itself if its form is not known.
 
     A text may hold the token alone, or in one of the forms of docs/protocol ("Tokens"); an object
     may be a session. Raises TokenRefused, with a sentence of its own, for what is clearly something
-    else than a token.
+    other than a token.
     """
     if isinstance(pasted, str):
         if _BARE.fullmatch(pasted):  # nearly all of them, and quick
@@ -103,7 +103,7 @@ def _in_json(text: bytes, depth: int) -> object:
         value = orjson.loads(text)
     except ValueError:
         raise _refused(f"This is a part of a session, or of its cookie. {_CUT}") from None
-    if isinstance(value, list) and value:  # as earlier cookies of Supabase: access, refresh, ...
+    if isinstance(value, list) and value:  # as earlier Supabase cookies: access, refresh, ...
         value = value[0]
     if isinstance(value, dict):
         return _in_session(value, depth)
@@ -128,7 +128,7 @@ def _in_session(session: Mapping[str, Any], depth: int) -> object:
 
 
 def _in_link(link: str, depth: int) -> object:
-    """The token that a page was called with: behind the #, else behind the ?."""
+    """The token that a page was opened with: after the #, else after the ?."""
     before, _, fragment = link.partition("#")
     query = before.partition("?")[2]
     said = dict(parse_qsl(query)) | dict(parse_qsl(fragment))
@@ -151,7 +151,7 @@ def _decoded(encoded: str) -> bytes:
 
 
 def _refuse_known(text: str) -> None:
-    """Refuse what is known, and is no token."""
+    """Refuse what is known not to be a token."""
     if text.startswith("sb_secret_"):
         raise _refused(_SECRET_KEY)
     if text.startswith("sb_publishable_"):
@@ -159,7 +159,7 @@ def _refuse_known(text: str) -> None:
     if text.lower() in _UNSET:
         raise _refused("The client sent no token, but the word for nothing. Sign in first.")
     if text.startswith("-----BEGIN"):
-        raise _refused(f"This is a key or certificate, and no token. Instead, {_INSTEAD}")
+        raise _refused(f"This is a key or certificate, not a token. Instead, {_INSTEAD}")
     if "..." in text or "\u2026" in text or "***" in text:
         raise _refused(f"This is a token as it is shown, with a part left out. {_CUT}")
     if text.startswith("eyJ") and text.count(".") < 2:

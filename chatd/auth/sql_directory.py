@@ -1,10 +1,10 @@
 """The rooms that a database lists: one query, whose only parameter is the user id.
 
-The query runs in a transaction that reads only, under a timeout of the server's own, through a
-cursor from which no more rows are taken than a user may have. All settings are the transaction's:
-a pooler may give the next one another session. What Postgres says is for the operator. The user is
-told a sentence, and one of its own where the user id cannot be compared with the column, since then
-nothing is out of order.
+The query runs in a read-only transaction, under a timeout in the server, through a cursor from
+which no more rows are taken than a user may have. All settings belong to the transaction: a pooler
+may give the next one another session. What Postgres says is for the operator; the user is told a
+sentence. If the user id cannot be compared with the column, that is a different sentence, since
+then nothing is out of order.
 """
 
 import re
@@ -36,15 +36,17 @@ JOIN public.connections AS c ON c.id = m.connection_id
 WHERE m.user_id = $1
 ORDER BY 2, 1
 """
-"""For a table of connections with owners, and one of members (docs/operations, "Rooms in SQL")."""
+"""For a table of connections with owners, and a table of members (docs/operations, "Rooms in
+SQL")."""
 
 ROOMS_MAX: Final = 1000
-"""Rows for one user (our choice, as for the list in a token). With more, nobody gets any: a list
+"""Rows for one user (our choice, as for the list in a token). With more, the user gets none: a list
 that was cut would lose rooms without a trace."""
 STATEMENT_PART: Final = 0.8
-"""Of the time of an answer, after which the server gives the statement up, and can say so."""
+"""The share of the time for an answer after which the server gives up the statement, and can say
+so."""
 NOBODY: Final = "00000000-0000-0000-0000-000000000000"
-"""A user id that is a UUID and a text, for a question that nobody asked."""
+"""A user id that is a UUID as well as a text, for a question on nobody's behalf."""
 
 _FAULTY: Final = "The directory of rooms has a fault; tell the operator of this server."
 _NOT_COMPARED: Final = (
@@ -53,7 +55,7 @@ _NOT_COMPARED: Final = (
 )
 _SHOWN_CHARS: Final = 300
 _NOT_OF_ITS_TYPE: Final = ("22P02", "22003", "22007", "22008")
-"""A text is no value of a type, or is out of its range: of a uuid, an integer, a date."""
+"""A text is not a value of a type, or is out of its range: a uuid, an integer, a date."""
 _PARAMETER: Final = re.compile(r"\$1\b")
 _BEGIN: Final = """
     BEGIN READ ONLY;
@@ -72,7 +74,7 @@ _RANKS: Final = {Role.VIEWER: 0, Role.MEMBER: 1, Role.OWNER: 2}
 
 @attrs.frozen
 class Listed:
-    """What the query gave: grants by connectionId, and how many rows were none, with an example."""
+    """What the query gave: grants by connectionId, and how many rows gave none, with an example."""
 
     grants: Mapping[str, Grant]
     passed_over: int = 0
@@ -83,10 +85,10 @@ class Listed:
 class SqlDirectory:
     """The directory in the database of a pool.
 
-    `query` is one that reads, with `$1` for the user id; "" is the default one. `timeout_s` is what
-    an answer may take, a wait for a connection included. `on_change` is told when the directory
-    becomes unavailable, why (also where that is another reason), and None when it is well again;
-    `on_passed_over` what was wrong with rows that give no room.
+    `query` is one that reads, with `$1` for the user id; "" is the default one. `timeout_s` is how
+    long an answer may take, including the wait for a connection. `on_change` is told why the
+    directory becomes unavailable, again if the reason changes, and None when it is well again;
+    `on_passed_over` is told what is wrong with rows that give no room.
     """
 
     _pool: Pool
@@ -103,7 +105,8 @@ class SqlDirectory:
         return (await self.ask(identity.user_id)).grants
 
     async def ask(self, user_id: str) -> Listed:
-        """What the database says of a user; as `grants`, and says what was wrong with rows."""
+        """What the database says about a user; as `grants`, and also says what was wrong with
+        rows."""
         try:
             columns, rows = await self._pool.run(
                 lambda connection: self._rows(connection, user_id), self._timeout_s
@@ -128,10 +131,10 @@ class SqlDirectory:
         return listed
 
     async def check(self) -> Listed:
-        """Ask once, for nobody: whether the directory answers. Raises DirectoryFailed."""
+        """Ask once, on nobody's behalf, whether the directory answers. Raises DirectoryFailed."""
         try:
             return await self.ask(NOBODY)
-        except TokenRefused:  # the user ids of this database are no UUIDs, and it has answered
+        except TokenRefused:  # the user ids of this database are not UUIDs, and it has answered
             return Listed({})
 
     def close(self) -> None:
@@ -168,11 +171,11 @@ class SqlDirectory:
 
 
 def listed_of(columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> Listed:
-    """The grants in rows of these columns, of which others than `connection_id`, `title` and `role`
-    are passed over. Of several rows for one room the greatest role counts, and the first title.
+    """The grants in rows of these columns; columns other than `connection_id`, `title` and `role`
+    are ignored. Of several rows for one room the greatest role counts, and the first title.
 
-    A row without a connectionId, or with a role that nobody knows, gives no room. Raises
-    DirectoryFailed where `connection_id` is missing.
+    A row without a connectionId, or with an unknown role, gives no room. Raises DirectoryFailed if
+    `connection_id` is missing.
     """
     if "connection_id" not in columns:
         named = ", ".join(visible(name)[:40] for name in columns[:8])
@@ -187,7 +190,7 @@ def listed_of(columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> L
         if name is None or not is_connection_id(name):
             passed_over, why = passed_over + 1, f"connection_id {_quoted(name)} names no room"
         elif role is None:
-            passed_over, why = passed_over + 1, f"{_quoted(row.get('role'))} is no role"
+            passed_over, why = passed_over + 1, f"{_quoted(row.get('role'))} is not a role"
         else:
             known = grants.get(name)
             if known is None:
@@ -202,8 +205,8 @@ def _quoted(value: str | None) -> str:
 
 
 def _is_about_user(error: psycopg.Error, user_id: str) -> bool:
-    """Whether the server could not read the user id as what it is compared with, rather than a
-    value of its own tables."""
+    """Whether the value that the server could not read is the user id, rather than one from its
+    tables."""
     if error.sqlstate not in _NOT_OF_ITS_TYPE:
         return False
     if _PARAMETER.search(error.diag.context or ""):  # "unnamed portal parameter $1"

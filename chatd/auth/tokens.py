@@ -1,14 +1,14 @@
-"""From a token to an identity, or to a refusal (docs/protocol, "Tokens").
+"""Turns a token into an identity, or a refusal (docs/protocol, "Tokens").
 
 A token is a JWS in compact form (RFC 7515) whose payload is a set of claims (RFC 7519). PyJWT's own
 `decode` takes 130 us for a Supabase token (it looks at each character in Python and prepares the
-key again each time) and reads the wall clock; in a reconnect storm each client costs one. So the
-form is read here (`compact`), PyJWT does the signature (`keys`), and time is an argument. In the
-tests PyJWT is the oracle: what passes here passes there.
+key again each time) and reads the wall clock; in a reconnect storm each client costs one call. So
+the form is read here (`compact`), PyJWT checks the signature (`keys`), and time is an argument. In
+the tests PyJWT is the oracle: what passes here passes there.
 
 The order is: bounds, form, algorithm, key, signature, and only then what the token says. Nothing in
-a token is believed before its signature holds. Of the header `alg` and `kid` are read, and pick
-among our own keys; what would name other keys (`jwk`, `jku`, `x5u`, `x5c`) is never looked at.
+a token is believed before its signature holds. From the header, only `alg` and `kid` are used, to
+pick among our own keys; what would name other keys (`jwk`, `jku`, `x5u`, `x5c`) is never looked at.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ class Identity:
 
     `user_id` is its `sub`; `name` is for showing only. `expires_at_ms` is its `exp` in
     milliseconds since the epoch, without leeway: a token accepted within the leeway has it in the
-    past. Where its key ends before, it is the end of the key. `claims` is the whole payload, for
-    the directory; it is not to be changed or logged. `key` is what it was verified with.
+    past. If its key ends earlier, it is the end of the key. `claims` is the whole payload, for the
+    directory; it must not be changed or logged. `key` is what the token was verified with.
     """
 
     user_id: str
@@ -51,11 +51,12 @@ class Identity:
 
 
 class Verifier:
-    """Verifies tokens against a key ring, one audience and one issuer; holds no state between them.
+    """Verifies tokens against a key ring, one audience and one issuer; keeps no state between
+    tokens.
 
     `issuer` "" means that `iss` is not checked. `leeway_s` is granted to clocks that differ, for
     `exp`, `nbf` and `iat` alike. A token longer than `max_token_bytes` is refused unread. `allowed`
-    are callers who are let in beside users who have signed up. Raises ValueError for an empty
+    are callers who are let in besides users who have signed up. Raises ValueError for an empty
     audience.
     """
 
@@ -82,9 +83,9 @@ class Verifier:
     def verify(self, token: object, now_s: float) -> Identity:
         """The identity that `token` proves at `now_s` (seconds since the epoch).
 
-        Raises TokenRefused for everything else that may come in, and nothing but that; KeyUnknown
-        where a newer key set may have the key. None and "" are the absence of a token; another type
-        than str is an invalid one.
+        Raises TokenRefused, and nothing else, for anything that proves none; KeyUnknown if a newer
+        key set may have the key. None and "" mean that there is no token; a type other than str is
+        an invalid token.
         """
         if token is not None and not isinstance(token, str):
             raise invalid("The token is not a string.")
@@ -101,13 +102,15 @@ class Verifier:
         return Identity(user_id, display_name(claims), int(expires_s * 1000), claims, key)
 
     def _key_of(self, parts: CompactToken, now_s: float) -> BoundKey:
-        """The key whose signature the token has. Raises TokenRefused where there is none."""
+        """The key that the token is signed with. Raises TokenRefused if there is none."""
         header = parts.header
         if "crit" in header or "b64" in header:  # RFC 7515, 4.1.11: understood or refused
             raise invalid("The token asks for extensions that are not supported.")
         key_id = header.get("kid")
         if key_id is not None and not _is_key_id(key_id):
-            raise invalid("The token's header names its key (kid) by what is no name.")
+            raise invalid(
+                "The token's header names its key (kid) with something that is not a name."
+            )
         name = header.get("alg")
         if not isinstance(name, str) or name not in self._keys.algorithm_names:
             self._refuse_algorithm(parts)
@@ -126,7 +129,7 @@ class Verifier:
         if name == HS256:
             raise invalid(
                 "The token's signature is wrong.",
-                "The token's signature is wrong: it was signed with another secret than "
+                "The token's signature is wrong: it was signed with a secret other than "
                 f"auth.jwt_secret, or changed{_key_id(header)}.",
             )
         if key_id is None or all(key.key_id is None for key in candidates):
@@ -146,7 +149,7 @@ class Verifier:
         if name == HS256:
             return self._keys.secrets
         key_set = self._keys.key_set
-        assert key_set is not None  # or the algorithm would be none of ours
+        assert key_set is not None  # or the algorithm would not be one of ours
         candidates = key_set.find(name, key_id)
         if candidates or key_id is None:
             return candidates
@@ -164,8 +167,8 @@ class Verifier:
         )
 
     def _refuse_algorithm(self, parts: CompactToken) -> NoReturn:
-        """Refuse an algorithm that no key of ours is for. The API keys of a project are tokens
-        too, and often pasted: only the words of the refusal depend on what they say."""
+        """Refuse an algorithm that no key of ours is for. The API keys of a project are tokens too,
+        and are often pasted; what they say changes only the words of the refusal."""
         try:
             callers = callers_in(strict_object(parts.payload))
         except ValueError:
@@ -182,7 +185,7 @@ class Verifier:
         )
 
     def _refuse_callers(self, refused: frozenset[Caller]) -> None:
-        """Refuse the gravest of these, where there is one."""
+        """Refuse the gravest of these, if there is one."""
         for caller in Caller:
             if caller in refused:
                 reason = f'{caller.sentence} (auth.allow does not list "{caller}".)'
@@ -190,7 +193,7 @@ class Verifier:
 
 
 def _key_id(header: dict[str, Any]) -> str:
-    """The key that a token names, where it names one: a key set has it, and a secret does not."""
+    """The key that a token names, if it names one: keys of a key set have names, secrets do not."""
     key_id = header.get("kid")
     return f" (the key that it names, kid, is {named(key_id)})" if isinstance(key_id, str) else ""
 

@@ -4,6 +4,7 @@ import datetime
 import io
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +38,17 @@ from chatd.auth import (
     token_in,
 )
 from chatd.auth.pasted import PASTED_CHARS_MAX
-from chatd.cli.options import configured, fail, load_config, say, state_dir_of
+from chatd.cli.options import (
+    DiscreetCommand,
+    DiscreetGroup,
+    configured,
+    fail,
+    load_config,
+    say,
+    state_dir_of,
+    tell,
+    warn,
+)
 from chatd.config import Config
 from chatd.observe.clock import Clock
 from chatd.wire.names import Role
@@ -45,9 +56,20 @@ from chatd.wire.names import Role
 NOT_READ: Final = (
     "Nobody can say whether the token is good: the key set that may have its key cannot be read."
 )
+NO_ADMINISTRATORS: Final = (
+    "The configuration knows no administrators: set auth.admin_claim, to app_metadata.role say, "
+    "and auth.admin_role to what that claim is for them (chatd docs administration)."
+)
+NO_ROOMS: Final = {
+    "claim": "the token lists none in its claim {}",
+    "file": "[directory.connections] gives this user none",
+    "sql": "directory.query gives this user none; where the tables have row-level security, a "
+    "policy has to let the user of directory.url read them",
+}
+"""Why a token gives no room, by the source of the directory."""
 
 
-@click.group()
+@click.group(cls=DiscreetGroup)
 def token() -> None:
     """Make and check tokens."""
 
@@ -55,8 +77,16 @@ def token() -> None:
 @token.command()
 @configured
 @click.option("--user", required=True, help="The user id (sub).")
-@click.option("--room", "rooms", multiple=True, help="A connectionId to grant; repeatable.")
+@click.option(
+    "--room",
+    "rooms",
+    multiple=True,
+    help='A connectionId to grant, where directory.source is "claim"; repeatable.',
+)
 @click.option("--name", help="The name that others are shown.")
+@click.option(
+    "--admin", "is_admin", is_flag=True, help="Also for the page at /admin (auth.admin_claim)."
+)
 @click.option("--ttl", default=86_400, show_default=True, help="Seconds until it expires.")
 @click.option("--state-dir", help="Where the generated secret is kept (state.dir).")
 def mint(
@@ -64,17 +94,23 @@ def mint(
     user: str,
     rooms: tuple[str, ...],
     name: str | None,
+    is_admin: bool,
     ttl: int,
     state_dir: str | None,
 ) -> None:
     """Print a token for a user, signed with the daemon's secret.
 
-    Without --room it grants the rooms that have a database, or that of the sample, demo.
+    Without --room it grants the rooms that have a database, or the sample's room, demo. If
+    directory.source is "file" or "sql", the directory says which rooms the user has, and the token
+    does not. If there is no secret yet, one is made.
     """
     if ttl < 1:
         raise click.UsageError("--ttl must be at least 1.")
     loaded = load_config(config_path, state__dir=state_dir)
+    if is_admin and not loaded.config.auth.admin_claim:
+        fail(NO_ADMINISTRATORS, EXIT_CONFIG)
     directory = state_dir_of(loaded.config)
+    is_made = known_secret(loaded.config, directory) is None
     secret = secret_for(loaded.config, directory)
     if secret is None:
         fail(
@@ -83,24 +119,50 @@ def mint(
             EXIT_CONFIG,
         )
     granted = rooms or usual_rooms(loaded.config)
-    # Later than what was revoked, were it by the fraction of this second.
+    # Later than what was revoked, even if that is within this very second.
     now_s = max(Clock().wall_s(), _revocations(directory).moment_s(user) + 1)
     try:
-        token = mint_token(loaded.config, secret, user, granted, name, ttl, now_s)
+        token = mint_token(
+            loaded.config, secret, user, granted, name, ttl, now_s, is_administrator=is_admin
+        )
+        grants = _grants_of(loaded.config, secret, token, now_s)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    except TokenRefused as error:
+        raise click.UsageError(f"No daemon would take it: {error.reason}") from error
+    if is_made:
+        tell(
+            f"A new secret was made in {directory}; only a daemon with this state directory takes "
+            "the token."
+        )
+    source, claim = loaded.config.directory.source, loaded.config.directory.claim
+    if rooms and source != "claim":
+        warn(f'--room has no effect: the rooms of a user come from directory.source "{source}".')
+    if grants is not None and not grants:
+        warn(f"{user} has no room: {NO_ROOMS[source].format(claim)}.")
     say(token)
 
 
-@token.command()
+def _grants_of(config: Config, secret: str, token: str, now_s: float) -> Mapping[str, Grant] | None:
+    """The rooms that a daemon of this configuration gives for a token made at this moment; None if
+    a database would have to say. Raises TokenRefused."""
+    identity = make_verifier(config, make_keys(config, secret)).verify(token, now_s)
+    return None if config.directory.source == "sql" else trio.run(rooms_once, config, identity)
+
+
+class _TokenCheck(DiscreetCommand):
+    takes_no_argument = "Pipe the token to standard input: others can read arguments."
+
+
+@token.command(cls=_TokenCheck)
 @configured
 @click.option("--state-dir", help="Where the generated secret is kept (state.dir).")
 def check(config_path: Path | None, state_dir: str | None) -> None:
     """Check the token on standard input.
 
-    It tells what chatd reads in the token: the user, the name, the rooms, which key has signed it,
-    and when it expires. A key set is read for that, as the daemon reads it. A token is no argument,
-    since other users of the machine can read those.
+    The command tells what chatd reads in the token: the user, the name, the rooms, which key has
+    signed it, and when it expires. It reads the key set as the daemon does. The token is not an
+    argument, since other users of the machine can read arguments.
     """
     loaded = load_config(config_path, state__dir=state_dir)
     directory = state_dir_of(loaded.config)
@@ -129,9 +191,9 @@ def check(config_path: Path | None, state_dir: str | None) -> None:
     except TokenRefused as error:
         fail("\n".join([*trouble, f"{error.code}: {error.reason}"]), EXIT_FAILURE)
     except DirectoryFailed as error:
-        fail(f"The token is good, and the directory of rooms fails: {error.reason}", EXIT_FAILURE)
+        fail(f"The token is good, but the directory of rooms fails: {error.reason}", EXIT_FAILURE)
     for sentence in trouble:
-        click.echo(f"chatd: {sentence}", err=True)
+        tell(sentence)
     say(_goodness(identity, now_s))
     say(f"name: {identity.name or 'none; others see the user id'}")
     say(f"rooms: {rooms}")
@@ -152,8 +214,8 @@ def _goodness(identity: Identity, now_s: float) -> str:
 
 
 def _read_key_set(config: Config, keys: KeyRing) -> tuple[list[str], bool]:
-    """Read the key set into `keys`, where there is one; returns what is wrong with it, and whether
-    it could be read."""
+    """Read the key set, if there is one, into `keys`; returns what is wrong with it, and whether it
+    could be read."""
     place = key_set_place(config)
     if place is None:
         return [], True
@@ -170,7 +232,7 @@ def _read_key_set(config: Config, keys: KeyRing) -> tuple[list[str], bool]:
 
 
 def _revocations(directory: Path) -> Revocations:
-    """Those that the daemon knows."""
+    """The revocations that the daemon knows."""
     try:
         return read_revocations(directory)
     except RevocationsUnreadable as error:
@@ -186,7 +248,7 @@ def _revocations(directory: Path) -> Revocations:
 def _signature(config: Config, identity: Identity) -> str:
     """Which key has signed a token that was accepted."""
     key = identity.key
-    assert key is not None  # every verified one has it
+    assert key is not None  # every verified identity has it
     place = key_set_place(config)
     if key.algorithm_name == "HS256":
         ends = "" if key.until_s == math.inf else f", until {_moment(key.until_s)}"
@@ -202,13 +264,7 @@ def _rooms(config: Config, identity: Identity) -> str:
     check_directory(config)
     grants = trio.run(rooms_once, config, identity)
     if not grants:
-        nothing = {
-            "claim": f"the token lists none in its claim {directory.claim}",
-            "file": "[directory.connections] gives this user none",
-            "sql": "directory.query gives this user none; where the tables have row-level "
-            "security, a policy has to let the user of directory.url read them",
-        }
-        return f"none; {nothing[directory.source]}"
+        return f"none; {NO_ROOMS[directory.source].format(directory.claim)}"
     shown = ", ".join(map(_shown, grants.values()))
     is_all = directory.source == "file" and len(grants) == len(directory.connections)
     return f"all: {shown}" if is_all else shown

@@ -126,6 +126,7 @@ FILE = FileDirectory(
         "hr": FileConnection("People", ["bob"]),
         "open": FileConnection("Open", ["bob", "*"]),
         "nobody": FileConnection("Closed", []),
+        "write": FileConnection("To write", ["*"], viewers=["eve"], owners=["bob"]),
         "read": FileConnection("To read", ["ada"], owners=["bob"], viewers=["eve", "bob", "ada"]),
     }
 )
@@ -134,11 +135,11 @@ FILE = FileDirectory(
 @pytest.mark.parametrize(
     ("user_id", "rooms"),
     [
-        ("ada", ["sales", "crm", "open", "read"]),
-        ("bob", ["sales", "crm", "hr", "open", "read"]),
-        ("eve", ["crm", "open", "read"]),
-        ("*", ["crm", "open"]),
-        ("ad", ["crm", "open"]),
+        ("ada", ["sales", "crm", "open", "write", "read"]),
+        ("bob", ["sales", "crm", "hr", "open", "write", "read"]),
+        ("eve", ["crm", "open", "write", "read"]),
+        ("*", ["crm", "open", "write"]),
+        ("ad", ["crm", "open", "write"]),
     ],
 )
 def test_the_file_gives_each_user_its_rooms_in_the_order_of_the_file(
@@ -151,6 +152,7 @@ def test_the_file_gives_titles() -> None:
     assert FILE.grants_now(identity("zoe")) == {
         "crm": Grant("crm", None),
         "open": Grant("open", "Open"),
+        "write": Grant("write", "To write"),
     }
 
 
@@ -161,6 +163,15 @@ def test_the_file_gives_the_greatest_role_of_those_in_whose_lists_a_user_stands(
     user_id: str, role: Role
 ) -> None:
     assert FILE.grants_now(identity(user_id))["read"].role is role
+
+
+@pytest.mark.parametrize(
+    ("user_id", "role"), [("bob", Role.OWNER), ("eve", Role.VIEWER), ("ada", Role.MEMBER)]
+)
+def test_a_list_of_the_file_that_names_a_user_counts_before_everybody(
+    user_id: str, role: Role
+) -> None:
+    assert FILE.grants_now(identity(user_id))["write"].role is role
 
 
 def test_everybody_may_be_a_viewer_of_the_file() -> None:

@@ -53,7 +53,7 @@ async def test_an_address_gives_its_document() -> None:
         (answer(SET, "401 Unauthorized"), "HTTP 401"),
         (answer(SET, "204 No Content"), "HTTP 204"),
         (answer(SET, "206 Partial Content"), "HTTP 206"),
-        (answer(b"\x1f\x8b", "200 OK", "Content-Encoding: gzip"), "packed"),
+        (answer(b"\x1f\x8b", "200 OK", "Content-Encoding: gzip"), "compressed"),
         (answer(b" " * (KEY_SET_BYTES_MAX + 1)), "more than 262144 bytes"),
         (answer(SET)[:-9], "cannot be fetched"),
         (b"", "cannot be fetched"),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from chatd.auth import ClaimDirectory, KeyRing, Verifier, mint
 from chatd.auth.display import display_text
+from chatd.auth.role import AdministratorRule
 from chatd.wire.identifiers import is_connection_id, is_user_id
 from tests.auth.tokens_by_hand import NOW_S, SECRET
 from tests.rows import rows
@@ -114,3 +115,29 @@ def test_what_is_minted_is_verified(
 def test_what_the_verifier_would_refuse_is_not_minted(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         minted(**changes)
+
+
+@rows(
+    ("path", "rooms_at"),
+    [
+        ("app_metadata.role", "connections"),
+        ("app_metadata.role", "app_metadata.connections"),
+        ("role", "connections"),
+        ("connections", "connections"),
+        ("roles", "connections"),
+    ],
+)
+def test_a_token_of_an_administrator_is_one_by_the_rule(path: str, rooms_at: str) -> None:
+    rule = AdministratorRule(path, "chief")
+    verifier = Verifier(KeyRing.of_secret(SECRET), "authenticated", "", 0, 8192)
+    token = minted(claim=rooms_at, administrator=rule)
+    identity = verifier.verify(token, NOW_S)
+    assert rule.admits(identity)
+    assert {"sales", "crm"} <= set(ClaimDirectory(rooms_at).grants_now(identity))
+    assert not rule.admits(verifier.verify(minted(claim=rooms_at), NOW_S))
+
+
+@rows("path", ["sub", "aud", "iss", "nbf", "exp", "sub.role", "app_metadata"])
+def test_a_role_takes_no_claim_that_has_another_meaning(path: str) -> None:
+    with pytest.raises(ValueError, match="another meaning"):
+        minted(claim="app_metadata.rooms", administrator=AdministratorRule(path, "chief"))

@@ -152,9 +152,9 @@ async def test_what_a_row_says_beside_its_room_is_passed_over(rooms: Rooms) -> N
 @rows(
     ("row", "why"),
     [
-        (("b", None, "admin"), '"admin" is no role'),
-        (("b", None, "Owner"), '"Owner" is no role'),
-        (("b", None, ""), '"" is no role'),
+        (("b", None, "admin"), '"admin" is not a role'),
+        (("b", None, "Owner"), '"Owner" is not a role'),
+        (("b", None, ""), '"" is not a role'),
         ((None, None, None), "connection_id NULL names no room"),
         (("<b>", None, None), 'connection_id "<b>" names no room'),
         (("", None, None), 'connection_id "" names no room'),
