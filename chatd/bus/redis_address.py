@@ -1,4 +1,4 @@
-"""Addresses of Redis, as its own tools write them. They hold a password, which no sentence repeats.
+"""Addresses of Redis, as its own tools write them. They hold a password, which no message repeats.
 
     redis://[[USER]:PASSWORD@]HOST[:PORT][/NUMBER]
     rediss://...                 the same over TLS; ?ssl_ca_certs=FILE for authorities of one's own
@@ -22,8 +22,8 @@ HOW_WRITTEN: Final = (
 
 
 class MisreadAddress(ValueError):
-    """An address is not one of a Redis; `str()` says why, without a part of it, and so does `why`
-    as the end of a sentence."""
+    """An address is not one of a Redis; `str()` says why, and so does `why` as the end of a
+    sentence. Neither repeats any part of it."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"The address of Redis is not understood: {why}; {HOW_WRITTEN}.")
@@ -32,7 +32,7 @@ class MisreadAddress(ValueError):
 
 @attrs.frozen
 class RedisAddress:
-    """Where a Redis is, and who comes. `path` is its socket; empty: it is at host and port."""
+    """Where a Redis is, and who connects. `path` is its socket; empty: it is at host and port."""
 
     host: str = ""
     port: int = USUAL_PORT
@@ -45,12 +45,12 @@ class RedisAddress:
 
     @property
     def place(self) -> str:
-        """Where that is, for people."""
+        """Where the Redis is, for people."""
         return self.path or f"{self.host}:{self.port}"
 
     @classmethod
     def read(cls, url: str) -> "RedisAddress":
-        """The address that `url` writes. Raises MisreadAddress."""
+        """The address that `url` says. Raises MisreadAddress."""
         try:
             parts = urlsplit(url)
             port = parts.port
@@ -82,7 +82,7 @@ class RedisAddress:
 
 
 def _credentials(parts: SplitResult) -> tuple[str | None, str | None]:
-    """User and password; a user without a password is none that Redis knows."""
+    """User and password; Redis knows no user without a password."""
     user = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
     if user is not None and password is None:
@@ -91,9 +91,9 @@ def _credentials(parts: SplitResult) -> tuple[str | None, str | None]:
 
 
 def _number(text: str) -> int:
-    """A database by its number, 0 where none is said."""
+    """A database by its number, 0 if none is given."""
     if not text:
         return 0
     if text.isascii() and text.isdecimal() and int(text) <= MOST_DATABASE:
         return int(text)
-    raise MisreadAddress("the database behind its host is not a number")
+    raise MisreadAddress("the database after its host is not a number")

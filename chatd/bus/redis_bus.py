@@ -1,8 +1,8 @@
 """The bus over Redis: PUBLISH and SUBSCRIBE, which lose what nobody hears at that moment.
 
-Two connections: one hears, one publishes, as a connection that subscribes takes no other command.
-The bus is up when a payload that this node published has come back to it; two addresses that lead
-to different servers, or rights that are missing, show there.
+It has two connections: one hears, one publishes, since a connection that subscribes takes no other
+command. The bus is up when a payload that this node published has come back to it: it does not if
+the two lead to different servers, or if rights are missing.
 
 Source: redis.io, "Redis Pub/Sub".
 """
@@ -21,16 +21,16 @@ from chatd.bus.resp import Reply
 from chatd.bus.server_bus import ServerBus
 
 PAYLOAD_BYTES_MAX: Final = 524_288
-"""Bytes of a payload; a Redis drops a client that is owed more than 8 MiB for a minute. A message
-that is longer is read from the log."""
-_BEFORE_PAYLOAD: Final = b"="  # so that none begins as a reply of Redis does
+"""Bytes of a payload; a Redis drops a client that is owed more than 8 MiB for a minute. Longer
+messages are read from the log."""
+_BEFORE_PAYLOAD: Final = b"="  # so that no payload begins as a reply of Redis does
 TOPICS_AT_ONCE: Final = 500
-"""Topics in one command, when a connection begins."""
+"""Topics in one command when a connection begins."""
 
 
 @attrs.define(eq=False)
 class _Confirmation:
-    """What Redis is to confirm, in the order in which it was asked."""
+    """Something that Redis is to confirm; it confirms in the order in which it was asked."""
 
     word: bytes
     channel: bytes
@@ -40,7 +40,7 @@ class _Confirmation:
 
 @attrs.define(eq=False)
 class _Ears:
-    """The connection that hears. Its channels have the name of the cluster before the topic."""
+    """The connection that hears. In its channels the name of the cluster comes before the topic."""
 
     connection: RedisConnection
     _prefix: bytes
@@ -65,7 +65,7 @@ class _Ears:
         return asked
 
     def take(self, reply: Reply) -> None:
-        """A reply of the connection. Raises BusLost where it is none that was asked for."""
+        """Take a reply. Raises BusLost if it is not one that was asked for."""
         match reply:
             case [b"message", bytes(channel), bytes(payload)]:
                 if channel.startswith(self._prefix) and payload.startswith(_BEFORE_PAYLOAD):
@@ -81,7 +81,7 @@ class _Ears:
             case [b"pong", *_]:
                 pass
             case _:
-                raise BusLost("Redis answers what was not asked.")
+                raise BusLost("Redis answers something that was not asked.")
 
     def lost(self) -> None:
         """Nothing more will be confirmed."""
@@ -159,7 +159,7 @@ class RedisBus(ServerBus):
             ears.lost()
 
     async def _hear_oneself(self, ears: _Ears, mouth: RedisConnection) -> None:
-        """Return when all topics are confirmed, and a payload has made its way."""
+        """Return when all topics are confirmed, and a payload has come back."""
         wanted = {self._probe, *self._topics}
         while wanted:
             for one in ears.subscribe(*list(wanted)[:TOPICS_AT_ONCE]):

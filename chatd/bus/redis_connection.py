@@ -1,7 +1,7 @@
-"""One connection with a Redis, on a Trio stream: it comes in, sends commands, and hears replies.
+"""One connection with a Redis, on a Trio stream: it logs in, sends commands, and hears replies.
 
-A peer that says nothing for `SILENCE_S` is given up, as a Redis that is stopped keeps its
-connections. What waits to be sent is bounded.
+A peer that says nothing for `SILENCE_S` is given up, since a Redis that is stopped keeps its
+connections open. What waits to be sent is bounded.
 """
 
 import ssl
@@ -16,7 +16,8 @@ from chatd.bus.redis_address import RedisAddress
 from chatd.bus.resp import BadReply, Reply, RespReader, command
 
 SILENCE_S: Final = 1.5
-"""Without a byte from Redis, which is pinged three times in it; beyond: the connection is lost."""
+"""Seconds without a byte from Redis, which gets three pings in that time; beyond: the connection is
+lost."""
 OUT_BYTES_MAX: Final = 4_194_304
 """Bytes that wait to be sent; beyond: nothing more is taken, and hints are dropped."""
 READ_BYTES: Final = 65_536
@@ -29,8 +30,8 @@ _REFUSED: Final = {
     "LOADING": "it is still reading its data",
     "MISCONF": "it cannot write its data to the disk",
 }
-"""What an error of Redis means, by its first word. Its sentence may quote a command, and with it a
-password: it is not told."""
+"""What an error of Redis means, by its first word. The rest may quote a command, and with it a
+password: it is not repeated."""
 
 _LOST: Final = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
 
@@ -46,7 +47,7 @@ def refused(place: str, error: hiredis.ReplyError) -> BusLost:
 
 
 class RedisConnection:
-    """A connection that is open, and whose user is in."""
+    """A connection that is open and logged in."""
 
     def __init__(self, stream: trio.abc.Stream, place: str) -> None:
         self._stream = stream
@@ -58,7 +59,7 @@ class RedisConnection:
 
     @classmethod
     async def open(cls, address: RedisAddress) -> "RedisConnection":
-        """Connect and come in. Raises BusLost."""
+        """Connect and log in. Raises BusLost."""
         with trio.move_on_after(CONNECT_S):
             connection = cls(await _stream(address), address.place)
             try:
@@ -71,7 +72,7 @@ class RedisConnection:
         raise BusLost(f"Redis at {address.place} did not answer within {CONNECT_S:g} s{perhaps}.")
 
     def send(self, *words: bytes) -> bool:
-        """Have a command sent; False where too much waits already."""
+        """Have a command sent; False if too much waits already."""
         if len(self._out) >= OUT_BYTES_MAX:
             return False
         self._out += command(*words)
@@ -161,7 +162,7 @@ class RedisConnection:
 
     def _garbled(self, error: BadReply) -> BusLost:
         return BusLost(
-            f"What answers at {self._place} is no Redis, or TLS is missing in the address (rediss://)"
+            f"What answers at {self._place} is not Redis, or TLS is missing in the address (rediss://)"
             f": {error}."
         )
 

@@ -1,5 +1,7 @@
 """The bus over NOTIFY: what the server sees of it, and what stands between."""
 
+from typing import Any
+
 import psycopg
 import pytest
 import trio
@@ -98,13 +100,15 @@ async def test_a_pooler_that_keeps_no_session_is_told(
 ) -> None:
     """Between transactions it takes away what LISTEN has asked for."""
     monkeypatch.setattr("chatd.bus.server_bus.CONNECT_S", 0.3)
-    notified = TrioConnection.notified
+    execute = TrioConnection.execute
 
-    async def without_listen(self: TrioConnection) -> None:
-        await self.execute(b"UNLISTEN *")
-        await notified(self)
+    async def and_forget(self: TrioConnection, statement: Any, parameters: Any = None) -> Any:
+        done = await execute(self, statement, parameters)
+        if "LISTEN" in repr(statement):
+            await execute(self, b"UNLISTEN *")
+        return done
 
-    monkeypatch.setattr(TrioConnection, "notified", without_listen)
+    monkeypatch.setattr(TrioConnection, "execute", and_forget)
     told = await why_down(postgres.url("postgres", "postgres"))
     assert "session mode" in told
 

@@ -151,14 +151,17 @@ async def replaced_by(serve: Serve) -> str:
 @rows(
     ("answers", "told"),
     [
-        ([b"HTTP/1.1 400 Bad Request\r\n\r\n"], "is no Redis"),
+        ([b"HTTP/1.1 400 Bad Request\r\n\r\n"], "is not Redis"),
         ([], "closed"),
         ([b"+PONG\r\n"], "closed"),
         ([b"+PONG\r\n", b"*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n"], "closed"),
-        ([b"+PONG\r\n", b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n"], "what was not asked"),
-        ([b"+PONG\r\n", b"+OK\r\n"], "what was not asked"),
-        ([b"+PONG\r\n", b":1\r\n:2\r\n"], "what was not asked"),
-        ([b"+PONG\r\n", b"*2147483647\r\n"], "is no Redis"),
+        (
+            [b"+PONG\r\n", b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n"],
+            "something that was not asked",
+        ),
+        ([b"+PONG\r\n", b"+OK\r\n"], "something that was not asked"),
+        ([b"+PONG\r\n", b":1\r\n:2\r\n"], "something that was not asked"),
+        ([b"+PONG\r\n", b"*2147483647\r\n"], "is not Redis"),
         ([b"-LOADING wait\r\n"], "reading its data"),
         ([b"-ERR unknown command `AUTH`, with args beginning with: `hunter2`\r\n"], "(ERR)"),
         ([b"-\xff\xfe hunter2\r\n"], "answers a command with an error."),
