@@ -1,14 +1,15 @@
 """Ceilings on handshakes, on connections, and on the sessions of an address.
 
-Anybody can open connections and sessions, without a token, as fast as a machine can. So where a
-ceiling is reached, the peer that has shown no token for longest gives way to the newest: a client
-needs a moment for its CONNECT, and a flood can only make that moment shorter, never keep others
-out. A peer that has shown a token on a session gives way to none; only where all of them have is
-there no room. A download over HTTP has no session: it may have to give way, and is tried again.
+Anybody can open connections and sessions, without a token, as fast as a machine can. So when a
+ceiling is reached, the peer that has gone longest without showing a token gives way to the newest:
+a client needs a moment for its CONNECT, and a flood can only make that moment shorter, never keep
+others out. A peer that has shown a token on a session never gives way; there is no room only when
+all peers have shown one. A download over HTTP has no session: it may have to give way, and is tried
+again.
 
 Overload at the handshake is HTTP 503 with `Retry-After`: a stock client comes back by itself. These
-counters are lost at a restart on purpose. Addresses count as `counted_as` says. This is no part of
-`net`, since sessions and handshakes are Engine.IO's.
+counters are lost at a restart on purpose. `counted_as` says which addresses count as one. This is
+not part of `net`, since sessions and handshakes are Engine.IO's.
 """
 
 import math
@@ -24,8 +25,8 @@ from chatd.net.addresses import Network, counted_as, is_trusted
 
 RETRY_AFTER_CEILING_S = 5  # for a client that comes back where a ceiling on counts was reached
 KEPT_SHARE: Final = 0.5
-"""Of the handshakes of a second, how many an address does not get whose pending sessions are at
-their ceiling: others find room, however fast one address opens sessions."""
+"""The share of the handshakes of a second that an address does not get while its pending sessions
+are at their ceiling: others find room, however fast one address opens sessions."""
 
 T = TypeVar("T")
 
@@ -40,8 +41,8 @@ class Overload:
 
 @attrs.frozen
 class Vacancy(Generic[T]):
-    """There is room. Where a ceiling was reached, `limit` names it, and `instead_of` is what has to
-    end now, and counts until then."""
+    """There is room. If a ceiling was reached, `limit` names it, and `instead_of` is what has to
+    end now; it counts until it has ended."""
 
     instead_of: T | None = None
     limit: str = ""
@@ -54,7 +55,7 @@ class CountedConnection(Protocol):
     """An open connection, as far as it is counted; compared by identity."""
 
     address: str
-    """That of its peer, or of whom a proxy says it to be: see `Admission.move_connection`."""
+    """Its peer's, or its client's as a proxy names it: see `Admission.move_connection`."""
 
     @property
     def is_known(self) -> bool:
@@ -62,7 +63,8 @@ class CountedConnection(Protocol):
         ...
 
     def give_way(self, answer: bytes) -> None:
-        """End it, for another one; `answer` is for a peer that has not asked for anything yet."""
+        """End it, to make room for another one; `answer` is for a peer that has not asked for
+        anything yet."""
         ...
 
 
@@ -92,14 +94,13 @@ class Admission:
         self.max_connections = max_connections
         self._trusted_proxies = trusted_proxies
         self._by_address: dict[str, int] = {}
-        # Of those, by sid, the sessions that have shown no token yet; the oldest first.
+        # The sessions among them that have shown no token yet, by sid; the oldest first.
         self._pending: dict[str, OrderedDict[str, None]] = {}
         self._connected: dict[str, int] = {}
-        # Connections that have shown none, as far as was looked; the oldest first.
+        # Connections that had shown none when last looked at; the oldest first.
         self._unknown_of: dict[str, OrderedDict[CountedConnection, None]] = {}
         self._unknown: OrderedDict[CountedConnection, None] = OrderedDict()
         self.connections = 0
-        self.connections_ended = 0
         self._emptied: trio.Event | None = None
         self.is_draining = False
         self.is_isolated = False  # clients are better off on another node
@@ -113,13 +114,13 @@ class Admission:
         connections_per_address: float,
         now_s: float,
     ) -> None:
-        """Other limits are in force from now on, for those who come; nobody has to go."""
+        """Put other limits in force for those who come from now on; nobody has to go."""
         self._handshakes.change(handshakes_per_second * 60, now_s, burst=handshakes_per_second)
         burst = max(1.0, handshakes_per_second)
         self._kept_handshakes = min(burst * KEPT_SHARE, burst - 1.0)
         self._sessions_per_address = sessions_per_address
         self._pending_sessions_per_address = pending_sessions_per_address
-        # A session that may be there needs a connection, whatever was set for one of the two.
+        # Every session that is allowed needs a connection, whatever was set for one of the two.
         self._connections_per_address = max(connections_per_address, sessions_per_address)
 
     def open_connection(
@@ -141,8 +142,8 @@ class Admission:
     def move_connection(
         self, connection: CountedConnection, address: str
     ) -> Vacancy[CountedConnection] | Overload:
-        """A connection that was counted as a proxy's is one of this address: count it as such.
-        Where there is no room, say why; it stays the proxy's until it is closed."""
+        """Count a connection of this address, which was counted as a proxy's, as this address's. If
+        there is no room, say why; it stays the proxy's until it is closed."""
         room = self._room_of(address)
         if isinstance(room, Vacancy):
             self.cannot_give_way(connection)
@@ -175,14 +176,13 @@ class Admission:
         self.cannot_give_way(connection)
         _count(self._connected, counted_as(connection.address), -1)
         self.connections -= 1
-        self.connections_ended += 1
         if self.connections == 0 and self._emptied is not None:
             self._emptied.set()
 
     def _oldest_unknown(
         self, among: OrderedDict[CountedConnection, None] | None
     ) -> CountedConnection | None:
-        """Looked at only where there is no room, so that no message pays for it; a connection that
+        """Called only when there is no room, so that no message pays for it; a connection that
         turns out to be known is not looked at again."""
         while among:
             oldest = next(iter(among))
@@ -198,7 +198,7 @@ class Admission:
 
     def cannot_give_way(self, connection: CountedConnection) -> None:
         """It has turned out to be a user's, or ends anyway: it need not be remembered among those
-        that may give way, which is 180 bytes, nor looked at where there is no room."""
+        that may give way, which costs 180 bytes, nor looked at when there is no room."""
         if connection in self._unknown:
             del self._unknown[connection]
             _remove(self._unknown_of, counted_as(connection.address), connection)
@@ -247,7 +247,7 @@ class Admission:
 
 
 def _count(counts: dict[str, int], address: str, change: int) -> None:
-    """Change a count, and keep none that is zero."""
+    """Change a count; a count of zero is not kept."""
     count = counts.get(address, 0) + change
     if count:
         counts[address] = count

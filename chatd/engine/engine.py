@@ -61,7 +61,8 @@ class Engine:
     _make_upper: Callable[[Session, Handshake], Upper]
     _event_log: EventLog
     _node: str = attrs.field(default="", kw_only=True)
-    """Before each sid, and a dot: a proxy sends requests by it to the node that has the session."""
+    """It stands before each sid, with a dot: by it a proxy sends requests to the node that has the
+    session."""
     _forbidden: ForbiddenNotices = attrs.field(kw_only=True)
     _proxies: ProxyNotices = attrs.field(init=False)
 
@@ -104,7 +105,8 @@ class Engine:
         return Denial(refusal, f"{refusal.message}: {forbidden.sentence}")
 
     def is_allowed(self, head: RequestHead, query: Query) -> bool:
-        """A verdict of its own on a request; for applications that have one."""
+        """The application's own verdict on a request; an application that has one overrides
+        this."""
         return True
 
     def opening_headers(self, head: RequestHead) -> bytes:
@@ -120,6 +122,8 @@ class Engine:
         arrival = self._cors.arrival(head.headers, peer)
         if arrival.is_forwarded and not arrival.is_trusted:
             self._proxies.heard_from(arrival.address)
+        elif arrival.is_unread:
+            self._proxies.unread(peer)
         return arrival
 
     def log_refusal(self, address: str, refusal: Refusal | Overload) -> None:
@@ -217,8 +221,8 @@ class Engine:
         exchange: Exchange,
         body_timeout_s: float,
     ) -> None:
-        """The packets of a client: the body first, in time and within `maxPayload`, or less where
-        nobody knows whose they are."""
+        """Take the packets of a client: first the body, in time and within `maxPayload`, or less
+        while nobody knows whose they are."""
         if not transport.begin_post(exchange):
             return
         await transport.until_it_may_come(exchange.head)
@@ -252,7 +256,8 @@ class Engine:
 
 
 def switched(head: RequestHead) -> bytes:
-    """The 101, with the first subprotocol that is offered. ValueError where that is no token."""
+    """The 101, with the first subprotocol that is offered. Raises ValueError if that is not a
+    token."""
     offered = head.headers.get(b"sec-websocket-protocol")
     subprotocol = None if offered is None else offered.partition(b",")[0].strip()
     return switching_protocols(head.headers[b"sec-websocket-key"], subprotocol)
@@ -268,6 +273,6 @@ def _is_websocket_handshake(head: RequestHead) -> bool:
         return False
     try:
         switched(head)
-    except ValueError:  # the subprotocol that it offers is no token
+    except ValueError:  # the subprotocol that it offers is not a token
         return False
     return True

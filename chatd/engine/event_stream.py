@@ -1,8 +1,8 @@
 """Server-sent events as a transport: one response that never ends (HTML standard, 9.2).
 
 It carries a session as a WebSocket does, and has its heartbeat, backlog and end: a ping is a
-comment, and is answered once the peer has taken it. It only sends. What the peer sends behind its
-request is dropped, up to a bound. How a packet is written, its owner says.
+comment, and is answered once the peer has taken it. It only sends. What the peer sends after its
+request is dropped, up to a bound. The owner of the stream says how a packet is written.
 """
 
 import socket
@@ -22,7 +22,7 @@ from chatd.net.poller import Watch
 from chatd.net.writer import SocketWriter
 
 INPUT_BYTES_MAX: Final = 16_384
-"""Dropped of what the peer sends behind its request; beyond: the end."""
+"""So much of what the peer sends after its request is dropped; beyond: the end."""
 READ_BYTES: Final = 65_536
 """One read; what fills it is too much already."""
 _HEARTBEAT: Final = b":\n\n"
@@ -30,7 +30,8 @@ _HEARTBEAT: Final = b":\n\n"
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class EventStreamTransport:
-    """One stream. `write_event` makes the bytes of a packet, none where it is not carried."""
+    """One stream. `write_event` makes the bytes of a packet; no bytes if the stream does not carry
+    it."""
 
     name = "events"
 
@@ -66,11 +67,12 @@ class EventStreamTransport:
             finally:
                 self._writer.stop()
                 self._session.lost(DisconnectReason.TRANSPORT_CLOSE)
+                self._writer.let_go()
                 nursery.cancel_scope.cancel()
 
     async def _perform(self, work: Work) -> None:
-        """As `Session.perform`, but that a peer which takes nothing meanwhile is not excused: it
-        has asked for all that it will."""
+        """As `Session.perform`, but a peer that takes nothing meanwhile is not excused: it has
+        asked for everything that it will ever ask for."""
         try:
             await work
         except Exception as error:

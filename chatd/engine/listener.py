@@ -16,8 +16,8 @@ from typing import Final, TypeAlias
 import attrs
 import trio
 
+from chatd.engine.accepted_connection import AcceptedConnection
 from chatd.engine.admission import Admission, CountedConnection, Overload, Vacancy
-from chatd.engine.callers import Caller
 from chatd.engine.engine import Engine, switched
 from chatd.engine.exchange import GAVE_WAY, Exchange, overloaded, refused
 from chatd.engine.polling import PollingTransport
@@ -36,12 +36,12 @@ from chatd.net.preamble import read_proxy_header
 from chatd.observe import EventLog, HandshakeRefused, LimitHit
 from chatd.websocket.frames import encode_close, encode_text
 
-USER_TIMEOUT_MS: Final = 30_000  # TCP_USER_TIMEOUT: unacknowledged bytes for so long end it
+USER_TIMEOUT_MS: Final = 30_000  # TCP_USER_TIMEOUT: bytes unacknowledged for so long end it
 
 UNTRUSTED_PROXY: Final = "proxy_untrusted"
-"""Why a connection is closed that came past the proxies whose headers were to begin it."""
+"""Why a connection is closed that came around the proxies, whose header should have begun it."""
 NO_PROXY_HEADER: Final = "proxy_protocol"
-"""Why one of a trusted proxy is: its header is wrong, or did not come in time."""
+"""Why a connection of a trusted proxy is closed: its header is wrong, or did not come in time."""
 
 # How a connection goes on after its polling requests: as a WebSocket, with Hypercorn, to its end.
 Continuation: TypeAlias = Callable[[], Awaitable[None]]
@@ -60,8 +60,8 @@ class ListenerSettings:
     keep_alive_s: float = 15.0
     """An idle connection is closed after so long."""
     proxy_protocol: Sequence[Network] | None = None
-    """Networks from which alone connections come, each with a header of the PROXY protocol at its
-    beginning; None: there is no such header."""
+    """The only networks that connections may come from, each connection with a header of the PROXY
+    protocol at its beginning; None: there is no such header."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -77,7 +77,7 @@ class Listener:
     _static: StaticFiles = attrs.field(factory=StaticFiles, kw_only=True)
     _acceptor: Acceptor = attrs.field(init=False)
     _requesting: dict[socket.socket, HttpConnection] = attrs.field(factory=dict, init=False)
-    """Those that are open as HTTP, and have gone on as nothing else."""
+    """Connections that are open as HTTP, and have not gone on as anything else."""
     _takes_requests: bool = attrs.field(default=True, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -107,18 +107,18 @@ class Listener:
             connection.end()
 
     def leave_waiting(self) -> None:
-        """Take no new connections, and leave them to who else has the listeners; all that is open
-        goes on."""
+        """Take no new connections, and leave them to any other process that has the listeners; all
+        that is open goes on."""
         self._acceptor.stop()
 
     def sever_strangers(self, *, but_answered: bool = False) -> None:
         """End every connection that serves no user's session, and the sessions of nobody;
         `but_answered`: not those whose whole request is being answered."""
-        for caller in list(self._acceptor.open.values()):
-            if not isinstance(caller, Caller) or caller.is_known:
+        for accepted in list(self._acceptor.open.values()):
+            if not isinstance(accepted, AcceptedConnection) or accepted.is_known:
                 continue
-            if not (but_answered and caller.is_answered):
-                caller.sever(DisconnectReason.SERVER_SHUTDOWN)
+            if not (but_answered and accepted.is_answered):
+                accepted.sever(DisconnectReason.SERVER_SHUTDOWN)
 
     def sever(self) -> None:
         """End every connection now, politeness aside."""
@@ -130,34 +130,36 @@ class Listener:
             self._acceptor.close(sock)
             return
         # Behind a proxy, all connections have one address: one text for all of them.
-        caller = Caller(sock, sys.intern(peer_address(peer)), self._engine.sessions)
+        accepted = AcceptedConnection(sock, sys.intern(peer_address(peer)), self._engine.sessions)
         del peer  # 145 bytes, for as long as the connection lasts
-        if not self._has_room(sock, caller.address, self._admission.open_connection(caller)):
+        if not self._has_room(sock, accepted.address, self._admission.open_connection(accepted)):
             self._acceptor.close(sock)
             return
-        self._acceptor.open[sock] = caller
+        self._acceptor.open[sock] = accepted
         watch = self._poller.watch(sock)
         try:
             begun: bytes | None = b""
             proxies = self._settings.proxy_protocol
             if proxies is not None:
-                begun = await self._behind_proxy(sock, watch, caller, proxies)
+                begun = await self._behind_proxy(sock, watch, accepted, proxies)
             if begun is not None:
                 # The requests live in a frame of their own, which ends before the connection goes
                 # on: their bytes are not kept, nor is what it goes on with, which is 256 bytes.
-                await (await self._requests(sock, watch, caller, begun))()
+                await (await self._requests(sock, watch, accepted, begun))()
         except Exception as error:
             self._acceptor.report(error)
         finally:
-            self._requesting.pop(sock, None)
-            self._admission.close_connection(caller)
+            connection = self._requesting.pop(sock, None)
+            if connection is not None:
+                connection.let_go()
+            self._admission.close_connection(accepted)
             watch.close()
             self._acceptor.close(sock)
 
     def _has_room(
         self, sock: socket.socket, address: str, admitted: Vacancy[CountedConnection] | Overload
     ) -> bool:
-        """Whether there is room for a connection; where not, the peer hears when to come back."""
+        """Whether there is room for a connection; if not, the peer is told when to come back."""
         if isinstance(admitted, Overload):
             self._engine.log_refusal(address, admitted)
             with contextlib.suppress(OSError):
@@ -169,29 +171,33 @@ class Listener:
         return True
 
     async def _behind_proxy(
-        self, sock: socket.socket, watch: Watch, caller: Caller, proxies: Sequence[Network]
+        self,
+        sock: socket.socket,
+        watch: Watch,
+        accepted: AcceptedConnection,
+        proxies: Sequence[Network],
     ) -> bytes | None:
         """Read whose connection this is, and count it as that address's; what came behind the
         header. None where it goes no further."""
-        if not is_trusted(caller.address, proxies):
-            self._event_log.record(HandshakeRefused(caller.address, UNTRUSTED_PROXY))
+        if not is_trusted(accepted.address, proxies):
+            self._event_log.record(HandshakeRefused(accepted.address, UNTRUSTED_PROXY))
             return None
         header = await read_proxy_header(sock, watch, self._settings.head_timeout_s)
         if header is None:
-            self._event_log.record(HandshakeRefused(caller.address, NO_PROXY_HEADER))
+            self._event_log.record(HandshakeRefused(accepted.address, NO_PROXY_HEADER))
             return None
         if not self._takes_requests:  # the drain began meanwhile
             return None
         if header.address is None:
             return header.rest
-        moved = self._admission.move_connection(caller, header.address)
+        moved = self._admission.move_connection(accepted, header.address)
         return header.rest if self._has_room(sock, header.address, moved) else None
 
     async def _requests(
-        self, sock: socket.socket, watch: Watch, caller: Caller, begun: bytes
+        self, sock: socket.socket, watch: Watch, accepted: AcceptedConnection, begun: bytes
     ) -> Continuation:
-        """Serve files and polling requests until the connection goes on as something else, or to
-        its end; `begun` are the first bytes of them."""
+        """Serve files and polling requests until the connection goes on as something else, or ends;
+        `begun` are the first bytes of the requests."""
         settings = self._settings
         connection = HttpConnection(
             sock, watch, self._engine.sessions.deadlines, settings.connection, begun
@@ -200,30 +206,35 @@ class Listener:
         head = await connection.head(settings.head_timeout_s, answer_late=True)
         while head is not None:
             if self._is_polling(head):
-                head = await self._after_poll(connection, head, caller)
+                head = await self._after_poll(connection, head, accepted)
             elif (file := self._static.find(head)) is not None:
                 await connection.drained()
-                head = await self._after_file(connection, head, file, caller)
+                head = await self._after_file(connection, head, file, accepted)
             else:
                 break
         await connection.drained()
-        return self._leave(watch, connection, None if connection.is_over else head, caller)
+        return self._leave(watch, connection, None if connection.is_over else head, accepted)
 
     async def _after_poll(
-        self, connection: HttpConnection, head: RequestHead, caller: Caller
+        self, connection: HttpConnection, head: RequestHead, accepted: AcceptedConnection
     ) -> RequestHead | None:
         """Serve a request of the polling transport; the head that follows it."""
-        caller.query = head.query
-        if not await self._poll(connection, head, caller.address):
+        accepted.query = head.query
+        if not await self._poll(connection, head, accepted.address):
             return None
         return await connection.head(self._settings.keep_alive_s, answer_late=False)
 
     async def _after_file(
-        self, connection: HttpConnection, head: RequestHead, file: StaticFile, caller: Caller
+        self,
+        connection: HttpConnection,
+        head: RequestHead,
+        file: StaticFile,
+        accepted: AcceptedConnection,
     ) -> RequestHead | None:
-        """Serve a file; the head that follows it."""
+        """Serve a file; returns the head that follows it."""
         settings = self._settings
-        caller.query = caller.query or b""  # it has asked for something, and is still who it was
+        # It has asked for something, and is still who it was.
+        accepted.query = accepted.query or b""
         answer = encoded(head, file.answer(head), keeps_alive=head.keeps_alive)
         if connection.is_finished or not await connection.send(answer):
             return None
@@ -247,15 +258,15 @@ class Listener:
         return self._is_of_engine(head) and not head.is_websocket
 
     def _is_of_engine(self, head: RequestHead) -> bool:
-        """Whether a request is Engine.IO's: below its path, with the last slash or without it; but
-        not for one of the files there."""
+        """Whether a request is Engine.IO's: below its path, with or without the last slash, and not
+        for one of the files there."""
         settings, path = self._settings, head.path
         if path.startswith(settings.path):
             return path not in settings.files
         return path == settings.path[:-1]
 
     async def _poll(self, connection: HttpConnection, head: RequestHead, peer: str) -> bool:
-        """Serve one request of the polling transport; whether another may follow."""
+        """Serve one request of the polling transport; returns whether another may follow."""
         engine, timeout_s = self._engine, self._settings.head_timeout_s
         arrival = engine.arrival(head, peer)
         headers = engine.cors(head, arrival) + engine.opening_headers(head)
@@ -267,25 +278,33 @@ class Listener:
         return exchange.keeps_alive
 
     def _leave(
-        self, watch: Watch, connection: HttpConnection, head: RequestHead | None, caller: Caller
+        self,
+        watch: Watch,
+        connection: HttpConnection,
+        head: RequestHead | None,
+        accepted: AcceptedConnection,
     ) -> Continuation:
-        """How the connection goes on: as this request asks, or to its end where there is none."""
+        """How the connection goes on: as this request asks; without a request it ends."""
         del self._requesting[connection.sock]
         if head is None:
             return connection.hang_up
-        caller.query = head.query
+        accepted.query = head.query
         if self._is_of_engine(head):
-            return self._websocket(watch, connection, head, caller)
+            return self._websocket(watch, connection, head, accepted)
         return partial(
-            self._http.serve, connection, head, caller.address, caller.carry, caller.answering
+            self._http.serve, connection, head, accepted.address, accepted.carry, accepted.answering
         )
 
     def _websocket(
-        self, watch: Watch, connection: HttpConnection, head: RequestHead, caller: Caller
+        self,
+        watch: Watch,
+        connection: HttpConnection,
+        head: RequestHead,
+        accepted: AcceptedConnection,
     ) -> Continuation:
         engine = self._engine
         query = parse_query(head.query)
-        arrival = engine.arrival(head, caller.address)
+        arrival = engine.arrival(head, accepted.address)
         denial = engine.judge(head, query, arrival)
         if denial is not None:
             connection.finish(refused(denial.refusal, denial.sentence))
@@ -294,7 +313,7 @@ class Listener:
         def make_transport(
             session: Session, probed: PollingTransport | None = None
         ) -> WebSocketTransport:
-            return WebSocketTransport(connection.sock, watch, session, caller, probed=probed)
+            return WebSocketTransport(connection.sock, watch, session, accepted, probed=probed)
 
         switching = switched(head)
         if query.sid is None:
@@ -302,27 +321,34 @@ class Listener:
             if isinstance(session, Overload):
                 connection.finish(overloaded(session))
                 return connection.hang_up
-            caller.session = session
-            caller.query = None  # it was asked for once, to find the session
+            accepted.session = session
+            accepted.query = None  # it was asked for once, to find the session
             transport = session.transport
             assert isinstance(transport, WebSocketTransport)
             transport.write(switching + encode_text(engine.opening(session)))
-            return partial(transport.run, connection.rest)
+            return _as_websocket(connection, transport)
         session = engine.sessions.by_sid[query.sid]
         carrier = session.transport
         if isinstance(carrier, PollingTransport):
             transport = make_transport(session, carrier)
             transport.write(switching)
             if carrier.attach(transport, session.settings.upgrade_timeout_s):
-                return partial(transport.run, connection.rest)
+                return _as_websocket(connection, transport)
             switching = b""
         # There is a WebSocket already: this one is answered, closed, and belongs to no session.
         connection.finish(switching + encode_close())
         return connection.hang_up
 
 
+def _as_websocket(connection: HttpConnection, transport: WebSocketTransport) -> Continuation:
+    """A connection goes on as a WebSocket, which gets what followed its last request."""
+    connection.let_go()
+    return partial(transport.run, connection.rest)
+
+
 def set_options(listener: socket.socket) -> None:
-    """What every connection needs of TCP; accepted sockets inherit it, which saves calls for each.
+    """Set what every connection needs of TCP; accepted sockets inherit it, which saves calls for
+    each.
 
     What is written goes out at once, and bytes that are never acknowledged end the connection.
     """

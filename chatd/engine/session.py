@@ -4,6 +4,9 @@ A session lives longer than its transport: polling and WebSocket end in the same
 upgrade is a second transport that attaches. What it carries is an `Upper`: Socket.IO, or a bare
 Engine.IO application. Everything here is synchronous; tasks belong to the transports.
 
+A session that is over lets go of its transport and its upper, which know it: no circle is left for
+the garbage collector, and what they hold, bytes of a peer among it, is freed at once.
+
 Sending never waits. `send` puts an `Outgoing` into `pending`, and the `Flusher` lets the transport
 take it at the end of the turn: all that one turn owes to a socket goes out in one write.
 """
@@ -17,14 +20,15 @@ import trio
 from chatd.engine.admission import Admission, CountedConnection
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
-from chatd.engine.throttle import IDLE_FIRST, IDLE_WAITS_MAX, Throttle
+from chatd.engine.throttle import IDLE_FIRST, IDLE_LIMIT, IDLE_WAITS_MAX, Throttle
 from chatd.engine.transport import Transport, Work
 from chatd.engineio.handshake import POLLING, Query
 from chatd.engineio.heartbeat import Heartbeat, HeartbeatAction, HeartbeatSettings
 from chatd.engineio.packet import Packet, PacketType, ProtocolError, decode_text
+from chatd.net.backlog import Backlog
 from chatd.net.deadlines import Deadlines, TimerEntry
 from chatd.net.disconnects import DisconnectReason
-from chatd.observe import EventLog, InternalError, ProtocolViolated, SessionClosed
+from chatd.observe import EventLog, InternalError, LimitHit, ProtocolViolated, SessionClosed
 from chatd.socketio.packet import ProtocolError as SocketIOError
 
 PING = Outgoing(b"2")
@@ -55,12 +59,57 @@ class Upper(Protocol):
 
     def on_heartbeat(self, now_s: float) -> None:
         """Called at least as often as the heartbeat is due, whatever the peer does; raises
-        ProtocolError where the peer has left something undone for too long."""
+        ProtocolError if the peer has left something undone for too long."""
         ...
 
     def on_close(self, reason: DisconnectReason) -> None:
         """The session is over."""
         ...
+
+
+class _Nothing:
+    """Transport and upper of a session that is over."""
+
+    def __init__(self) -> None:
+        self._backlog = Backlog(0)
+
+    @property
+    def name(self) -> str:
+        return "none"
+
+    @property
+    def backlog(self) -> Backlog:
+        """Nothing is owed."""
+        return self._backlog
+
+    @property
+    def is_joined(self) -> bool:
+        return False
+
+    def flush(self) -> None:
+        """Nothing is pending."""
+
+    def identified(self) -> None:
+        """It became known too late whose session it is."""
+
+    def close(self, *, polite: bool) -> None:
+        """There is nothing to close."""
+
+    def peer_closed(self) -> None:
+        """There is nothing to close."""
+
+    def receive(self, message: str | bytes) -> Work | None:
+        """What still comes is dropped."""
+        return None
+
+    def on_heartbeat(self, now_s: float) -> None:
+        """Nothing is waited for."""
+
+    def on_close(self, reason: DisconnectReason) -> None:
+        """It is over already."""
+
+
+_NOTHING: Final = _Nothing()
 
 
 @attrs.frozen
@@ -73,8 +122,9 @@ class SessionSettings:
     upgrade_timeout_s: float
     backlog_bytes: int
     stranger_payload_bytes: int = UNBOUNDED
-    """Of one message or body of a session that is nobody's yet: anybody can open thousands, and
-    each may hold so much of a message that is not complete. Never more than `max_payload_bytes`."""
+    """The most for one message or body of a session that is nobody's yet: anybody can open
+    thousands of them, and each may hold so much of an incomplete message. Never more than
+    `max_payload_bytes`."""
     last_words_s: float = 30.0
     """How long the last packets of an ended session wait for a GET. A client that polls learns of
     the end from them; by then it has asked again, or is gone."""
@@ -113,14 +163,14 @@ class Session:
     awaiting: bool = attrs.field(default=False, init=False)
     """Its input waits for work of its own: silence is not its fault."""
     posts_handled: trio.Event | None = attrs.field(default=None, init=False)
-    """There while packets of POSTs wait: set once all of them were handled."""
+    """Not None while packets of POSTs wait; the event is set once all of them were handled."""
     is_over: bool = attrs.field(default=False, init=False)
     reason: DisconnectReason | None = attrs.field(default=None, init=False)  # why it is over
     deadline_entry: TimerEntry | None = attrs.field(default=None, init=False)
     _idle_packets: int = attrs.field(default=0, init=False)  # while there is no throttle
     _throttle: Throttle | None = attrs.field(default=None, init=False)
     _opened_s: float = attrs.field(factory=trio.current_time, init=False)
-    _is_to_join: bool = attrs.field(default=True, init=False)  # it is not known yet whether it has
+    _is_to_join: bool = attrs.field(default=True, init=False)  # it may not have joined yet
     _heartbeat: Heartbeat = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -131,7 +181,8 @@ class Session:
 
     @property
     def _connect_due_s(self) -> float:
-        """When the peer must have joined. Not kept: it is nearly always over."""
+        """When the peer must have joined. Computed anew each time: the moment is nearly always
+        past."""
         if not self._is_to_join:
             return math.inf
         return self._opened_s + self.settings.connect_timeout_s
@@ -161,7 +212,7 @@ class Session:
         self.transport.identified()
 
     def vouch_for(self, connection: CountedConnection) -> None:
-        """This connection serves the session of a user, and nothing else any more."""
+        """From now on this connection serves the session of a user, and nothing else."""
         self._host.admission.cannot_give_way(connection)
 
     # What the peer sends
@@ -191,7 +242,7 @@ class Session:
         return None
 
     async def _receive_behind(self, posts: trio.Event, message: str | bytes) -> None:
-        """What came by WebSocket follows on what came by POST before it."""
+        """Take what came by WebSocket after what came by POST before it."""
         await posts.wait()
         work = self.receive(message)
         if work is not None:
@@ -224,9 +275,10 @@ class Session:
                 if is_due:
                     return None
             case PacketType.CLOSE:
-                if self._conclude(DisconnectReason.TRANSPORT_CLOSE):
+                carrier = self._conclude(DisconnectReason.TRANSPORT_CLOSE)
+                if carrier is not None:
                     self.pending.clear()
-                    self.transport.peer_closed()
+                    carrier.peer_closed()
             case PacketType.PING:
                 raise ProtocolError("A client must not send a packet of type PING.")
             case PacketType.OPEN | PacketType.UPGRADE | PacketType.NOOP:
@@ -234,7 +286,7 @@ class Session:
         return self.idle()
 
     def idle(self) -> Work | None:
-        """Count a packet that leads nowhere; returns a wait where there were too many of them."""
+        """Count a packet that leads nowhere; returns a wait if there were too many of them."""
         wait_s = self.spend_idle()
         return None if wait_s <= 0.0 else trio.sleep(wait_s)  # noqa: ASYNC105 - the reader awaits
 
@@ -247,7 +299,9 @@ class Session:
             self._throttle = Throttle(self.settings.idle_waits_max, spent=IDLE_FIRST)
         wait_s = self._throttle.spend()
         if self._throttle.is_exhausted:
-            self.end(DisconnectReason.OVERLOADED)
+            if not self.is_over:
+                self._host.event_log.record(LimitHit(IDLE_LIMIT, self.user_id, self.address))
+                self.end(DisconnectReason.PACKET_FLOOD)
             return 0.0
         return wait_s
 
@@ -266,6 +320,8 @@ class Session:
 
         Only to a peer that is not behind: a caller that has several of these awaits `drained`.
         """
+        if self.is_over:
+            return
         self.transport.backlog.allow(outgoing.size)
         self.send(outgoing)
 
@@ -287,7 +343,7 @@ class Session:
     def carry_on(self, transport: Transport) -> None:
         """Another transport carries the session from now on; what is pending goes there first."""
         self.transport = transport
-        if self.user_id is not None:  # perhaps only since it began to probe
+        if self.user_id is not None:  # perhaps identified only since it began to probe
             transport.identified()
         self.flush()
 
@@ -327,18 +383,19 @@ class Session:
 
     def end(self, reason: DisconnectReason, *, polite: bool = True) -> None:
         """End the session from this side; `polite` delivers what is pending first."""
-        if self._conclude(reason):
-            self.transport.close(polite=polite)
+        carrier = self._conclude(reason)
+        if carrier is not None:
+            carrier.close(polite=polite)
             self.pending.clear()
 
     def lost(self, reason: DisconnectReason) -> None:
         """The transport has ended; so has the session."""
-        if self._conclude(reason):
+        if self._conclude(reason) is not None:
             self.pending.clear()
 
     def fail(self, error: Exception, *, where: str = "session.receive") -> None:
         """End this session, and no other: the peer broke a protocol, or this side is at fault;
-        `where` that was, for the log."""
+        `where` tells the log at which point."""
         if isinstance(error, ProtocolError | SocketIOError):
             layer = "engineio" if isinstance(error, ProtocolError) else "socketio"
             self.report_violation(layer, error)
@@ -351,10 +408,12 @@ class Session:
         """Log that the peer broke a protocol."""
         self._host.event_log.record(ProtocolViolated(self.log_id, layer, str(error)))
 
-    def _conclude(self, reason: DisconnectReason) -> bool:
+    def _conclude(self, reason: DisconnectReason) -> Transport | None:
+        """The session is over from here on; returns what has carried it, None if it was over
+        before."""
         if self.is_over:
-            return False
-        host = self._host
+            return None
+        host, carrier = self._host, self.transport
         try:
             self.upper.on_close(reason)
         except Exception as error:
@@ -367,10 +426,11 @@ class Session:
         host.event_log.record(
             SessionClosed(
                 session_id=self.log_id,
-                transport=self.transport.name,
+                transport=carrier.name,
                 reason=reason.value,
                 user_id=self.user_id,
                 duration_ms=round((trio.current_time() - self._opened_s) * 1000),
             )
         )
-        return True
+        self.transport = self.upper = _NOTHING
+        return carrier

@@ -1,13 +1,14 @@
 """The WebSocket transport: one task for each connection, which reads and runs the codec.
 
 The task waits, reads once, and hands the bytes to `feed`, which parses every frame in them and runs
-the handlers of their events, synchronously. No channel, lock, cancel scope or spawn for a message;
-of a read that brings very many, or one in very many crumbs, others get their turn in between. What
-an event has to wait for is awaited by this same task before it reads on, so that order holds and
-back-pressure reaches the peer's TCP.
+the handlers of their events, synchronously. A message costs no channel, lock, cancel scope or
+spawn; when a read brings very many messages, or one in very many crumbs, others get their turn in
+between. What an event has to wait for is awaited by this same task before it reads on, so that
+order holds and back-pressure reaches the peer's TCP.
 
 A WebSocket is born with a session, or it probes one that polls (`upgrade`): until the session
-switches, its packets go to the `Probed` transport, and its end is not the session's.
+switches, the packets of the WebSocket go to the `Probed` transport, and its end is not the
+session's.
 """
 
 import socket
@@ -64,7 +65,7 @@ class WebSocketTransport:
         return self._writer
 
     def write(self, data: bytes) -> None:
-        """Send bytes before all that is pending: the answer to the handshake, and to a probe."""
+        """Send bytes ahead of all that is pending: the answer to the handshake, and to a probe."""
         self._writer.write(data)
 
     async def run(self, received: bytes) -> None:
@@ -80,10 +81,13 @@ class WebSocketTransport:
         finally:
             if self._work is not None:
                 self._work.close()  # it will not be awaited
+                self._work = None
             self._lost(DisconnectReason.TRANSPORT_CLOSE)
+            self._writer.let_go()
 
     def read(self) -> bool:
-        """Read once and feed; whether the peer is gone, or there is more to do than to read on."""
+        """Read once and feed; returns whether the peer is gone, or there is more to do than to read
+        on."""
         try:
             data = self._sock.recv(READ_BYTES)
         except BlockingIOError:
@@ -101,7 +105,8 @@ class WebSocketTransport:
         return self._work is not None or self._writer.needs_task or self._is_over
 
     async def _settle(self) -> None:
-        """Something waits, or is owed: only then is there a nursery, with a writer in it."""
+        """Do what waits, and write what is owed: only for this there is a nursery, with a writer in
+        it."""
         async with trio.open_nursery() as nursery:
             self._writer.start(nursery)
             try:
@@ -131,7 +136,7 @@ class WebSocketTransport:
             while (event := decoder.next_event()) is not None:
                 if writer.is_ending:
                     if isinstance(event, Close):
-                        self._is_over = True  # both have said it: no need to wait for TCP
+                        self._is_over = True  # both sides have said it: no need to wait for TCP
                     elif isinstance(event, Fragments):
                         left = 1
                 elif type(event) is str or type(event) is bytes:
@@ -168,7 +173,7 @@ class WebSocketTransport:
         self._lost(DisconnectReason.TRANSPORT_CLOSE)
 
     def _flush_own(self) -> None:
-        """What is pending goes first, where this transport is the one that carries it."""
+        """Send what is pending first, if this transport carries the session."""
         if self.probed is None:
             self._session.flush()
 
@@ -200,7 +205,7 @@ class WebSocketTransport:
         self._writer.write(frames)
 
     def close(self, *, polite: bool) -> None:
-        """The session ends: a close frame without a code behind all that is pending."""
+        """The session ends: send a close frame without a code after all that is pending."""
         if not polite:
             self._writer.abort(DisconnectReason.FORCED_CLOSE)
             return
@@ -213,6 +218,7 @@ class WebSocketTransport:
         self.close(polite=True)
 
     def say_close(self, last: Sequence[Outgoing] = ()) -> None:
-        """What is last, then a close frame without a code; the peer may answer, and hang up."""
+        """Send what is last, then a close frame without a code; the peer may answer, and hang
+        up."""
         frames = b"".join(outgoing.frame for outgoing in last)
         self._writer.finish(frames + encode_close())

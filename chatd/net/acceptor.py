@@ -17,8 +17,8 @@ import trio
 from chatd.observe import EventLog, InternalError, LimitHit
 
 ACCEPTS_MAX: Final = 64  # connections accepted before others get their turn
-ACCEPT_PAUSE_S: Final = 0.1  # before another accept, where the process is out of descriptors
-SHORTAGE_LOGGED_S: Final = 60.0  # so often it is logged that there are none; meanwhile peers wait
+ACCEPT_PAUSE_S: Final = 0.1  # before another accept, when the process is out of descriptors
+SHORTAGE_LOGGED_S: Final = 60.0  # between two log lines that there are none; peers wait
 
 
 @attrs.define(eq=False, repr=False)
@@ -34,7 +34,8 @@ class Acceptor:
     _event_log: EventLog
     _shortage_logged_s: float = attrs.field(default=-math.inf, init=False)
     open: dict[socket.socket, object] = attrs.field(factory=dict, init=False)
-    """The oldest first, without those that were cut; each with what its server has put there."""
+    """Open connections, the oldest first, without those that were cut; each with what its server
+    has put there."""
     is_open: trio.Event = attrs.field(factory=trio.Event, init=False)  # connections are accepted
     _accepting: trio.Nursery = attrs.field(init=False)
     _connections: trio.Nursery = attrs.field(init=False)
@@ -73,7 +74,7 @@ class Acceptor:
             sock.shutdown(socket.SHUT_RDWR)
 
     def report(self, error: Exception) -> None:
-        """Log what went wrong in one connection, which is the end of no other."""
+        """Log what went wrong in one connection; no other one ends by it."""
         self._event_log.record(InternalError.of("connection", error))
 
     def close(self, sock: socket.socket) -> None:
@@ -86,6 +87,8 @@ class Acceptor:
         with listener:  # when this ends, the kernel refuses peers, and keeps none waiting for ever
             while True:
                 await trio.lowlevel.wait_readable(listener.fileno())
+                if self._accepting.cancel_scope.cancel_called:
+                    return  # the peer came just before, and another process may have the listener
                 for _ in range(ACCEPTS_MAX):
                     try:
                         sock, peer = listener.accept()

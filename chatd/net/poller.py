@@ -8,13 +8,13 @@ is Trio's `wait_readable`.
 A task waits in one of two ways. `readable` returns to it when there is something to read. `reads`
 leaves the reading to the small task as well, so long as the task would only read, handle what it
 read, and wait again: that saves a pass through the scheduler for each read (measured: a third of
-what an echo costs). The task still owns its connection: it is woken where something has to be
+what an echo costs). The task still owns its connection: it is woken when something has to be
 awaited, written later or ended, and what the reading raises is raised in it.
 
 The epoll is edge-triggered: bytes are reported once, when they come. So nothing has to be asked of
 the kernel for a socket whose task does not read just now, and the small task need not let others
-run before it asks again; but who read as much as they asked for, and so may have left bytes behind,
-have to say so (`again`). An end of the stream is remembered, as no edge follows it.
+run before it asks again; but a reader that got as much as it asked for, and so may have left bytes
+behind, has to say so (`again`). An end of the stream is remembered, as no edge follows it.
 """
 
 import contextlib
@@ -39,7 +39,8 @@ class Reader(Protocol):
     waits would be 64 bytes more."""
 
     def read(self) -> bool:
-        """Read once and handle what came, without waiting; whether the task has to go on."""
+        """Read once and handle what came, without waiting; returns whether the task has to go
+        on."""
         ...
 
 
@@ -89,9 +90,9 @@ class EpollWatch:
     _owner: EpollPoller
     _fd: int
     task: trio.lowlevel.Task | None = None
-    reader: Reader | None = None  # to which the task that waits leaves the reading
+    reader: Reader | None = None  # the waiting task leaves the reading to it
     is_ready: bool = False  # an edge came while no task waited
-    has_ended: bool = False  # no edge will come any more
+    has_ended: bool = False  # no further edge will come
 
     async def readable(self) -> None:
         """Return when the socket has bytes, an end, or an error to read."""
@@ -106,7 +107,7 @@ class EpollWatch:
         """Let `reader` read whenever there is something to read, until it says that the task has to
         go on, or until `wake`. What it raises is raised here.
 
-        To be awaited at once. No coroutine of its own: that would be 216 bytes a connection.
+        To be awaited at once. This is not a coroutine itself: that would be 216 bytes a connection.
         """
         if self.is_ready or self.has_ended:
             return self._reads_what_is_there(reader)
@@ -133,8 +134,8 @@ class EpollWatch:
     def __call__(self, _: object) -> trio.lowlevel.Abort:
         """Trio's abort function of the wait, for as long as that lasts: hence the object itself."""
         if self.task is None:
-            # What is read in its place just now has cancelled it. It is woken once that is read,
-            # and is cancelled where it would wait again.
+            # The reading in its place that is going on now has cancelled it. It is woken after
+            # that, and is cancelled when it would wait again.
             self.is_ready = True
             return trio.lowlevel.Abort.FAILED
         self.task = None
@@ -152,6 +153,7 @@ class EpollWatch:
 
     def close(self) -> None:
         """The socket is about to be closed."""
+        self.reader = None
         # By the time of a second call the descriptor may be another connection's.
         if self._owner.watches.get(self._fd) is not self:
             return

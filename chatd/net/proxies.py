@@ -1,7 +1,8 @@
-"""What the log says of proxies that are not trusted, and of requests that are forbidden.
+"""What the log says of proxies that are not trusted or not read, and of forbidden requests.
 
 Whoever put a proxy there finds here why it does not work. Anybody can cause both, so both are
-bounded: an address, or a host with an origin, is told once in its time, and a few of them only.
+bounded: an address, or a host with an origin, is logged once in its time, and only a few of them
+are.
 """
 
 import math
@@ -12,37 +13,44 @@ import trio
 
 from chatd.net.addresses import LOCAL, Peers, counted_as
 from chatd.net.http.cors import Forbidden
-from chatd.observe import EventLog, ProxyNotTrusted, RequestForbidden
+from chatd.observe import EventLog, ProxyNotTrusted, ProxyUnread, RequestForbidden
 
 PROXIES_LOGGED_MAX: Final = 10
-"""Addresses for which it is logged; beyond: no more of them, until the next start."""
+"""Addresses that are logged; beyond: no more of them, until the next start."""
 
 FORBIDDEN_PER_MINUTE: Final = 10
-"""Hosts and origins that are told in a minute, each once; beyond: only `handshake.refused` counts
-them. A stranger that calls the server by many names writes 6 MB a day."""
+"""Hosts and origins that are logged in a minute, each once; beyond: only `handshake.refused` counts
+them. A stranger that calls the server by many names makes 6 MB of log a day."""
 
 
 @attrs.define(eq=False, repr=False)
 class ProxyNotices:
-    """The addresses for which it was logged."""
+    """The addresses that were logged."""
 
     _event_log: EventLog
     _logged: set[str] = attrs.field(factory=set, init=False)
 
     def heard_from(self, address: str) -> None:
         """A header of proxies came from this address, which is not trusted."""
+        self._tell(ProxyNotTrusted, address)
+
+    def unread(self, address: str) -> None:
+        """Only headers that are not read came from this address, which is trusted."""
+        self._tell(ProxyUnread, address)
+
+    def _tell(self, notice: type[ProxyNotTrusted | ProxyUnread], address: str) -> None:
         if len(self._logged) >= PROXIES_LOGGED_MAX:
             return
         key = counted_as(address)
         if key not in self._logged:
             self._logged.add(key)
             listed = Peers.OF_UNIX_SOCKETS.value if address == LOCAL else address
-            self._event_log.record(ProxyNotTrusted(listed))
+            self._event_log.record(notice(listed))
 
 
 @attrs.define(eq=False, repr=False)
 class ForbiddenNotices:
-    """The hosts and origins that were told in this minute."""
+    """The hosts and origins that were logged in this minute."""
 
     _event_log: EventLog
     _told: set[tuple[str | None, str | None]] = attrs.field(factory=set, init=False)

@@ -2,13 +2,13 @@
 
 Writing never waits. What the kernel does not take is kept, up to a bound, and drained by a task
 that exists only while there is something to drain, in a nursery of the connection that owns the
-socket: `needs_task` says when, and the owner is told when that turns.
+socket: `needs_task` says when, and the owner is told when that changes.
 """
 
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 import trio
@@ -26,8 +26,21 @@ class Owner(Protocol):
         ...
 
     def on_writer_changed(self) -> None:
-        """`needs_task` has turned."""
+        """`needs_task` has changed."""
         ...
+
+
+class _Nobody:
+    """The owner of a writer whose connection has ended."""
+
+    def on_writer_failed(self, reason: DisconnectReason) -> None:
+        """Nobody writes to the peer any more."""
+
+    def on_writer_changed(self) -> None:
+        """Nobody waits for the peer any more."""
+
+
+_NOBODY: Final = _Nobody()
 
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
@@ -63,6 +76,12 @@ class SocketWriter(Backlog):
         """The nursery ends; so have the tasks in it."""
         self._nursery = None
 
+    def let_go(self) -> None:
+        """The connection has ended: tell its owner nothing more, and keep nothing for its peer. So
+        the two leave no circle for the garbage collector."""
+        self._owner = _NOBODY
+        self.settle()
+
     def write(self, data: bytes) -> None:
         """Send what the kernel takes now, and keep the rest for when it takes more."""
         if self.is_ending:
@@ -86,7 +105,8 @@ class SocketWriter(Backlog):
             self._start(self._drain)
 
     def _owe(self, size: int) -> bool:
-        """Count what is kept for the peer; False, and all is over, where that is too much."""
+        """Count what is kept for the peer; False, and the connection is over, if that is too
+        much."""
         self.owed_bytes += size
         if self.is_exceeded:
             self.abort(DisconnectReason.SLOW_CONSUMER)

@@ -2,7 +2,8 @@
 
 One `SocketIOConnection` is what a session carries; it holds one `Socket` for each namespace that
 the peer joined. The application is given sockets and events, synchronously, and answers through the
-socket. What it must wait for it returns, to be awaited by the task that owns the session's input.
+socket. If it must wait for something, it returns that, and the task that owns the session's input
+awaits it.
 """
 
 from collections.abc import Mapping
@@ -33,7 +34,7 @@ _NONE: Final[Mapping[str, Socket]] = MappingProxyType({})
 
 ATTACHMENTS_DUE_S: Final = 20.0
 """Seconds for which a packet may lack attachments, from the first heartbeat that finds it so.
-Beyond it, which the next heartbeat sees: `ProtocolError`, and the session ends."""
+Beyond that, at the next heartbeat: `ProtocolError`, and the session ends."""
 
 
 class Application(Protocol):
@@ -56,7 +57,7 @@ class Application(Protocol):
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class SocketIOConnection:
-    """What a session carries where it speaks Socket.IO. Slots: one for each session."""
+    """What a session carries if it speaks Socket.IO. Slots: one for each session."""
 
     session: Session
     handshake: Handshake | None
@@ -65,11 +66,12 @@ class SocketIOConnection:
     _attachments_due_s: float = ATTACHMENTS_DUE_S
     refusals: int = attrs.field(default=0, init=False)
     state: Any = attrs.field(default=None, init=False)
-    """Belongs to the application, as that of a socket."""
+    """Belongs to the application, as the state of a socket does."""
     _decoder: Decoder = attrs.field(init=False)
     _namespaces: Namespaces = attrs.field(factory=Namespaces, init=False)
     _main: Socket | None = attrs.field(default=None, init=False)
-    """That of the main namespace, which is the only one of nearly every peer: no dict for it."""
+    """The socket of the main namespace, which is the only one of nearly every peer: so it needs no
+    dict."""
     _others: Mapping[str, Socket] = attrs.field(default=_NONE, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -136,7 +138,11 @@ class SocketIOConnection:
         self.session.send(packet(self._namespaces.refuse(namespace, message, data)))
 
     def disconnect(self, socket: Socket) -> None:
-        """Put a socket out of its namespace. Stock clients do not come back after this."""
+        """Put a socket out of its namespace. Stock clients do not come back after this.
+
+        The chat does without this, and asks its peers nothing: the suites of tests that Socket.IO
+        and its clients bring need it, and `ask` and `forget`.
+        """
         self.session.send(packet(self._namespaces.disconnect(socket.namespace)))
         self._forget(socket, DisconnectReason.SERVER_DISCONNECT)
 
@@ -160,7 +166,7 @@ class SocketIOConnection:
             self._forget(socket, reason)
 
     def _socket(self, namespace: str) -> Socket:
-        """That of a namespace that is joined."""
+        """The socket of a namespace that is joined."""
         if namespace == MAIN_NAMESPACE:
             assert self._main is not None
             return self._main
@@ -175,3 +181,4 @@ class SocketIOConnection:
             }
         self._adapter.leave_all(socket)
         self._app.on_disconnect(socket, reason)
+        socket.state = None  # which knows the socket

@@ -1,10 +1,13 @@
-"""From events and acks to packets of Engine.IO; nothing else writes its digit for a message.
+"""Makes packets of Engine.IO from events and acks, and reads an event of the chat back; nothing
+else knows Engine.IO's digit for a message.
 
 The chat's own payloads go to the main namespace, where the chat lives. A packet is encoded once for
 all sockets that get it; the head of an event is made once for all events of its name.
 """
 
 from typing import Any
+
+import orjson
 
 from chatd.engine.outgoing import Outgoing
 from chatd.socketio.encoder import Encoded, encode
@@ -38,6 +41,16 @@ def rendered_packet(event: ServerEvent, payload_json: bytes) -> Outgoing:
     b'42["auth:expiring",{"expiresAt":1}]'
     """
     return Outgoing(b"%b%b]" % (_HEADS[event], payload_json))
+
+
+def event_in(outgoing: Outgoing) -> tuple[str, Any]:
+    """The name and the payload of an event of the chat, as `event_packet` has written them.
+
+    >>> event_in(rendered_packet(ServerEvent.AUTH_EXPIRING, b'{"expiresAt":1}'))
+    ('auth:expiring', {'expiresAt': 1})
+    """
+    name, payload = orjson.loads(outgoing.text[len(_EVENT) :])
+    return name, payload
 
 
 def ack_packet(ack_id: int, ack: AckPayload | RefusedAck) -> Outgoing:

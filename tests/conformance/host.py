@@ -130,7 +130,7 @@ def run_application(
                 nursery.start_soon(readiness.run)
                 nursery.start_soon(flusher.run)
                 nursery.start_soon(sessions.deadlines.run)
-                nursery.start_soon(Garbage(admission).run)
+                nursery.start_soon(Garbage().run)
                 await nursery.start(door.serve, listeners)
                 sys.stdout.write(f"listening on {taken}\n")
                 sys.stdout.flush()

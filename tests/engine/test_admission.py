@@ -11,7 +11,7 @@ FREE: Vacancy[object] = Vacancy()
 
 
 @attrs.define(eq=False)
-class Caller:
+class Connection:
     """A connection, of somebody or nobody."""
 
     address: str
@@ -29,71 +29,73 @@ def admission(**bounds: float) -> Admission:
     return Admission(**usual, now_s=0.0, trusted_proxies=TRUSTED)  # type: ignore[arg-type]
 
 
-def known(door: Admission, address: str, count: int) -> list[Caller]:
+def known(door: Admission, address: str, count: int) -> list[Connection]:
     """So many connections of users, which found room."""
-    callers = [Caller(address, is_known=True) for _ in range(count)]
-    for caller in callers:
-        assert door.open_connection(caller) == FREE
-    return callers
+    connections = [Connection(address, is_known=True) for _ in range(count)]
+    for connection in connections:
+        assert door.open_connection(connection) == FREE
+    return connections
 
 
 def test_connections_are_counted() -> None:
     door = admission()
     first, _ = known(door, "192.0.2.1", 1) + known(door, "192.0.2.2", 1)
-    assert door.open_connection(Caller("192.0.2.3")) == Overload("max_connections", 1)
+    assert door.open_connection(Connection("192.0.2.3")) == Overload("max_connections", 1)
     door.close_connection(first)
-    assert door.open_connection(Caller("192.0.2.3")) == FREE
+    assert door.open_connection(Connection("192.0.2.3")) == FREE
     assert door.connections == 2
 
 
 def test_connections_are_counted_by_address() -> None:
     door = admission(max_connections=100, connections_per_address=3)
-    callers = known(door, "198.51.100.7", 3)
+    connections = known(door, "198.51.100.7", 3)
     for _ in range(2):
         refusal = Overload("connections_per_address", 5)
-        assert door.open_connection(Caller("198.51.100.7")) == refusal
-    callers += known(door, "198.51.100.8", 1)
-    door.close_connection(callers.pop(0))
-    callers += known(door, "198.51.100.7", 1)
-    for caller in callers:
-        door.close_connection(caller)
+        assert door.open_connection(Connection("198.51.100.7")) == refusal
+    connections += known(door, "198.51.100.8", 1)
+    door.close_connection(connections.pop(0))
+    connections += known(door, "198.51.100.7", 1)
+    for connection in connections:
+        door.close_connection(connection)
     assert door._connected == door._unknown == door._unknown_of == {}
     assert door.connections == 0
 
 
 def test_where_an_address_has_no_room_its_oldest_connection_of_nobody_gives_way() -> None:
     door = admission(max_connections=100, connections_per_address=4)
-    elsewhere = Caller("198.51.100.8")
+    elsewhere = Connection("198.51.100.8")
     assert door.open_connection(elsewhere) == FREE
-    callers = [Caller("198.51.100.7") for _ in range(4)]
-    for caller in callers:
-        assert door.open_connection(caller) == FREE
-    callers[0].is_known = callers[2].is_known = True
-    for victim in (callers[1], callers[3]):
-        newest = Caller("198.51.100.7")
+    connections = [Connection("198.51.100.7") for _ in range(4)]
+    for connection in connections:
+        assert door.open_connection(connection) == FREE
+    connections[0].is_known = connections[2].is_known = True
+    for victim in (connections[1], connections[3]):
+        newest = Connection("198.51.100.7")
         assert door.open_connection(newest) == Vacancy(victim, "connections_per_address")
         door.close_connection(victim)
         newest.is_known = True
-    assert door.open_connection(Caller("198.51.100.7")) == Overload("connections_per_address", 5)
+    assert door.open_connection(Connection("198.51.100.7")) == Overload(
+        "connections_per_address", 5
+    )
     assert door.connections == 5
 
 
 def test_where_the_daemon_has_no_room_the_oldest_connection_of_nobody_gives_way() -> None:
     door = admission(max_connections=3)
-    user, oldest, newer = (Caller(f"192.0.2.{n}") for n in range(3))
-    for caller in (user, oldest, newer):
-        assert door.open_connection(caller) == FREE
+    user, oldest, newer = (Connection(f"192.0.2.{n}") for n in range(3))
+    for connection in (user, oldest, newer):
+        assert door.open_connection(connection) == FREE
     user.is_known = True
-    assert door.open_connection(Caller("192.0.2.9")) == Vacancy(oldest, "max_connections")
+    assert door.open_connection(Connection("192.0.2.9")) == Vacancy(oldest, "max_connections")
 
 
 def test_nobody_gives_way_twice() -> None:
     door = admission(max_connections=100, connections_per_address=2)
-    first, second = Caller("192.0.2.1"), Caller("192.0.2.1")
-    for caller in (first, second):
-        door.open_connection(caller)
+    first, second = Connection("192.0.2.1"), Connection("192.0.2.1")
+    for connection in (first, second):
+        door.open_connection(connection)
     for victim in (first, second):  # neither has closed yet
-        place = door.open_connection(Caller("192.0.2.1"))
+        place = door.open_connection(Connection("192.0.2.1"))
         assert place == Vacancy(victim, "connections_per_address")
 
 
@@ -101,20 +103,20 @@ def test_nobody_gives_way_twice() -> None:
 def test_a_trusted_proxy_has_the_connections_of_all_whom_it_serves(proxy: str) -> None:
     door = admission(max_connections=10, connections_per_address=3)
     known(door, proxy, 10)
-    assert door.open_connection(Caller(proxy)) == Overload("max_connections", 1)
+    assert door.open_connection(Connection(proxy)) == Overload("max_connections", 1)
 
 
 def test_an_address_has_connections_for_all_of_its_sessions() -> None:
     door = admission(max_connections=100, connections_per_address=1, sessions_per_address=5)
     known(door, "192.0.2.1", 5)
-    assert door.open_connection(Caller("192.0.2.1")) == Overload("connections_per_address", 5)
+    assert door.open_connection(Connection("192.0.2.1")) == Overload("connections_per_address", 5)
 
 
 async def test_emptied_returns_when_the_last_connection_is_gone() -> None:
     door = admission()
     await door.emptied()
-    [caller] = known(door, "192.0.2.1", 1)
-    door.close_connection(caller)
+    [connection] = known(door, "192.0.2.1", 1)
+    door.close_connection(connection)
     await door.emptied()
 
 
@@ -146,10 +148,10 @@ def test_what_is_one_address_is_counted_as_one(first: str, second: str) -> None:
     door.open_session(first, "1", 0)
     door.identify_session(second, "1")
     assert door.open_session(second, "2", 0) == Overload("sessions_per_address", 5)
-    caller = Caller(first)
-    door.open_connection(caller)
-    place = door.open_connection(Caller(second))
-    assert place == Vacancy(caller, "connections_per_address")
+    connection = Connection(first)
+    door.open_connection(connection)
+    place = door.open_connection(Connection(second))
+    assert place == Vacancy(connection, "connections_per_address")
 
 
 def test_handshakes_come_back_with_time_and_a_refusal_costs_none() -> None:
@@ -222,16 +224,16 @@ def test_a_session_that_is_nobodys_gives_way_where_an_address_has_too_many_of_bo
 def test_a_connection_that_a_proxy_names_counts_as_its_clients() -> None:
     door = admission(max_connections=100, connections_per_address=2)
     proxied = known(door, "10.0.0.1", 4)
-    for caller in proxied[:2]:
-        assert door.move_connection(caller, "192.0.2.1") == FREE
+    for connection in proxied[:2]:
+        assert door.move_connection(connection, "192.0.2.1") == FREE
     refusal = Overload("connections_per_address", 5)
     assert door.move_connection(proxied[2], "192.0.2.1") == refusal
     assert door.move_connection(proxied[3], "192.0.2.2") == FREE
-    assert [caller.address for caller in proxied] == [
+    assert [connection.address for connection in proxied] == [
         *("192.0.2.1", "192.0.2.1"),
         *("10.0.0.1", "192.0.2.2"),
     ]
-    stranger = Caller("10.0.0.1")
+    stranger = Connection("10.0.0.1")
     door.open_connection(stranger)
     door.close_connection(proxied[1])
     assert door.move_connection(stranger, "192.0.2.1") == FREE
@@ -239,7 +241,7 @@ def test_a_connection_that_a_proxy_names_counts_as_its_clients() -> None:
         stranger, "connections_per_address"
     )
     assert door.connections == 4
-    for caller in (proxied[0], proxied[2], proxied[3], stranger):
-        door.close_connection(caller)
+    for connection in (proxied[0], proxied[2], proxied[3], stranger):
+        door.close_connection(connection)
     assert door._connected == door._unknown == door._unknown_of == {}
     assert door.connections == 0

@@ -98,7 +98,7 @@ async def test_who_sends_nothing_but_fragments_loses_its_session(mock_clock: Moc
         mock_clock.autojump_threshold = 0
         await peer.stream.send_all(message_of(b"") * 20)
         assert await peer.end() == NO_CODE
-        assert door.reasons == ["overloaded"]
+        assert door.reasons == ["packet flood"]
 
 
 async def test_what_a_probe_says_again_and_again_is_read_slowly(

@@ -7,7 +7,13 @@ import pytest
 import trio
 
 from chatd.net.proxies import PROXIES_LOGGED_MAX
-from chatd.observe import AuthenticationFailed, HandshakeRefused, LimitHit, ProxyNotTrusted
+from chatd.observe import (
+    AuthenticationFailed,
+    HandshakeRefused,
+    LimitHit,
+    ProxyNotTrusted,
+    ProxyUnread,
+)
 from tests.engine.listeners import Door, open_door, opening
 from tests.engine.polls import UNKNOWN_SID, ask, join, open_poller, until
 from tests.net.peers import NO_CODE, Ended, read_to_end
@@ -156,6 +162,25 @@ async def test_nothing_is_told_of_a_trusted_proxy_nor_where_there_is_none(tmp_pa
     async with open_chat(tmp_path / "direct") as chat:
         await connected(await chat.connect({"token": token()}))
         assert chat.recorder.of(ProxyNotTrusted) == []
+
+
+@pytest.mark.parametrize(
+    ("read", "written"),
+    [
+        ("x-forwarded", "Forwarded: for=192.0.2.1"),
+        ("forwarded", "X-Forwarded-For: 192.0.2.1"),
+    ],
+)
+async def test_a_trusted_proxy_whose_headers_are_not_read_is_told_of_once(
+    tmp_path: Path, read: str, written: str
+) -> None:
+    server: dict[str, object] = {"trusted_proxies": ("127.0.0.1",), "proxy_headers": read}
+    async with open_chat(tmp_path, server=server) as chat:
+        for _ in range(2):
+            await connected(await chat.connect({"token": token()}, headers=[written]))
+        [notice] = chat.recorder.of(ProxyUnread)
+        assert (notice.address, notice.key) == ("127.0.0.1", "server.proxy_headers")
+        assert "proxy_headers" in notice.advice
 
 
 BEHIND_A_PROXY: dict[str, object] = {"trusted_proxies": ("127.0.0.1",)}

@@ -202,7 +202,7 @@ LOCAL_PROXY = (as_network("127.0.0.1"),)
         (["Host: chat.example"], 200),
         (["Host: chat.example", "Origin: https://chat.example"], 200),
         (["Host: inside", "X-Forwarded-Host: chat.example", "Origin: https://chat.example"], 200),
-        (["Host: inside", "Forwarded: host=chat.example", "Origin: https://chat.example"], 200),
+        (["Host: inside", "Forwarded: host=chat.example", "Origin: https://chat.example"], 403),
         (["Host: chat.example", "X-Forwarded-Port: 81", "Origin: http://chat.example:81"], 200),
         (["Host: chat.example", "Origin: https://evil.example"], 403),
         (["Host: chat.example", "Origin: http://localhost:5173"], 403),

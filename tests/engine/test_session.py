@@ -228,7 +228,8 @@ async def test_a_mistake_at_a_deadline_ends_this_session_and_no_other(
 ) -> None:
     """It once ended the task of all deadlines, and the daemon with it."""
     other = Session(bench.sessions, "other", "192.0.2.1")
-    other.transport, other.upper = MemoryTransport(other), BareUpper()
+    transport = MemoryTransport(other)
+    other.transport, other.upper = transport, BareUpper()
 
     class Broken(BareUpper):
         @property
@@ -242,5 +243,5 @@ async def test_a_mistake_at_a_deadline_ends_this_session_and_no_other(
     bench.session.upper = Broken()
     await bench.transport.closed.wait()
     assert bench.reasons[0] == "internal error"
-    await other.transport.closed.wait()
+    await transport.closed.wait()
     assert bench.reasons == ["internal error", "connect timeout"]

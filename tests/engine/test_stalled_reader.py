@@ -92,7 +92,7 @@ async def test_one_stalled_reader_is_dropped_and_two_hundred_others_feel_nothing
     server: dict[str, object] = {"backlog_bytes": BACKLOG_BYTES}
     async with open_chat(tmp_path, in_memory=True, limits=FREE, server=server) as chat:
         stalled = await chat.enter("stalled")
-        [client] = chat.parts.clients.of("stalled")
+        [client] = chat.parts.publishing.clients.of("stalled")
         transport: Any = client.socket.session.transport
         assert isinstance(transport, WebSocketTransport)
         # Sizes that are set stay as they are; else the kernel takes more from time to time.
@@ -141,7 +141,7 @@ async def test_what_the_stalled_one_was_not_given_is_there_when_it_comes_back(
     server: dict[str, object] = {"backlog_bytes": BACKLOG_BYTES}
     async with open_chat(tmp_path, limits=FREE, server=server) as chat:
         await chat.enter("stalled")
-        [client] = chat.parts.clients.of("stalled")
+        [client] = chat.parts.publishing.clients.of("stalled")
         ada = await chat.enter("ada")
         sent = 0
         while not client.socket.session.is_over:

@@ -18,6 +18,7 @@ from chatd.engine.throttle import (
 )
 from chatd.engine.transport import Work
 from chatd.engine.websocket import WebSocketTransport
+from chatd.observe import LimitHit
 from chatd.service.connect import REFUSALS_MAX
 from tests.engine.listeners import Door, drop_work
 from tests.net.peers import PING, TEXT, frame
@@ -86,7 +87,9 @@ async def test_so_many_idle_packets_are_free_and_no_more(
         for _ in range(IDLE_WAITS_MAX):
             dropped(session.receive(packet))
         assert session.is_over
-        assert session.reason == "overloaded"
+        assert session.reason == "packet flood"
+        told = [hit for hit in chat.recorder.of(LimitHit) if hit.limit == "idle_packets"]
+        assert told == [LimitHit("idle_packets", "ada", session.address)]
         assert not other.session.is_over
 
 
@@ -127,7 +130,10 @@ async def test_foreign_namespaces_are_refused_so_often_and_no_more(tmp_path: Pat
         for _ in range(REFUSALS_MAX):
             assert not peer.session.is_over
             await peer.say("40/x,")
-        assert peer.session.is_over
+        assert peer.session.reason == "connects refused"
+        assert chat.recorder.of(LimitHit) == [
+            LimitHit("refused_connects", "ada", peer.session.address)
+        ]
 
 
 async def test_pings_beyond_the_burst_are_answered_slowly_and_nobody_else_waits(

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from chatd.engineio.heartbeat import HeartbeatSettings
 from tests.engine.listeners import BACKLOG_BYTES, Door, open_door
@@ -62,6 +62,7 @@ async def test_a_client_that_polls_once_and_never_reads_is_gone_with_its_heartbe
         await until(lambda: poller.transport._poll is not None)
         mock_clock.jump(10.0)  # the ping answers the poll, and nobody reads it
         await until(lambda: poller.transport._poll is None)
+        await wait_all_tasks_blocked()  # the connection waits for its next request from now on
         mock_clock.jump(5.0)
         await until(lambda: not poller.is_alive)
         assert door.reasons == ["ping timeout"]

@@ -16,7 +16,7 @@ from chatd.engineio.packet import ProtocolError as EngineIOError
 from chatd.engineio.packet import decode_text
 from chatd.engineio.payload import decode_payload
 from chatd.net.addresses import LOCAL, as_network, counted_as, spelled
-from chatd.net.http.arrival import FORWARDING, arrival_of
+from chatd.net.http.arrival import FORWARDING, ProxyHeaders, arrival_of
 from chatd.net.http.reader import BadRequestError, RequestReader
 from chatd.net.proxy_protocol import BLOCK_BYTES_MAX, ProxyHeaderError, ProxyHeaderReader
 from chatd.socketio.decoder import Decoder as PacketDecoder
@@ -260,7 +260,8 @@ FORWARDED = [
 def arrival_target(data: bytes, chance: random.Random) -> None:
     names = chance.sample(sorted(FORWARDING), chance.randint(1, 3))
     peer = chance.choice(("10.0.0.1", LOCAL))
-    arrival = arrival_of({b"host": b"inside", **dict.fromkeys(names, data)}, peer, OURS)
+    headers = {b"host": b"inside", **dict.fromkeys(names, data)}
+    arrival = arrival_of(headers, peer, OURS, chance.choice(list(ProxyHeaders)))
     assert counted_as(arrival.address)
     assert arrival.address == LOCAL or spelled(arrival.address) == arrival.address
 

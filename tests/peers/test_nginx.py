@@ -80,6 +80,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert server.stop() == 0
 
 
+@pytest.fixture(scope="module")
+def forwarded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The same, for a proxy that writes `Forwarded`."""
+    configuration = f'{TRUSTING}proxy_headers = "forwarded"\n'
+    server = daemon(tmp_path_factory.mktemp("forwarded"), configuration)
+    yield server
+    assert server.stop() == 0
+
+
 NewProxy: TypeAlias = Callable[..., Nginx]
 
 
@@ -104,8 +113,13 @@ def proxy(certificate: Path, tmp_path: Path) -> Iterator[NewProxy]:
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 @pytest.mark.parametrize("change", EDITS)
 def test_pages_of_the_proxy_and_programs_chat_and_strangers_do_not(
-    server: Server, proxy: NewProxy, web: requests.Session, change: str
+    server: Server,
+    forwarded_server: Server,
+    proxy: NewProxy,
+    web: requests.Session,
+    change: str,
 ) -> None:
+    server = forwarded_server if change == "Forwarded" else server
     nginx = proxy(server, *EDITS[change])
     path = "/chat/socket.io/" if change == "below a path" else "/socket.io/"
     url, scheme = nginx.url + path, nginx.url.partition(":")[0]

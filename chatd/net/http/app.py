@@ -35,6 +35,9 @@ Headers = tuple[tuple[bytes, bytes], ...]
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 """Methods whose requests may have a body, where their route takes one; others have none."""
 
+UNJUDGED_BODY_BYTES: Final = 65_536
+"""The most of a body that is read before anybody knows whose it is."""
+
 LENGTHLESS: Final = frozenset({204, 304})
 """Statuses of answers that have no body, and do not say the length of one (RFC 9110, 8.6)."""
 
@@ -54,8 +57,8 @@ EXPOSED: Final[Headers] = (
 
 
 class Pieces(Protocol):
-    """A body that comes piece by piece, with waits; closed in any case, also where it was not read
-    to its end."""
+    """A body that comes piece by piece, with waits; it is always closed, even if it was not read to
+    its end."""
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
@@ -91,7 +94,7 @@ class Request:
 
     `path` is decoded. `query` is raw, without its question mark; names in `headers` are lower-case.
     `peer` is the address of the connection's other end, which may be a proxy. `gone` returns when
-    the client has closed its side of the connection: who takes long asks it.
+    the client has closed its side of the connection; a handler that takes long awaits it.
     """
 
     method: str
@@ -121,9 +124,10 @@ class HttpRoute:
     """What answers at a path. HEAD comes with GET, `headers` with every answer.
 
     `max_body_bytes`: of a request by one of `BODY_METHODS`; a larger body is refused with 413.
-    `methods_at` says which methods a path below it has, where they differ. `asks_with`: the headers
-    that pages may send. `is_live` says of a path whether it may be
-    answered by a `Live` body, where it is asked by GET.
+    `methods_at` says which methods a path below it has, if they differ. `asks_with`: the headers
+    that pages may send. `is_live` says whether a GET of a path may be answered by a `Live` body.
+    `admits` gives the answer to a request that goes no further, None to others; it is asked before
+    reading a body that is larger than `UNJUDGED_BODY_BYTES`, or does not say how large it is.
     """
 
     handler: Handler
@@ -134,6 +138,7 @@ class HttpRoute:
     methods_at: Callable[[str], frozenset[str]] | None = None
     asks_with: tuple[str, ...] = ("authorization",)
     is_live: Callable[[str], bool] = lambda _path: False
+    admits: Callable[[Request], Awaitable[Response | None]] | None = None
 
     def allowed(self, path: str) -> list[str]:
         methods = self.methods if self.methods_at is None else self.methods_at(path)
@@ -150,7 +155,7 @@ def refusal(status: int, code: str, message: str, headers: Headers = ()) -> Resp
 
 
 def method_not_allowed(allowed: Iterable[str]) -> Response:
-    """A path does not answer to this method, but to those that are `allowed`."""
+    """The answer to a method that a path does not have: it has those in `allowed`."""
     methods = ", ".join(allowed)
     return refusal(
         405,
@@ -168,7 +173,7 @@ class HttpApp:
         table: Mapping[str, HttpRoute],
         turned_away: Callable[[str, Forbidden], None] = lambda _address, _forbidden: None,
     ) -> None:
-        """`turned_away` is told of each request that is forbidden, and of whose it is."""
+        """`turned_away` is told of each request that is forbidden, and whose it is."""
         self._table = table
         self._turned_away = turned_away
 
@@ -177,8 +182,8 @@ class HttpApp:
         request = await _request_of(scope, receive)
         await _send_response(scope["method"], await self._respond(request), send)
 
-    def judge_body(self, head: RequestHead, peer: str) -> int | Response:
-        """How many bytes of body are taken of this request, or the answer where it goes no further.
+    async def judge_body(self, head: RequestHead, peer: str) -> int | Response:
+        """How many bytes of body this request may have, or the answer if it goes no further.
 
         For a request that says it has a body, before that is read.
         """
@@ -194,10 +199,16 @@ class HttpApp:
             says = f"at most {most_bytes} bytes" if most_bytes else "no body"
             too_large = refusal(413, "body_too_large", f"This path takes {says}.")
             return _dressed(route, request, too_large)
+        is_large = head.is_chunked or head.declared_length > UNJUDGED_BODY_BYTES
+        if is_large and route.admits is not None:
+            denied = await route.admits(request)
+            if denied is not None:
+                return _dressed(route, request, denied)
         return most_bytes
 
     def refuse(self, head: RequestHead, peer: str, response: Response) -> Response:
-        """`response`, as the route of this request answers; for what is not asked of it."""
+        """`response`, with what the route of this request adds; for an answer that the route itself
+        does not give."""
         request = _request_with(head, peer)
         route = _find(self._table, request.path)
         return response if route is None else _dressed(route, request, response)
@@ -311,7 +322,7 @@ def _find(table: Mapping[str, HttpRoute], path: str) -> HttpRoute | None:
 
 async def _send_response(method: str, response: Response, send: Send) -> None:
     body, headers = response.body, list(response.headers)
-    assert not isinstance(body, Live)  # those go past ASGI
+    assert not isinstance(body, Live)  # those bypass ASGI
     if NOSNIFF not in headers:
         headers.append(NOSNIFF)
     if not isinstance(body, bytes | Iterator):

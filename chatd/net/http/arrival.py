@@ -1,16 +1,18 @@
-"""How a request came: whose it is, by which name its client called the server, and through whom.
+"""How a request came: whose it is, by which name its client called the server, and through which
+proxies.
 
-A proxy that is trusted says so in headers, of which only its own words count: of a list those that
-our proxies wrote at its end, up to the first address that is none of them. What stands before that,
-anybody may have written. There are two families of such headers: `X-Forwarded-For`, `-Host`,
-`-Proto` and `-Port`, and `Forwarded` (RFC 7239), which is read where none of the first is there. A
-proxy writes one family, and may pass on what its client wrote of the other. So where both are there
-and name two clients, neither is believed: the address is the proxy's.
+A trusted proxy says so in headers, of which only its own words count: in a list, the entries that
+our proxies wrote at its end, up to the first address that is not one of them. Anybody may have
+written what stands before that. There are two families of such headers: `X-Forwarded-For`, `-Host`,
+`-Proto` and `-Port`, and `Forwarded` (RFC 7239). A proxy writes one family, and may pass on what
+its client wrote of the other; a request does not show which. So the configuration says which family
+the proxies write, and the other one is never read.
 
-From anybody else these headers are believed in nothing. But who sends one says that the request
+From anybody else nothing in these headers is believed. But whoever sends one says that the request
 comes from further away than the connection: it is not taken for one of this machine. Pure.
 """
 
+import enum
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -21,7 +23,7 @@ from chatd.net.addresses import Network, is_trusted, spelled
 from chatd.net.http.authority import PORT_MAX, parse_host, web_scheme
 
 HOPS_MAX: Final = 16
-"""Entries of a list that are looked at, from its end: no request comes by more proxies."""
+"""Entries of a list that are looked at, from its end: no request comes through more proxies."""
 
 _FOR: Final = b"x-forwarded-for"
 _HOST: Final = b"x-forwarded-host"
@@ -47,15 +49,23 @@ _PAIR: Final = re.compile(rf"[ \t]*+({_TOKEN})=({_BARE}|{_QUOTED})[ \t]*+(;|,|\Z
 _ESCAPED: Final = re.compile(r"\\(.)")
 
 
+class ProxyHeaders(enum.StrEnum):
+    """The family of headers that the trusted proxies write."""
+
+    X_FORWARDED = "x-forwarded"
+    FORWARDED = "forwarded"
+
+
 @attrs.frozen
 class Arrival:
     """How a request came.
 
     `address` is the client's. `host` is the name, with its port, by which the client called the
-    server, as somebody wrote it; None where nobody did. `scheme` is `http` or `https` where a
-    trusted proxy says so. `is_trusted`: a trusted proxy passed the request on. `is_forwarded`: some
-    proxy did, trusted or not. `may_lack_port`: a trusted proxy passed on a Host without a port and
-    says nothing else, as nginx does with `$host`, whichever port the client called.
+    server, as somebody wrote it; None if nobody did. `scheme` is `http` or `https` if a trusted
+    proxy says so. `is_trusted`: a trusted proxy passed the request on. `is_forwarded`: some proxy
+    did, trusted or not. `may_lack_port`: a trusted proxy passed on a Host without a port and says
+    nothing else, as nginx does with `$host`, whichever port the client called. `is_unread`: a
+    trusted proxy passed on headers of the other family alone.
     """
 
     address: str
@@ -64,19 +74,25 @@ class Arrival:
     is_trusted: bool = False
     is_forwarded: bool = False
     may_lack_port: bool = False
+    is_unread: bool = False
 
 
-def arrival_of(headers: Mapping[bytes, bytes], peer: str, trusted: Sequence[Network]) -> Arrival:
-    """How a request with these headers came from `peer` (an address, as `peer_address` says it)."""
+def arrival_of(
+    headers: Mapping[bytes, bytes],
+    peer: str,
+    trusted: Sequence[Network],
+    family: ProxyHeaders = ProxyHeaders.X_FORWARDED,
+) -> Arrival:
+    """How a request with these headers came from `peer` (an address, as `peer_address` says it);
+    `family` is what the trusted proxies write."""
     host = _text(headers, b"host")
     if not is_trusted(peer, trusted):
         return Arrival(peer, host, is_forwarded=not FORWARDING.isdisjoint(headers))
-    if _FAMILY.isdisjoint(headers) and _FORWARDED in headers:
-        return _by_forwarded(headers[_FORWARDED].decode("latin-1"), host, peer, trusted)
+    has_x_forwarded, has_forwarded = not _FAMILY.isdisjoint(headers), _FORWARDED in headers
+    if family is ProxyHeaders.FORWARDED:
+        arrival = _by_forwarded(_text(headers, _FORWARDED) or "", host, peer, trusted)
+        return attrs.evolve(arrival, is_unread=has_x_forwarded and not has_forwarded)
     address, hops = _by_addresses(_text(headers, _FOR), peer, trusted)
-    if _FORWARDED in headers:
-        other = _by_forwarded(headers[_FORWARDED].decode("latin-1"), host, peer, trusted)
-        address = address if other.address == address else peer
     called, port = _outermost(headers, _HOST, hops), _outermost(headers, _PORT, hops)
     return Arrival(
         address,
@@ -85,6 +101,7 @@ def arrival_of(headers: Mapping[bytes, bytes], peer: str, trusted: Sequence[Netw
         is_trusted=True,
         is_forwarded=True,
         may_lack_port=called is None and port is None and _has_no_port(host),
+        is_unread=has_forwarded and not has_x_forwarded,
     )
 
 
@@ -98,8 +115,8 @@ def _by_addresses(
 ) -> tuple[str, int]:
     """The client's address by X-Forwarded-For, and how many of our proxies it came through.
 
-    An entry that is no address (`unknown`, garbage) ends the reading: the proxy that wrote it is
-    all that is known.
+    An entry that is not an address (`unknown`, garbage) ends the reading: only the proxy that wrote
+    it is known.
     """
     address, hops = peer, 1
     entries = () if forwarded_for is None else forwarded_for.rsplit(",", HOPS_MAX)[-HOPS_MAX:]
@@ -115,14 +132,14 @@ def _by_addresses(
 
 
 def _outermost(headers: Mapping[bytes, bytes], name: bytes, hops: int) -> str | None:
-    """What the outermost of so many proxies wrote: each appends, or leaves what is there."""
+    """What the outermost of `hops` proxies wrote: each appends, or leaves what is there."""
     value = _text(headers, name)
     return None if value is None else value.rsplit(",", hops)[-hops:][0].strip() or None
 
 
 def _with_port(host: str | None, port: str | None) -> str | None:
-    """The host with a port that it does not name itself, where that is no default one: there TLS
-    may have ended further out."""
+    """The host, with this port if it names none itself and the port is not a default one: behind a
+    default one TLS may have ended further out."""
     if host is None or port is None or port in _USUAL_PORTS:
         return host
     known = parse_host(host)
@@ -163,7 +180,7 @@ def _by_forwarded(value: str, host: str | None, peer: str, trusted: Sequence[Net
 
 
 def _elements(value: str) -> list[dict[str, str]]:
-    """The elements of a Forwarded header; none where it is not well-formed."""
+    """The elements of a Forwarded header; empty if it is not well-formed."""
     elements: list[dict[str, str]] = [{}]
     at = 0
     while at < len(value):

@@ -23,7 +23,7 @@ from chatd.net.writer import SocketWriter
 READ_BYTES: Final = 65_536  # one read; more waits in the kernel
 
 SEND_PIECE_BYTES: Final = 64 * 1024
-"""Bytes that a peer must take within a send timeout: so slow links with long responses live on."""
+"""Bytes that a peer must take within a send timeout: so a slow link survives a long response."""
 
 PHRASES: Final = {
     200: b"OK",
@@ -71,30 +71,31 @@ class ConnectionLimits:
 
     max_head_bytes: int
     backlog_bytes: int
-    """Owed to a peer that does not read; beyond: the end."""
+    """Owed to a peer that does not read; beyond: the connection ends."""
     linger_s: float = 2.0
     """After the last response, how long the peer may take to hang up; beyond: cut off."""
     linger_bytes: int = 16_777_216
     """Dropped meanwhile; beyond: cut off."""
     send_timeout_s: float = 30.0
-    """In which a peer must take 64 KiB of a file, or of what it is owed before the next request is
-    answered; beyond: cut off."""
+    """How long a peer may take for 64 KiB of a file, or of what it is owed before the next request
+    is answered; beyond: cut off."""
     pipelined_bytes: int = 65_536
-    """Kept of requests that wait for one before them, and a read on top; beyond: the end. Clients
-    send none before the answer; anybody can, on thousands of connections."""
+    """Kept of requests that wait for an earlier one, and a read on top; beyond: the connection
+    ends. Clients send no request before the answer; but anybody can, on thousands of
+    connections."""
 
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
 class HttpConnection:
     """Reads requests from a socket, which is connected and non-blocking. Responses go out at once
     by `write`, at the end of the turn by `write_soon` and `flush`, and the last one by `finish`;
-    those that are written soon before those of the next requests."""
+    what `write_soon` is given goes out before the responses to the next requests."""
 
     sock: socket.socket
     _watch: Watch
     _deadlines: Deadlines
     _limits: ConnectionLimits
-    _begun: bytes = b""  # of the first request, that was read already
+    _begun: bytes = b""  # of the first request, as far as it was read already
     _reader: RequestReader = attrs.field(init=False)
     writer: SocketWriter = attrs.field(init=False)
     _soon: bytes = attrs.field(default=b"", init=False)
@@ -115,7 +116,7 @@ class HttpConnection:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the last response was written; what still comes is no request any more."""
+        """Whether the last response was written; what still comes is not a request."""
         return self.is_over or self.writer.is_ending
 
     @property
@@ -129,10 +130,10 @@ class HttpConnection:
         return self._reader.rest
 
     async def head(self, timeout_s: float, *, answer_late: bool) -> RequestHead | None:
-        """The next head, within `timeout_s`; None where none comes any more.
+        """The next head, within `timeout_s`; None if no more come.
 
-        A peer that is late gets 408 where `answer_late`, or where a head has begun; nothing between
-        two requests. Half a head gets 400.
+        A peer that is late gets 408 if `answer_late`, or if a head has begun; it gets nothing
+        between two requests. Half a head gets 400.
         """
         reader = self._reader
         try:
@@ -155,7 +156,7 @@ class HttpConnection:
         return None
 
     async def body(self, head: RequestHead, max_bytes: int, timeout_s: float) -> bytes | None:
-        """The body of the request whose head came last; None where the peer breaks off.
+        """The body of the request whose head came last; None if the peer breaks off.
 
         A client that waits for a 100 gets it first. Raises BadRequestError for a body that is too
         large or wrongly framed.
@@ -165,7 +166,8 @@ class HttpConnection:
         return await self._body(max_bytes, timeout_s, is_wanted=True)
 
     async def skip_body(self, max_bytes: int, timeout_s: float) -> bool:
-        """Drop a body of declared length as it comes; whether another request may follow it."""
+        """Drop a body of declared length as it comes; returns whether another request may follow
+        it."""
         try:
             return await self._body(max_bytes, timeout_s, is_wanted=False) is not None
         except BadRequestError:
@@ -192,10 +194,11 @@ class HttpConnection:
         return None
 
     async def send(self, pieces: Sequence[bytes]) -> bool:
-        """Write a response as fast as the peer takes it, without a copy of it; whether it took all.
+        """Write a response as fast as the peer takes it, without a copy of it; returns whether it
+        took all.
 
         Nothing is read meanwhile. A peer that takes too long is cut off. What the writer owes comes
-        first: call it when that is nothing.
+        first: call this only when it owes nothing.
         """
         timeout_s = self._limits.send_timeout_s
         left = [memoryview(piece) for piece in pieces if piece]
@@ -225,7 +228,7 @@ class HttpConnection:
         return not left
 
     async def until(self, is_answered: Callable[[], bool]) -> bool:
-        """Return when the request is answered; False where the peer is gone before."""
+        """Return when the request is answered; False if the peer is gone before."""
         while not is_answered():
             if self.is_over:
                 return False
@@ -281,8 +284,8 @@ class HttpConnection:
         return await self._read_once()
 
     async def _while_writing(self, wait: Callable[[], Awaitable[T]]) -> T:
-        """Wait for this, while what the kernel has refused is written: only then is there a
-        nursery, with a writer in it. A read returns for nothing when that begins, or ends."""
+        """Wait for this, while what the kernel has refused is written: there is a nursery, with a
+        writer in it, only then. When it begins or ends, a read returns without having read."""
         async with trio.open_nursery() as nursery:
             self.writer.start(nursery)
             try:
@@ -336,14 +339,23 @@ class HttpConnection:
         A close with unread input resets the connection, and the reset would overtake the response
         (RFC 9112, 9.6). A peer that takes its time, or sends without end, is cut off.
         """
-        if self.is_over:
-            return
+        try:
+            if not self.is_over:
+                await self._hang_up()
+        finally:
+            self.let_go()
+
+    async def _hang_up(self) -> None:
         await self.drained()
         limits = self._limits
         dropped = self._reader.drop()
         with trio.move_on_after(limits.linger_s):
             while dropped <= limits.linger_bytes and await self._read_once():
                 dropped += self._reader.drop()
+
+    def let_go(self) -> None:
+        """The connection has ended, or goes on as something else: keep nothing of it."""
+        self.writer.let_go()
 
     def _begin_timeout(self, timeout_s: float, answer: bytes) -> None:
         self._timeout_answer = answer
@@ -363,7 +375,7 @@ class HttpConnection:
 
 
 def _without(pieces: list[memoryview], size: int) -> list[memoryview]:
-    """What is left of these pieces behind their first `size` bytes."""
+    """What is left of these pieces after their first `size` bytes."""
     for number, piece in enumerate(pieces):
         if size < len(piece):
             return [piece[size:], *pieces[number + 1 :]]

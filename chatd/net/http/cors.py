@@ -1,14 +1,14 @@
 """Which web pages may talk to this server, and by which names it may be called.
 
 A browser sends the Origin of the page with every WebSocket and with every cross-origin request, and
-pages of strangers may not use a person's browser to get in. Programs that are no browser send none
-and are let through: their token is judged like any other. While bound to loopback the Host is
-checked too, or a stranger's name that resolves to 127.0.0.1 would make that page same-origin. Both
-are read by `authority`.
+pages of strangers may not use a person's browser to get in. Programs that are not browsers send
+none and are let through: their token is judged like any other. While bound to loopback the server
+checks the Host too, or a stranger's name that resolves to 127.0.0.1 would make that page
+same-origin. `authority` reads both.
 
-What comes through a trusted proxy is judged by the host that the client called (`arrival`), as on
-any address that others reach; then, and where an unknown proxy shows itself, the pages of this
-machine have no right of their own.
+A request that comes through a trusted proxy is judged by the host that the client called
+(`arrival`), as on any address that others reach; then, and when an unknown proxy shows itself, the
+pages of this machine have no right of their own.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -18,7 +18,7 @@ from typing import Final
 import attrs
 
 from chatd.net.addresses import Network
-from chatd.net.http.arrival import Arrival, arrival_of
+from chatd.net.http.arrival import Arrival, ProxyHeaders, arrival_of
 from chatd.net.http.authority import (
     DEFAULT_PORTS,
     KEPT_MAX,
@@ -32,7 +32,7 @@ from chatd.observe.shown import shown
 LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 WEB_SCHEMES: Final = frozenset({"http", "https"})
-"""Those of pages that a server of this machine, or this one, may have sent."""
+"""The schemes of pages that a server of this machine, or this one, may have sent."""
 
 _USUAL_PORTS: Final = frozenset(DEFAULT_PORTS.values())
 
@@ -52,7 +52,7 @@ class Forbidden:
 
 class AllowedOrigins:
     """The origins of the configuration, as they are written and as they are compared. Policies that
-    were made of one share it, and what replaces it."""
+    were made from one object share it, and what replaces it."""
 
     __slots__ = ("known", "written")
 
@@ -60,7 +60,7 @@ class AllowedOrigins:
         self.replace(written)
 
     def replace(self, written: Collection[str]) -> None:
-        """Others are allowed from now on."""
+        """Allow these from now on, instead of the former ones."""
         self.written = written
         self.known = frozenset(filter(None, map(parse_origin, written)))
 
@@ -72,14 +72,15 @@ def _allowed(origins: Collection[str] | AllowedOrigins) -> AllowedOrigins:
 @attrs.frozen
 class CorsPolicy:
     """`allowed`: origins (`https://chat.example.org`, or `*` for all) of the configuration.
-    `here`: the origin at which the server listens, where that is known. `is_internal`: it listens
-    for operators, whom no other key lets in. `is_for_all`: every page may read these answers, by
-    whichever name it called the server."""
+    `here`: the origin at which the server listens, if that is known. `proxy_headers`: what the
+    trusted proxies write. `is_internal`: it listens for operators, whom no other key lets in.
+    `is_for_all`: every page may read these answers, by whichever name it called the server."""
 
     allowed: AllowedOrigins = attrs.field(converter=_allowed)
     is_loopback: bool
     here: str | None = None
     trusted_proxies: Sequence[Network] = ()
+    proxy_headers: ProxyHeaders = ProxyHeaders.X_FORWARDED
     is_internal: bool = False
     is_for_all: bool = False
     _own: WebOrigin | None = attrs.field(init=False)
@@ -90,10 +91,10 @@ class CorsPolicy:
 
     def arrival(self, headers: Mapping[bytes, bytes], peer: str) -> Arrival:
         """How a request came; `peer` is the address of the connection's other end."""
-        return arrival_of(headers, peer, self.trusted_proxies)
+        return arrival_of(headers, peer, self.trusted_proxies, self.proxy_headers)
 
     def forbids(self, origin: str | None, arrival: Arrival) -> Forbidden | None:
-        """Why a request with this Origin may not go on; None where it may."""
+        """Why a request with this Origin may not go on; None if it may."""
         if self.is_for_all:
             return None
         is_called = self.allows_host(arrival)
@@ -142,7 +143,7 @@ class CorsPolicy:
         """The same as names in lower case and values.
 
         A friend's origin is echoed, and may send the credentials of its browser along (cookies of a
-        proxy before us). Where all pages may read, strangers' may do so without.
+        proxy before us). If all pages may read, strangers' pages may do so without credentials.
         """
         is_any = self._lets_all_in and len(self.allowed.written) == 1
         is_open = self._lets_all_in or self.is_for_all
@@ -166,7 +167,7 @@ class CorsPolicy:
     def allows_host(self, arrival: Arrival) -> bool:
         """Whether the server may be called by this name.
 
-        Only names are known apart here: a proxy may have left out the port of the origin.
+        Only names are told apart here: a proxy may have left out the port of the origin.
         """
         if arrival.host is None:
             return True
@@ -214,7 +215,8 @@ class CorsPolicy:
 
 @lru_cache(KEPT_MAX)
 def _lines(fields: tuple[tuple[bytes, bytes], ...]) -> bytes:
-    """Header lines. Those of few origins are written, again and again: only friends are named."""
+    """Header lines. The same few are written again and again, as only friends' origins are
+    named."""
     return b"".join(b"%b: %b\r\n" % (name.title(), value) for name, value in fields)
 
 
@@ -234,8 +236,9 @@ def _is_same_site(page: WebOrigin, called: Host, arrival: Arrival) -> bool:
     """Whether an origin is where the client called; a default port may be left out.
 
     TLS may end at a proxy that says nothing of it, so the origin's scheme counts. Only a page that
-    came without TLS is another site than one that was called with it. Where a proxy may have left
-    out the port, the name counts; not one of this machine, where other pages have other ports.
+    came without TLS is another site than a server that was called with it. If a proxy may have left
+    out the port, the name alone counts; but not a name of this machine, where other pages have
+    other ports.
     """
     if arrival.scheme == "https" and page.scheme == "http":
         return False
@@ -245,8 +248,8 @@ def _is_same_site(page: WebOrigin, called: Host, arrival: Arrival) -> bool:
 
 
 def _is_called(known: Host, called: Host) -> bool:
-    """Whether a name that the server was called by is that of an origin. A port that is not there,
-    or a default one, says nothing: TLS ends elsewhere, and proxies leave ports out."""
+    """Whether an origin has the name that the server was called by. A missing port, or a default
+    one, says nothing: TLS ends elsewhere, and proxies leave ports out."""
     if known.name != called.name:
         return False
     return called.port is None or called.port in _USUAL_PORTS or called.port == known.port

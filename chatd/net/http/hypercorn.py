@@ -1,11 +1,11 @@
 """Ordinary HTTP/1.1: one request that was read here, answered by an application under Hypercorn.
 
-Owns what lies between a connection and an ASGI application: the judgement of a body before it is
-read, its reading, the request as Hypercorn gets it, every wait for a peer that takes the response,
-and the end of the connection. Knows no route and no chat.
+Owns what lies between a connection and an ASGI application: judging a body before it is read,
+reading it, the request as Hypercorn gets it, every wait for a peer that takes the response, and the
+end of the connection. Knows no route and no chat.
 
 No byte of the client's reaches Hypercorn's parsers. The head was judged by `reader`; the body is
-read whole, and only where a route takes it; then Hypercorn is given a request that is written anew,
+read whole, and only if a route takes it; then Hypercorn is given a request that is written anew,
 with the body's length and `Connection: close`. So it sees one request of a connection, never a
 second, no chunks, and nothing that asks for another protocol. What the client sends beyond its
 request is dropped.
@@ -20,7 +20,9 @@ some things that this module must answer for:
 - its sends are shielded: a peer that stops reading holds the task, even against a cancellation.
   `_OneRequest` bounds each send; at a hard deadline the owner of the socket shuts it down;
 - after a failed send its tasks may wait for each other, so a lost peer cancels them all here;
-- its queue towards the application holds ten pieces of a body: here there are two at most.
+- its queue towards the application holds ten pieces of a body: here there are two at most;
+- its server and its protocol know each other, so that the request would stay until the garbage
+  collector looks for such circles: this one is cut where the answer ends.
 """
 
 import math
@@ -65,8 +67,7 @@ HOP_BY_HOP: Final = frozenset(
         b"upgrade",
     }
 )
-"""Headers that are about the connection and the framing, which are others from here on (RFC 9110,
-7.6.1)."""
+"""Headers about the connection and the framing, which differ from here on (RFC 9110, 7.6.1)."""
 
 UPGRADE_REFUSED: Final = refusal(
     400, "upgrade_refused", "Nothing is upgraded at this path; ask without an Upgrade header."
@@ -90,6 +91,9 @@ class HypercornServer:
     _body_timeout_s: float = attrs.field(kw_only=True)
     _report_fault: Callable[[Exception], None] = attrs.field(kw_only=True)
     _send_timeout_s: float = attrs.field(default=30.0, kw_only=True)
+    _turnstile: trio.Lock = attrs.field(init=False, factory=trio.Lock)
+    """Only one request begins in a turn of the event loop: if thousands came at once, each would
+    hold up everybody for 1 ms."""
     _config: Config = attrs.field(init=False)
     _context: WorkerContext = attrs.field(init=False)
 
@@ -106,12 +110,14 @@ class HypercornServer:
         answering: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         """Answer the request with this head, which was the last that the connection gave; `peer` is
-        the address of its other end, or of whom a proxy says it to be; `carries` what a `Live` body
-        tells of its session. A whole request is answered within `answering`.
+        the address of its other end, or of the client that a proxy names; `carries` is told the
+        session of a `Live` body. A whole request is answered within `answering`.
 
         Returns when the peer has the response and has hung up, or has gone too far. Whatever it
         does, this raises only `Cancelled`; the socket stays open, and is the caller's.
         """
+        async with self._turnstile:
+            await trio.lowlevel.checkpoint()
         try:
             request = await self._whole(connection, head, peer)
             if request is None:
@@ -144,13 +150,13 @@ class HypercornServer:
     async def _whole(
         self, connection: HttpConnection, head: RequestHead, peer: str
     ) -> bytes | None:
-        """The request as Hypercorn gets it; None where it was answered, or broke off."""
+        """The request as Hypercorn gets it; None if it was answered, or broke off."""
         if head.asks_for_upgrade:
             _finish(connection, head, self._app.refuse(head, peer, UPGRADE_REFUSED))
             return None
         if not head.has_body:
             return rewritten(head, b"")
-        judged = self._app.judge_body(head, peer)
+        judged = await self._app.judge_body(head, peer)
         if not isinstance(judged, int):
             _finish(connection, head, judged)
             return None
@@ -174,13 +180,17 @@ class HypercornServer:
                 send_timeout_s=self._send_timeout_s,
                 lost=scope.cancel,
             )
-            await TCPServer(
+            server = TCPServer(
                 wrap_app(partial(self._run_app, connection, peer), 0, "asgi"),
                 self._config,
                 self._context,
                 ConnectionState({}),
                 stream,  # type: ignore[arg-type]  # annotated as TLS; takes what has these methods
             )
+            try:
+                await server
+            finally:
+                vars(server).clear()
         if scope.cancelled_caught:
             connection.abort()
         else:
@@ -194,12 +204,13 @@ class HypercornServer:
         receive: Receive,
         send: Send,
     ) -> None:
-        """The application as Hypercorn sees it: what it lets out is reported, and a 500.
+        """The application as Hypercorn sees it: an exception that it lets out is reported, and
+        answered by a 500.
 
         Hypercorn asks the socket who its peer is, and does not know better.
 
         Hypercorn does not see the client hang up while the application is at work; the connection
-        does, and reads on only where the application asks.
+        does, and reads on only if the application asks.
         """
         has_begun = is_whole = False
 

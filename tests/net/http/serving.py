@@ -32,7 +32,7 @@ class App(HttpApp):
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         await self.call(scope, receive, send)
 
-    def judge_body(self, head: RequestHead, peer: str) -> int | Response:
+    async def judge_body(self, head: RequestHead, peer: str) -> int | Response:
         return self.max_body_bytes
 
     def is_live(self, head: RequestHead) -> bool:

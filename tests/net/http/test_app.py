@@ -80,7 +80,7 @@ async def ask(
     return Answer(start["status"], headers_sent, whole)
 
 
-def judged(
+async def judged(
     app: HttpApp,
     path: str,
     method: str = "POST",
@@ -90,7 +90,7 @@ def judged(
 ) -> int | Answer:
     """What is said of a request that has a body, before that is read."""
     head = RequestHead(method, path.encode(), b"", dict(headers), is_chunked=chunked)
-    said = app.judge_body(head, LOCAL)
+    said = await app.judge_body(head, LOCAL)
     if isinstance(said, int):
         return said
     assert isinstance(said.body, bytes)
@@ -257,7 +257,7 @@ async def test_a_page_of_an_allowed_origin_may_read_what_it_gets_and_errors_too(
 ) -> None:
     headers = ((b"origin", APP), (b"host", b"x"))
     app = app_for_pages(APP.decode())
-    too_large = judged(app, "/for/a", headers=(*headers, (b"content-length", b"9")))
+    too_large = await judged(app, "/for/a", headers=(*headers, (b"content-length", b"9")))
     assert isinstance(too_large, Answer)
     assert too_large.status == 413
     answer = await ask(app, "/for/a", method, headers=headers)
@@ -315,7 +315,7 @@ async def test_on_loopback_a_strange_name_of_the_server_is_not_answered() -> Non
     ("headers", "status"),
     [
         (((b"host", b"inside"), (b"x-forwarded-host", b"app.example"), (b"origin", APP)), 200),
-        (((b"host", b"inside"), (b"forwarded", b"host=app.example"), (b"origin", APP)), 200),
+        (((b"host", b"inside"), (b"forwarded", b"host=app.example"), (b"origin", APP)), 403),
         (((b"host", b"app.example"), (b"origin", APP)), 200),
         (((b"host", b"app.example"), (b"origin", STRANGER)), 403),
         (((b"host", b"app.example"), (b"origin", b"http://localhost:5173")), 403),
@@ -371,12 +371,12 @@ async def test_a_body_is_what_its_pieces_are_together() -> None:
     assert answer.json() == {"bytes": 10}
 
 
-def test_a_route_says_how_large_a_body_may_be() -> None:
+async def test_a_route_says_how_large_a_body_may_be() -> None:
     app = app_with_body_route()
-    assert judged(app, "/take", headers=((b"content-length", b"10"),)) == 10
-    assert judged(app, "/take", chunked=True) == 10
-    assert judged(app, "/%74ake", headers=((b"content-length", b"10"),)) == 10
-    too_large = judged(app, "/take", headers=((b"content-length", b"11"),))
+    assert await judged(app, "/take", headers=((b"content-length", b"10"),)) == 10
+    assert await judged(app, "/take", chunked=True) == 10
+    assert await judged(app, "/%74ake", headers=((b"content-length", b"10"),)) == 10
+    too_large = await judged(app, "/take", headers=((b"content-length", b"11"),))
     assert isinstance(too_large, Answer)
     assert (too_large.status, too_large.json()["error"]) == (
         413,
@@ -397,22 +397,22 @@ def test_a_route_says_how_large_a_body_may_be() -> None:
     ],
 )
 @rows("chunked", [False, True])
-def test_a_body_that_no_route_takes_is_refused_before_it_comes(
+async def test_a_body_that_no_route_takes_is_refused_before_it_comes(
     path: str, method: str, status: int, code: str | None, chunked: bool
 ) -> None:
     pages = HttpRoute(echo_path, frozenset({"GET", "POST"}), 9, cors=CorsPolicy(("*",), False))
     take = HttpRoute(take_body, frozenset({"POST"}), max_body_bytes=10)
     app = public_app(health, routes={"/take": take, "/for/": pages})
     length = () if chunked else ((b"content-length", b"1"),)
-    answer = judged(app, path, method, headers=((b"origin", APP), *length), chunked=chunked)
+    answer = await judged(app, path, method, headers=((b"origin", APP), *length), chunked=chunked)
     assert isinstance(answer, Answer)
     assert answer.status == status
     assert code is None or answer.json()["error"]["code"] == code
 
 
-def test_a_body_of_a_stranger_is_not_read() -> None:
+async def test_a_body_of_a_stranger_is_not_read() -> None:
     headers = ((b"origin", STRANGER), (b"host", b"x"), (b"content-length", b"1"))
-    answer = judged(app_for_pages(APP.decode()), "/for/a", headers=headers)
+    answer = await judged(app_for_pages(APP.decode()), "/for/a", headers=headers)
     assert isinstance(answer, Answer)
     assert answer.status == 403
 

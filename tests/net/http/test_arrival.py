@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatd.net.addresses import LOCAL, as_network
-from chatd.net.http.arrival import FORWARDING, Arrival, arrival_of
+from chatd.net.http.arrival import FORWARDING, Arrival, ProxyHeaders, arrival_of
 from chatd.net.http.reader import RequestReader
 from tests.rows import rows
 
@@ -19,8 +19,13 @@ def headers_of(text: str) -> dict[bytes, bytes]:
     return {b"host": b"inside", **headers}
 
 
-def by(text: str, peer: str = PROXY) -> Arrival:
-    return arrival_of(headers_of(text), peer, TRUSTED)
+def by(text: str, peer: str = PROXY, family: ProxyHeaders = ProxyHeaders.X_FORWARDED) -> Arrival:
+    return arrival_of(headers_of(text), peer, TRUSTED, family)
+
+
+def by_forwarded(text: str, peer: str = PROXY) -> Arrival:
+    """The same by proxies that write `Forwarded`."""
+    return by(text, peer, ProxyHeaders.FORWARDED)
 
 
 @rows(
@@ -108,7 +113,20 @@ def test_the_client_is_whom_the_last_trusted_proxy_names(
         ("X-Forwarded-Proto: ws", "inside", "http"),
         ("X-Forwarded-Proto: http, https", "inside", "https"),
         ("X-Forwarded-Proto: gopher", "inside", None),
-        # RFC 7239.
+    ],
+)
+def test_the_host_is_what_the_client_called(text: str, host: str, scheme: str | None) -> None:
+    arrival = by(text)
+    assert (arrival.host, arrival.scheme) == (host, scheme)
+    assert arrival.is_trusted
+    assert arrival.is_forwarded
+
+
+@rows(
+    ("text", "host", "scheme"),
+    [
+        ("", "inside", None),
+        ("Host: chat.example", "chat.example", None),
         ("Forwarded: for=203.0.113.9;host=chat.example;proto=https", "chat.example", "https"),
         ('Forwarded: For="[2001:db8::1]:1";HOST="chat.example:8443"', "chat.example:8443", None),
         ('Forwarded: host="[2001:db8::1]:8443"; proto=http', "[2001:db8::1]:8443", "http"),
@@ -122,12 +140,12 @@ def test_the_client_is_whom_the_last_trusted_proxy_names(
         ('Forwarded: host="one', "inside", None),
         ("Forwarded: host", "inside", None),
         ("Forwarded: ", "inside", None),
-        # One family at a time: a proxy writes one, and passes on what its client wrote of another.
-        ("X-Forwarded-For: 203.0.113.9 | Forwarded: host=evil.example", "inside", None),
     ],
 )
-def test_the_host_is_what_the_client_called(text: str, host: str, scheme: str | None) -> None:
-    arrival = by(text)
+def test_the_host_is_what_forwarded_says_where_proxies_write_that(
+    text: str, host: str, scheme: str | None
+) -> None:
+    arrival = by_forwarded(text)
     assert (arrival.host, arrival.scheme) == (host, scheme)
     assert arrival.is_trusted
     assert arrival.is_forwarded
@@ -138,12 +156,10 @@ def test_the_host_is_what_the_client_called(text: str, host: str, scheme: str | 
     [
         ("Host: chat.example", True),
         ("Host: chat.example | X-Forwarded-For: 203.0.113.9", True),
-        ("Host: chat.example | Forwarded: for=203.0.113.9", True),
         ("Host: chat.example:8443", False),
         ("Host: a@b", False),
         ("X-Forwarded-Host: chat.example", False),
         ("X-Forwarded-Port: 443", False),
-        ("Forwarded: host=chat.example", False),
     ],
 )
 def test_a_proxy_that_says_nothing_of_ports_may_have_left_one_out(
@@ -151,6 +167,11 @@ def test_a_proxy_that_says_nothing_of_ports_may_have_left_one_out(
 ) -> None:
     assert by(text).may_lack_port is may_lack
     assert not by(text, STRANGER).may_lack_port
+
+
+def test_forwarded_without_a_host_says_nothing_of_ports() -> None:
+    assert by_forwarded("Host: chat.example | Forwarded: for=203.0.113.9").may_lack_port
+    assert not by_forwarded("Forwarded: host=chat.example").may_lack_port
 
 
 @rows(
@@ -174,25 +195,56 @@ def test_a_proxy_that_says_nothing_of_ports_may_have_left_one_out(
         ("Forwarded: for=203.0.113.9" + ", for=10.0.0.2" * 100, "10.0.0.2"),
         ("Forwarded: " + '"' * 16_000, PROXY),
         ("Forwarded: " + "," * 16_000, PROXY),
-        ("X-Forwarded-Host: a.example | Forwarded: for=203.0.113.9", PROXY),
+        ("", PROXY),
     ],
 )
 def test_the_client_is_found_by_the_other_header_too(text: str, address: str) -> None:
-    assert by(text).address == address
+    assert by_forwarded(text).address == address
 
 
-@rows(
-    ("text", "address"),
-    [
-        ("X-Forwarded-For: 203.0.113.9 | Forwarded: for=203.0.113.9", "203.0.113.9"),
-        ("X-Forwarded-For: 1.1.1.1, 203.0.113.9 | Forwarded: for=203.0.113.9", "203.0.113.9"),
-        ("X-Forwarded-For: 6.6.6.6 | Forwarded: for=203.0.113.9", PROXY),
-        ("X-Forwarded-For: 203.0.113.9 | Forwarded: for=6.6.6.6", PROXY),
-        ("X-Forwarded-For: 203.0.113.9 | Forwarded: for=", PROXY),
-    ],
+X_FORWARDED = (
+    "X-Forwarded-For: 203.0.113.9 | X-Forwarded-Host: chat.example:8443 | X-Forwarded-Proto: https"
 )
-def test_of_two_families_that_name_two_clients_neither_is_believed(text: str, address: str) -> None:
-    assert by(text).address == address
+OF_CLIENTS = [
+    "Forwarded: for=6.6.6.6;host=evil.example;proto=http",
+    "Forwarded: for=203.0.113.9",
+    "Forwarded: x",
+    "Forwarded: ",
+]
+FORWARDED = 'Forwarded: for=203.0.113.9;host="chat.example:8443";proto=https'
+X_OF_CLIENTS = [
+    "X-Forwarded-For: 6.6.6.6 | X-Forwarded-Host: evil.example | X-Forwarded-Proto: http",
+    "X-Forwarded-For: 6.6.6.6, 10.2.3.4",
+    "X-Forwarded-Port: 1",
+    "X-Forwarded-For: ",
+]
+
+
+@rows("more", OF_CLIENTS)
+def test_what_a_client_writes_of_the_other_family_changes_nothing(more: str) -> None:
+    known = Arrival("203.0.113.9", "chat.example:8443", "https", is_trusted=True, is_forwarded=True)
+    assert by(f"{X_FORWARDED} | {more}") == known
+
+
+@rows("more", X_OF_CLIENTS)
+def test_what_a_client_writes_of_the_first_family_changes_nothing_where_forwarded_is_read(
+    more: str,
+) -> None:
+    known = Arrival("203.0.113.9", "chat.example:8443", "https", is_trusted=True, is_forwarded=True)
+    assert by_forwarded(f"{FORWARDED} | {more}") == known
+
+
+def test_headers_of_the_other_family_alone_are_not_read_and_that_is_told() -> None:
+    unread = Arrival(
+        *(PROXY, "inside"),
+        is_trusted=True,
+        is_forwarded=True,
+        may_lack_port=True,
+        is_unread=True,
+    )
+    assert by(FORWARDED) == unread
+    assert by_forwarded(X_FORWARDED) == unread
+    assert not by(FORWARDED, STRANGER).is_unread
 
 
 def test_a_proxy_at_a_unix_socket_is_believed_where_those_are_trusted() -> None:
@@ -213,11 +265,13 @@ def test_a_proxy_at_a_unix_socket_is_believed_where_those_are_trusted() -> None:
     ],
 )
 def test_several_headers_of_one_name_are_one_list(lines: list[str], address: str) -> None:
+    is_forwarded = lines[0].startswith("Forwarded")
+    family = ProxyHeaders.FORWARDED if is_forwarded else ProxyHeaders.X_FORWARDED
     reader = RequestReader(1000)
     reader.feed("\r\n".join(["GET / HTTP/1.1", "Host: inside", *lines, "", ""]).encode())
     head = reader.head()
     assert head is not None
-    assert arrival_of(head.headers, PROXY, TRUSTED).address == address
+    assert arrival_of(head.headers, PROXY, TRUSTED, family).address == address
 
 
 @rows("name", sorted(FORWARDING))
@@ -233,10 +287,15 @@ def test_who_comes_directly_says_nothing_of_proxies() -> None:
     assert arrival_of({}, STRANGER, TRUSTED) == Arrival(STRANGER, None)
 
 
-@given(st.lists(st.sampled_from(sorted(FORWARDING)), unique=True), st.binary(max_size=60))
+@given(
+    st.lists(st.sampled_from(sorted(FORWARDING)), unique=True),
+    st.binary(max_size=60),
+    st.sampled_from(ProxyHeaders),
+)
 def test_whatever_is_written_there_a_request_has_come_somehow(
-    names: list[bytes], value: bytes
+    names: list[bytes], value: bytes, family: ProxyHeaders
 ) -> None:
-    arrival = arrival_of({b"host": b"inside", **dict.fromkeys(names, value)}, PROXY, TRUSTED)
+    headers = {b"host": b"inside", **dict.fromkeys(names, value)}
+    arrival = arrival_of(headers, PROXY, TRUSTED, family)
     assert arrival.address
     assert arrival.scheme in (None, "http", "https")

@@ -11,11 +11,14 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatd.net.deadlines import Deadlines
 from chatd.net.http.app import AsgiScope, Receive, Response, Send, refusal
-from chatd.net.http.connection import ConnectionLimits
-from chatd.net.http.hypercorn import HOP_BY_HOP, last_response, rewritten
+from chatd.net.http.connection import ConnectionLimits, HttpConnection
+from chatd.net.http.hypercorn import HOP_BY_HOP, HypercornServer, last_response, rewritten
 from chatd.net.http.reader import RequestHead, RequestReader
-from tests.net.http.serving import CLIENT, App, serving, unix_pair
+from chatd.net.poller import TrioPoller
+from tests.net.http.serving import CLIENT, App, serving, tcp_pair, unix_pair
+from tests.net.peers import HARD_LIMIT_S
 
 
 async def echo(scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -158,7 +161,7 @@ def test_what_is_written_anew_is_read_by_hypercorns_parser_as_it_was_by_ours(
     oracle.receive_data(rewritten(head, whole))
     request = oracle.next_event()
     assert isinstance(request, h11.Request)
-    path, _, query = target.partition("?")  # an empty query is none
+    path, _, query = target.partition("?")  # an empty query counts as no query
     assert request.method == method.encode()
     assert request.target == (f"{path}?{query}" if query else path).encode()
     assert request.http_version == version.encode()
@@ -254,7 +257,7 @@ async def test_a_body_at_the_bound_is_taken() -> None:
 
 async def test_what_a_route_says_of_a_body_is_the_answer() -> None:
     class Closed(App):
-        def judge_body(self, head: RequestHead, peer: str) -> int | Response:
+        async def judge_body(self, head: RequestHead, peer: str) -> int | Response:
             return refusal(405, "method_not_allowed", "No.", ((b"allow", b"GET"),))
 
     for method, shown in (("POST", True), ("HEAD", False)):
@@ -423,3 +426,44 @@ def test_a_response_of_the_lane_itself_has_each_header_and_a_length_where_there_
     assert last_response(Response(404, (), b"none"), is_bare=True) == (
         b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\nConnection: close\r\n\r\n"
     )
+
+
+async def test_of_many_requests_that_come_at_once_one_begins_in_a_turn(
+    nursery: trio.Nursery,
+) -> None:
+    begun = turns = 0
+    begun_in_a_turn: list[int] = []
+
+    async def count(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        nonlocal begun
+        begun += 1
+        await echo(scope, receive, send)
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            before = begun
+            await trio.lowlevel.checkpoint()
+            begun_in_a_turn.append(begun - before)
+
+    http = HypercornServer(App(count), body_timeout_s=5.0, report_fault=pytest.fail)
+    peers = []
+    async with trio.open_nursery() as serving_all:
+        for _ in range(30):
+            ours, theirs = tcp_pair()
+            ours.sendall(get("/"))
+            peers += [ours, theirs]
+            serving_all.start_soon(_serve_one, http, theirs)
+        nursery.start_soon(take_turns)
+    for one in peers:
+        one.close()
+    assert begun == sum(begun_in_a_turn) == 30
+    assert max(begun_in_a_turn) == 1
+
+
+async def _serve_one(http: HypercornServer, sock: socket.socket) -> None:
+    limits = ConnectionLimits(16_384, 65_536, linger_s=0.0)
+    connection = HttpConnection(sock, TrioPoller().watch(sock), Deadlines(), limits)
+    head = await connection.head(HARD_LIMIT_S, answer_late=True)
+    assert head is not None
+    await http.serve(connection, head)

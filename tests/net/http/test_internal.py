@@ -254,7 +254,7 @@ async def test_a_peer_that_takes_nothing_does_not_hold_the_end(tmp_path: Path) -
 
 async def test_the_daemon_says_what_is_amiss_the_gravest_first(tmp_path: Path) -> None:
     async with open_chat(tmp_path) as chat:
-        status = chat.parts.status
+        status = chat.parts.health.status
         reasons = status.reasons
         assert [one.code for one in reasons()] == ["starting"]
         status.is_open = True
@@ -269,7 +269,7 @@ async def test_the_daemon_says_what_is_amiss_the_gravest_first(tmp_path: Path) -
         assert [one.code for one in reasons()] == ["draining", "storage_error"]
         status.is_draining, chat.log.is_failing, chat.log.displaced = False, False, None
         assert status.health().status == "ok"
-        witness = chat.parts.store.readers.witness
+        witness = chat.parts.storage.store.readers.witness
         assert witness is not None
         witness.read_failed(StoreReadFailed("no descriptor"))
         assert [one.code for one in reasons()] == ["storage_read_error"]

@@ -16,7 +16,7 @@ from chatd.net.disconnects import DisconnectReason
 
 
 @attrs.define(eq=False, repr=False, weakref_slot=False)
-class Caller:
+class AcceptedConnection:
     """A connection's peer. Slots: one for each connection."""
 
     _sock: socket.socket
@@ -24,9 +24,9 @@ class Caller:
     _sessions: Sessions
     query: bytes | None = attrs.field(default=None, init=False)  # of its last request
     session: Session | None = attrs.field(default=None, init=False)
-    """That it has opened: as a WebSocket, or as a stream of events."""
+    """The one that it has opened: as a WebSocket, or as a stream of events."""
     is_answered: bool = attrs.field(default=False, init=False)
-    """A whole request of its is being answered, by Hypercorn."""
+    """Hypercorn is answering a whole request of it."""
 
     @property
     def is_known(self) -> bool:
@@ -35,12 +35,12 @@ class Caller:
         return session is not None and session.user_id is not None
 
     def carry(self, session: Session) -> None:
-        """It serves this session from now on, to its end."""
+        """It serves this session from now on, until the end."""
         self.session = session
 
     @contextlib.contextmanager
     def answering(self) -> Iterator[None]:
-        """While the block runs, it is being answered."""
+        """Note that it is being answered while the block runs."""
         self.is_answered = True
         try:
             yield
@@ -48,8 +48,8 @@ class Caller:
             self.is_answered = False
 
     def give_way(self, answer: bytes) -> None:
-        """End it: politely as far as that needs no waiting. `answer` is sent where it has not asked
-        for anything yet."""
+        """End it: politely as far as that needs no waiting. `answer` is sent if the peer has not
+        asked for anything yet."""
         if self.query is None and self.session is None:
             with contextlib.suppress(OSError):  # the peer was faster
                 self._sock.send(answer)
