@@ -5,7 +5,6 @@ In Postgres types and operators call functions too (`catalogue`).
 """
 
 import enum
-import re
 
 import attrs
 
@@ -18,22 +17,24 @@ from chatd.answers.sql.catalogue import (
     named_types,
 )
 from chatd.answers.sql.elsewhere import instead_of
-from chatd.answers.sql.functions import FORMATS, FUNCTIONS, OF_TABLES, SETTINGS, SIZE_MAX, SIZES
+from chatd.answers.sql.functions import FUNCTIONS, OF_TABLES, SETTINGS
 from chatd.answers.sql.keywords import SAMPLING, closes_distinct_on, is_grammar
-from chatd.answers.sql.lexer import Dialect, Lexed, Token, TokenKind, closing_parentheses
+from chatd.answers.sql.lexer import Lexed, Token, TokenKind, closing_parentheses
+from chatd.answers.sql.nearest import with_nearest
+from chatd.answers.sql.sizes import argument, check_growth, check_sizes
+from chatd.answers.sql.spelling import nearest_functions
 from chatd.answers.sql.verdicts import Policy, Refused, narrows
 
-# Where a statement changes tables, `name (` after these words is a list of columns.
+# If a statement changes tables, `name (` after these words is a list of columns.
 _BEFORE_DEFINED = ("INTO", "TABLE", "REFERENCES", "INDEX", "KEY")
-# A size in a format that comes with the arguments, or has more than four digits.
-_SIZE_IN_FORMAT = re.compile(r"%[^%A-Za-z]*(?:\*|[0-9]{5})")
 
 
 @attrs.frozen
 class SentNames:
     """What the names of a statement are sent as: tokens, by their positions.
 
-    `by_catalogue` have the catalogue of Postgres put before them; before `joined` no space stands.
+    Those in `by_catalogue` get the catalogue of Postgres before them; those in `joined` have no
+    space before the parenthesis.
     """
 
     by_catalogue: frozenset[int] = frozenset()
@@ -66,6 +67,7 @@ def check_names(tokens: tuple[Token, ...], policy: Policy) -> SentNames:
             calls.append(index - 1)
         elif called is _Use.ALIAS:
             aliases.add(index)
+    check_growth(tokens, closing, policy.dialect)
     if policy.dialect == "mysql":
         return SentNames(joined=frozenset(index + 1 for index in calls))
     if policy.dialect == "sqlite":
@@ -115,6 +117,8 @@ def _check_call(
     if is_word and name.text in FUNCTIONS[policy.dialect]:
         _check_arguments(name, tokens[index + 1 : closing.get(index)], policy)
         return _Use.CALL
+    if is_word and instead is None and (meant := nearest_functions(name.text, policy.dialect)):
+        raise Refused(with_nearest(f"There is no function {name.written}.", meant))
     raise Refused(instead or f"The function {name.written} may not be called here.")
 
 
@@ -127,7 +131,7 @@ def _is_attempt(tokens: tuple[Token, ...], at: int) -> bool:
 
 def _check_arguments(name: Token, inside: tuple[Token, ...], policy: Policy) -> None:
     """What the function is given does no harm: a size, the name of a table or of a setting."""
-    _check_sizes(name, inside, policy.dialect)
+    check_sizes(name, inside, policy.dialect)
     if policy.dialect != "postgres":
         return
     if name.text in OF_TABLES and narrows(policy):
@@ -135,68 +139,25 @@ def _check_arguments(name: Token, inside: tuple[Token, ...], policy: Policy) -> 
             f"The function {name.written} may not be called where the context names the tables "
             "that may be touched; ask without schema and tables."
         )
-    if name.is_word("CURRENT_SETTING") and not _is_harmless_setting(_argument(inside, 0)):
+    if name.is_word("CURRENT_SETTING") and not _is_harmless_setting(argument(inside, 0)):
         raise Refused(
             "Of the settings only harmless ones can be asked for, each as a string: "
             "current_setting('TimeZone')."
         )
 
 
-def _is_harmless_setting(argument: list[Token]) -> bool:
-    match argument:
+def _is_harmless_setting(tokens: list[Token]) -> bool:
+    match tokens:
         case [Token(kind=TokenKind.LITERAL, text=text, written=written)]:
             return written.startswith("'") and text.upper() in SETTINGS
-    return False
-
-
-def _check_sizes(name: Token, inside: tuple[Token, ...], dialect: Dialect) -> None:
-    """A size that the function takes is written as a number, and small."""
-    position = SIZES[dialect].get(name.text)
-    if position is not None and not _is_small(_argument(inside, position)):
-        raise Refused(
-            f"The size in {name.written}() has to be written as a number of {SIZE_MAX} at most."
-        )
-    if name.text in FORMATS[dialect] and not _is_modest_format(_argument(inside, 0)):
-        raise Refused(
-            f"The format in {name.written}() has to be written as a string, with no * and no \\, "
-            "and with sizes of four digits at most."
-        )
-
-
-def _argument(inside: tuple[Token, ...], position: int) -> list[Token]:
-    """The tokens of an argument, of all that stand in the parentheses of a call."""
-    depth, found = 0, []
-    for token in inside:
-        depth += token.is_symbol("(") + token.is_symbol("[")
-        depth -= token.is_symbol(")") + token.is_symbol("]")
-        if depth == 0 and token.is_symbol(","):
-            position -= 1
-        elif position == 0:
-            found.append(token)
-    return found
-
-
-def _is_small(argument: list[Token]) -> bool:
-    match argument:
-        case [Token(kind=TokenKind.NUMBER, text=text)]:
-            return text.isdigit() and len(text) <= len(str(SIZE_MAX)) and int(text) <= SIZE_MAX
-    return False
-
-
-def _is_modest_format(argument: list[Token]) -> bool:
-    """Whether it is one string that says what it is: without escapes, and not in bytes."""
-    match argument:
-        case [Token(kind=TokenKind.LITERAL, text=text, written=written)]:
-            is_plain = written.startswith(("'", "$")) and "\\" not in text
-            return is_plain and _SIZE_IN_FORMAT.search(text) is None
     return False
 
 
 def _is_list_of_columns(tokens: tuple[Token, ...], index: int, closing: dict[int, int]) -> bool:
     """Whether the parenthesis at `index`, after a name, holds the columns of an alias or a CTE.
 
-    `AS name (`, `) name (` and `name (columns) AS (query)` are no calls, but for the second after
-    `DISTINCT ON (...)`, and the third where what follows AS is a list of types.
+    `AS name (`, `) name (` and `name (columns) AS (query)` are not calls, except for the second
+    after `DISTINCT ON (...)`, and the third if a list of types follows AS.
     """
     if index < 2:
         return False
@@ -216,7 +177,8 @@ def _is_list_of_columns(tokens: tuple[Token, ...], index: int, closing: dict[int
 
 
 def _is_defined(tokens: tuple[Token, ...], index: int) -> bool:
-    """Whether the name before the parenthesis is that of a table or an index that is changed."""
+    """Whether the name before the parenthesis is the name of a table or an index that is
+    changed."""
     before = index - 2
     while before >= 1 and tokens[before].is_symbol("."):
         before -= 2

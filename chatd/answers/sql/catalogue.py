@@ -2,14 +2,14 @@
 
 Postgres looks functions, types and operators up along the search path, and takes the one that fits
 the arguments best. A user's `log(text)` is called for `log('x')`, though the server has a `log`; a
-cast to a user's domain runs its CHECK; and where the search path names `pg_catalog` late, a user's
-type may even be called `text`. A function that runs with the rights of its owner (SECURITY
-DEFINER) may write then, whatever the credentials. So a statement is sent with `pg_catalog.` before
-each function that it calls and each type that it names. What stands here finds those names in the
-words of the statement:
+cast to a user's domain runs its CHECK; and if the search path names `pg_catalog` late, a user's
+type may even be called `text`. Then a function that runs with the rights of its owner (SECURITY
+DEFINER) may write, whatever the credentials. So a statement is sent with `pg_catalog.` before each
+function that it calls and each type that it names. What stands here finds those names in the words
+of the statement:
 
-- functions before a parenthesis, as `guard` found them, but those that are grammar (`SYNTAX`), for
-  which Postgres goes to its catalogue by itself;
+- functions before a parenthesis, as `guard` found them, except those that are grammar (`SYNTAX`),
+  for which Postgres goes to its catalogue by itself;
 - types after `::`, after the AS of a CAST, before a string (`date '2026-01-01'`), and in the
   columns of an alias;
 - operators cannot be named so without new parentheses everywhere: those that the server does not
@@ -23,6 +23,7 @@ Sources: PostgreSQL 15, gram.y, parse_func.c, "Operators" and "Type Conversion".
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from chatd.answers.sql.elsewhere import instead_of_word
 from chatd.answers.sql.functions import words
 from chatd.answers.sql.keywords import LOOK_BACK_TOKENS, is_grammar
 from chatd.answers.sql.lexer import Token, TokenKind
@@ -40,8 +41,8 @@ KEYWORD_TYPES = words("""
     bigint bit boolean char character dec decimal double float int integer interval national nchar
     numeric real smallint time timestamp varchar
 """)
-# Types that are looked up by their name. Of the `reg...` ones, which look up what text names, only
-# those that tell of tables and types.
+# Types that are looked up by their name. Of the `reg...` types, which look up what a text names,
+# only those for tables and types are here.
 NAMED_TYPES = words("""
     bool bpchar bytea cidr circle box date datemultirange daterange float4 float8 inet int2 int4
     int4multirange int4range int8 int8multirange int8range json jsonb jsonpath line lseg macaddr
@@ -50,7 +51,7 @@ NAMED_TYPES = words("""
     tsmultirange tsquery tsrange tstzmultirange tstzrange tsvector uuid varbit xml
 """)
 _OPERATOR_SIGNS = frozenset("+-*/<>=~!@#%^&|?")
-_ENDS_IN_SIGN = frozenset("~!@#%^&|?")  # only with one of these an operator may end in + or -
+_ENDS_IN_SIGN = frozenset("~!@#%^&|?")  # an operator may end in + or - only if it has one of these
 OPERATORS = words("""
     !! !~ !~* !~~ !~~* # ## #- #> #>> % & && &< &<| &> * *< *<= *<> *= *> *>= + - -> ->> -|- / < <->
     << <<= <<| <= <> <@ <^ = > >= >> >>= >^ ? ?# ?& ?- ?-| ?| ?|| @ @-@ @> @? @@ @@@ ^ ^@ | |&> |/
@@ -99,7 +100,7 @@ def _is_in_from(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _is_in_query(tokens: Sequence[Token], at: int) -> bool:
-    """Whether the parenthesis around `at` holds a query; so it is where there is none."""
+    """Whether the parenthesis around `at` holds a query; also true if there is no parenthesis."""
     depth = 0
     for index in range(at - 1, max(-1, at - LOOK_BACK_TOKENS), -1):
         depth += tokens[index].is_symbol(")") - tokens[index].is_symbol("(")
@@ -122,17 +123,20 @@ def _divides(tokens: Sequence[Token], at: int) -> bool:
 
 
 def check_members(tokens: Sequence[Token]) -> None:
-    """Raise `Unvouched` where a member of a value is named, as in `(a).b`: it may be a function."""
+    """Raise `Unvouched` if a member of a value is named, as in `(a).b`: it may be a function."""
     for before, token in pairwise(tokens):
         if token.is_symbol(".") and (before.is_symbol(")") or before.is_symbol("]")):
             raise Unvouched("A member of a value may not be named here, as in (a).b.")
 
 
 def check_operators(tokens: Sequence[Token]) -> None:
-    """Raise `Unvouched` where an operator is none that Postgres brings."""
+    """Raise `Unvouched` if an operator is not one that Postgres brings."""
     for operator in _operators(tokens):
         if operator not in OPERATORS:
-            raise Unvouched(f"Postgres itself has no operator {operator}; write it another way.")
+            instead = instead_of_word(operator, "postgres")
+            raise Unvouched(
+                instead or f"PostgreSQL itself has no operator {operator}; write it another way."
+            )
 
 
 def _operators(tokens: Sequence[Token]) -> Iterator[str]:
@@ -155,7 +159,7 @@ def named_types(
     """Where a type stands that is looked up by its name.
 
     `closing` has the ends of parentheses, and `aliases` those that hold the columns of an alias.
-    Raises `Unvouched` where it may be a user's own.
+    Raises `Unvouched` if it may be a user's own.
     """
     for at in _types(tokens, closing, aliases):
         token = tokens[at] if at < len(tokens) else None
@@ -171,7 +175,7 @@ def named_types(
                 continue
         written = "what stands there" if token is None else token.written
         raise Unvouched(
-            f"Only types that Postgres itself has may be named here, and {written} is none."
+            f"Only types that Postgres itself has may be named here, and {written} is not one."
         )
 
 
@@ -202,7 +206,7 @@ def _cast_types(tokens: Sequence[Token], closing: Mapping[int, int]) -> Iterator
 
 
 def _types_before_strings(tokens: Sequence[Token]) -> Iterator[int]:
-    """`date '2026-01-01'`: whatever stands before a string and is no grammar."""
+    """`date '2026-01-01'`: whatever is before a string and is not grammar."""
     for at, (before, token) in enumerate(pairwise(tokens)):
         if token.kind is not TokenKind.LITERAL or not before.is_name:
             continue

@@ -1,18 +1,19 @@
-"""What a database says of a statement that it does not understand, with the place added; pure.
+"""What a database says about a statement that it does not understand, with the place added; pure.
 
 The grammar of chatd lets some through that the database does not take. The database names a word,
 but no place, or one in the statement that was sent, which need not be the one that was written. So
-the word is looked for in what was written. Where it stands in several places, and none of them is
-surely meant, no place is told.
+the word is searched for in what was written. If it is in several places, and none of them is surely
+meant, no place is told.
 """
 
 import re
 from collections.abc import Sequence
 from typing import Final
 
-from chatd.answers.sql.elsewhere import instead_of_table, instead_of_word
-from chatd.answers.sql.lexer import Dialect, Lexed, Token, lex
+from chatd.answers.sql.elsewhere import instead_of_table, instead_of_value, instead_of_word
+from chatd.answers.sql.lexer import Dialect, Lexed, Token, TokenKind, lex
 from chatd.answers.sql.places import is_expectant, place
+from chatd.answers.sql.spelling import nearest_words
 
 _AT_WORD: Final[tuple["re.Pattern[str]", ...]] = (
     re.compile(r"near \"(?P<word>.+)\"(?=: syntax error\.)", re.DOTALL),  # SQLite
@@ -24,37 +25,95 @@ _NO_TABLE: Final[tuple["re.Pattern[str]", ...]] = (
     re.compile(rf"no such table: (?P<name>[\w.]+){_TAIL}"),
     re.compile(rf"relation \"(?P<name>[\w.]+)\" does not exist{_TAIL}"),
 )
+_NO_COLUMN: Final[tuple["re.Pattern[str]", ...]] = (
+    re.compile(rf"no such column: (?P<name>\w+){_TAIL}"),
+    re.compile(rf"column \"(?P<name>\w+)\" does not exist{_TAIL}"),
+)
+_KEYWORDS_AFTER: Final = {"SELECT": "DISTINCT", "IS": "NULL", "NOT": "NULL"}
+"""Keywords that pass for a column if they are misspelt, by the words that they follow."""
+_ADVICE: Final[tuple[tuple["re.Pattern[str]", str], ...]] = (
+    (
+        re.compile(
+            r"misuse of aggregate|aggregate functions are not allowed in WHERE"
+            r"|Invalid use of group function"
+        ),
+        "write HAVING after GROUP BY, or a subquery as in price = (SELECT max(price) FROM ...)",
+    ),
+    (re.compile(r"HAVING clause on a non-aggregate query"), "write WHERE in place of HAVING"),
+)
+"""What to do about a complaint that names no word."""
 _HAS_PLACE: Final = re.compile(r"\(line \d")  # a foreign db-mcp may tell it in its own words
 
 
 def located(complaint: str, statement: str, dialect: Dialect) -> str:
-    """The complaint with the place in the statement as it was written, where that is known; what
-    the database has instead, where it is a word of other databases."""
+    """The complaint with the place in the statement as it was written, if that is known; and what
+    the database has instead, if it is a word of other databases."""
+    lexed = lex(statement, dialect)
+    tokens = lexed.tokens if isinstance(lexed, Lexed) else ()
     for pattern in _NO_TABLE:
         if (missing := pattern.search(complaint)) is not None:
             instead = instead_of_table(missing["name"], dialect)
-            told = complaint.partition("; did you mean ")[0].rstrip(".")
-            return complaint if instead is None else f"{told}; {instead}."
+            return complaint if instead is None else _of_table(complaint, instead, tokens)
+    for pattern in _NO_COLUMN:
+        if (missing := pattern.search(complaint)) is not None:
+            return _of_column(complaint, missing["name"], tokens)
+    for pattern, advice in _ADVICE:
+        if pattern.search(complaint) is not None:
+            return f"{complaint.rstrip('.')}; {advice}."
     if _HAS_PLACE.search(complaint) is not None:
         return complaint
-    lexed = lex(statement, dialect)
-    if not isinstance(lexed, Lexed) or not lexed.tokens:
+    if not tokens:
         return complaint
     if (end := _AT_END.search(complaint)) is not None:
-        last = lexed.tokens[-1]
+        last = tokens[-1]
         return _with(complaint, end.end(), f"after {last.written}, {place(statement, last.at)}")
     for pattern in _AT_WORD:
         if (near := pattern.search(complaint)) is None:
             continue
-        index = _meant(lexed.tokens, near["word"])
+        index = _meant(tokens, near["word"])
         if index is None:
             return complaint
         # A word that the database does not know may pass for a name; then the next one is at fault.
-        for token in reversed(lexed.tokens[max(0, index - 1) : index + 1]):
+        for token in reversed(tokens[max(0, index - 1) : index + 1]):
             if (instead := instead_of_word(token.written.upper(), dialect)) is not None:
                 return f"{instead[:-1]} ({place(statement, token.at)})."
-        return _with(complaint, near.end(), place(statement, lexed.tokens[index].at))
+        return _with(complaint, near.end(), place(statement, tokens[index].at))
     return complaint
+
+
+def _of_table(complaint: str, instead: str, tokens: Sequence[Token]) -> str:
+    """What to do about a table that only others have; and about a value of theirs, if the statement
+    asks for one."""
+    for token in tokens:
+        value = instead_of_value(token.text) if token.kind is TokenKind.WORD else None
+        if value is not None:
+            instead = f"{instead}, and write {value} for {token.written}"
+            break
+    return f"{_without_names(complaint)}; {instead}."
+
+
+def _of_column(complaint: str, name: str, tokens: Sequence[Token]) -> str:
+    """The complaint about a column that is not there, with the value or the keyword that was meant
+    by its name."""
+    if (value := instead_of_value(name)) is not None:
+        return f"{_without_names(complaint)}; write {value}."
+    found = [at for at, token in enumerate(tokens) if token.is_word(name.upper())]
+    if len(found) != 1 or found[0] == 0:
+        return complaint
+    [at] = found
+    keyword = _KEYWORDS_AFTER.get(tokens[at - 1].text, "")
+    if not nearest_words(name.upper(), [keyword], slips_of_long=2):
+        return complaint
+    if keyword == "DISTINCT" and not (at + 1 < len(tokens) and tokens[at + 1].is_name):
+        return complaint  # nothing follows that would be distinct
+    if keyword == "DISTINCT" and tokens[at + 1].is_word("FROM", "AS"):
+        return complaint
+    return f"{_without_names(complaint)}; did you mean {keyword}?"
+
+
+def _without_names(complaint: str) -> str:
+    """The complaint without the names that may have been meant, and without its full stop."""
+    return complaint.partition("; did you mean ")[0].rstrip(".")
 
 
 def _with(complaint: str, at: int, where: str) -> str:
@@ -62,7 +121,7 @@ def _with(complaint: str, at: int, where: str) -> str:
 
 
 def _meant(tokens: Sequence[Token], word: str) -> int | None:
-    """The number of the token that is complained of; None where that is not sure."""
+    """The number of the token that is complained about; None if that is not certain."""
     found = [index for index, token in enumerate(tokens) if token.written == word]
     if len(found) > 1:  # then sooner where something else has to stand
         found = [index for index in found if index > 0 and is_expectant(tokens[index - 1])]

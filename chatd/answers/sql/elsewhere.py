@@ -1,4 +1,4 @@
-"""What other databases have, and what does the same here: said where it is refused.
+"""What other databases have, and what does the same here: said when it is refused.
 
 People bring the functions that they know. A function that a database does not have cannot be
 called, so the refusal says what to write instead. Each of these answers was tried with the database
@@ -327,8 +327,16 @@ _ELSEWHERE: Final[Mapping[Dialect, Mapping[str, str]]] = {
 }
 
 
-# Words and signs of others that are no functions.
+# Words and signs of others that are not functions.
+_SIGNS: Final = {
+    "=<": "<= for =<",
+    "!<": ">= for !<",
+    "!>": "<= for !>",
+}
 _SQLITE_WORDS: Final = {
+    **_SIGNS,
+    "=>": ">= for =>",
+    "&&": "AND for &&",
     "::": "CAST(x AS INTEGER) for x::integer",
     "ILIKE": "LIKE, which does not look at case",
     "RLIKE": "LIKE or GLOB",
@@ -340,6 +348,7 @@ _SQLITE_WORDS: Final = {
     "TABLESAMPLE": "ORDER BY random() LIMIT 100 for TABLESAMPLE",
 }
 _POSTGRES_WORDS: Final = {
+    **_SIGNS,
     "`": 'double quotes around a name, as in "my name"',
     "TOP": "LIMIT 10 at the end for TOP 10",
     "GLOB": "LIKE, or ~ with a regular expression, for GLOB",
@@ -348,6 +357,8 @@ _POSTGRES_WORDS: Final = {
     "==": "= for ==",
 }
 _MYSQL_WORDS: Final = {
+    **_SIGNS,
+    "=>": ">= for =>",
     "::": "CAST(x AS signed) for x::integer",
     "ILIKE": "LIKE, which does not look at case",
     "TOP": "LIMIT 10 at the end for TOP 10",
@@ -359,6 +370,14 @@ _WORDS_ELSEWHERE: Final[Mapping[Dialect, Mapping[str, str]]] = {
     "mysql": _MYSQL_WORDS,
 }
 
+# Values that others write as bare words; every database of ours has what stands for them.
+_VALUES_ELSEWHERE: Final = {
+    "SYSDATE": "CURRENT_TIMESTAMP",
+    "SYSTIMESTAMP": "CURRENT_TIMESTAMP",
+    "GETDATE": "CURRENT_TIMESTAMP",
+    "ROWNUM": "LIMIT 10 at the end",
+}
+
 
 _CATALOGUES: Final = ("information_schema", "pg_catalog", "sys")
 _OF_CATALOGUES: Final = re.compile(
@@ -368,7 +387,7 @@ _SQLITE_CATALOGUE: Final = frozenset({"sqlite_master", "sqlite_schema"})
 
 
 def alternative(function: str, dialect: Dialect) -> str | None:
-    """What a database has for a function of others; None where that is not known."""
+    """What a database has in place of a function of others; None if that is not known."""
     return _ELSEWHERE[dialect].get(function.lower())
 
 
@@ -385,9 +404,15 @@ def instead_of_word(word: str, dialect: Dialect) -> str | None:
     return here and f"{DIALECT_NAMES[dialect]} has no {word}; write {here}."
 
 
+def instead_of_value(word: str) -> str | None:
+    """What every database has for a bare word that is a value in others; None if that is not
+    known."""
+    return _VALUES_ELSEWHERE.get(word.upper())
+
+
 def instead_of_table(table: str, dialect: Dialect) -> str | None:
-    """What to do where a table that only other databases bring along is not there; None where that
-    is not known."""
+    """What to do if a table is not there that only other databases have; None if that is not
+    known."""
     schema, _, name = table.lower().rpartition(".")
     if name == "dual":
         return "leave FROM DUAL out"

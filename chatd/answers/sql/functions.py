@@ -1,12 +1,15 @@
 """The functions that a statement may call, by dialect; all others are refused.
 
-On the lists stands what computes from its arguments, or tells what a reader of the database may see
-in its catalogue: no files, no other sessions, no waiting, no locks, no sequences, no statement as
-text, and of the settings harmless ones alone (`SETTINGS`). Where a call states the
-size of what it makes, the size has to be small (`SIZES`, `FORMATS`); what grows with the rows and
-the texts that go in is bounded by the server. The lists of SQLite are also those of the authorizer
-in the db-mcp. A function that is missed by an honest question goes
-on the list of its dialect, after a look at its page in the manual.
+The lists have what computes from its arguments, or tells what a reader of the database may see in
+its catalogue: no files, no other sessions, no waiting, no locks, no sequences, no statement as
+text, and of the settings harmless ones alone (`SETTINGS`). If a call states the size of what it
+makes, the size has to be small (`SIZES`, `FORMATS`, and `sizes`). What grows with the rows and the
+texts that go in, the server bounds in part: SQLite by the limits of its db-mcp; Postgres by time,
+which some functions do not heed, and not by memory, as `array_agg` and its like keep whatever comes
+until the statement ends, beyond work_mem. The memory of a Postgres is for its operator to bound
+(docs/answers, "PostgreSQL"). The lists of SQLite are also those of the authorizer in the db-mcp. A
+function that is missed by an honest question goes on the list of its dialect, after a look at its
+page in the manual.
 
 A list names functions of the server alone. What an extension adds is a function of its
 author, and a name that the server does not have is free for a user's function.
@@ -104,13 +107,14 @@ _POSTGRES = words("""
     multirange int4multirange int8multirange nummultirange tsmultirange tstzmultirange
     datemultirange range_intersect_agg
     set_masklen inet_merge slope diagonal isclosed isopen npoints polygon line
-    ts_delete ts_filter ts_rewrite tsquery_phrase array_to_tsvector json_to_tsvector
-    jsonb_to_tsvector get_current_ts_config
+    ts_delete ts_filter tsquery_phrase array_to_tsvector json_to_tsvector jsonb_to_tsvector
+    get_current_ts_config
     enum_first enum_last enum_range
     current_database current_schemas current_setting pg_backend_pid pg_client_encoding
     getdatabaseencoding pg_encoding_to_char pg_is_in_recovery pg_postmaster_start_time
     pg_size_pretty pg_size_bytes pg_column_size pg_database_size
 """)
+"""Not ts_rewrite, ts_stat and query_to_xml: they run a text as a statement, past the guard."""
 OF_TABLES = words("""
     pg_relation_size pg_total_relation_size pg_table_size pg_indexes_size to_regclass to_regtype
     pg_get_viewdef pg_get_indexdef pg_get_constraintdef pg_get_expr pg_get_userbyid
@@ -158,13 +162,25 @@ _MYSQL = words("""
     st_intersects st_length st_within st_x st_y point
 """)
 
-_GRAMMAR = words("cast")  # no function, but written as one
+_GRAMMAR = words("cast")  # not a function, but written as one
 
 FUNCTIONS: Mapping[Dialect, frozenset[str]] = {
     "sqlite": SQLITE_FUNCTIONS | SQLITE_ROW_SOURCES | _GRAMMAR,
     "postgres": _EVERYWHERE | _POSTGRES | OF_TABLES | _GRAMMAR,
     "mysql": _EVERYWHERE | _MYSQL | _GRAMMAR,
 }
+
+UNLISTED: Mapping[Dialect, frozenset[str]] = {
+    "sqlite": frozenset(),
+    "postgres": words("""
+        bitand bitor bitxor char date_in dcbrt dexp dlog10 dpow dround dsqrt dtrunc
+        json_array_element json_array_element_text jsonb_array_element jsonb_array_element_text like
+        xpath
+    """),
+    "mysql": words("st_z"),
+}
+"""Functions of the servers that nobody may call, and whose names are one slip from those of the
+lists: they are refused, and not taken for misspelt."""
 
 SIZE_MAX = 10_000  # characters or times that a call may state; one that states more is refused
 
@@ -173,6 +189,36 @@ SIZES: Mapping[Dialect, Mapping[str, int]] = {
     "sqlite": {"RANDOMBLOB": 0, "ZEROBLOB": 0},
     "postgres": {"LPAD": 1, "REPEAT": 1, "RPAD": 1},
     "mysql": {"LPAD": 1, "REPEAT": 1, "RPAD": 1, "SPACE": 0},
+}
+SIZE_BESIDE_MAX = 100
+"""Characters that the sizes of a statement may come to beside what would multiply them."""
+# Functions, and words without a parenthesis, that do so: they collect, search, or repeat.
+BESIDE_NO_SIZE: Mapping[Dialect, tuple[frozenset[str], frozenset[str]]] = {
+    "sqlite": (frozenset(), frozenset()),
+    "postgres": (
+        words("""
+            array_agg string_agg json_agg jsonb_agg json_object_agg jsonb_object_agg
+            position strpos replace split_part string_to_array string_to_table substring translate
+            regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
+            regexp_split_to_array regexp_split_to_table regexp_substr
+        """),
+        words("like ilike similar recursive"),
+    ),
+    "mysql": (
+        words("""
+            group_concat json_arrayagg json_objectagg
+            find_in_set instr locate position replace substring_index regexp_instr regexp_like
+            regexp_replace regexp_substr
+        """),
+        words("like regexp rlike recursive"),
+    ),
+}
+CHARACTERS_MAX = 100  # characters that a call of these may look for
+# Functions whose time grows with the text times the characters to look for, their second argument.
+SETS: Mapping[Dialect, frozenset[str]] = {
+    "sqlite": frozenset(),  # its db-mcp bounds them: sqlite_mcp.functions
+    "postgres": words("btrim ltrim rtrim translate trim"),
+    "mysql": frozenset(),  # its trim takes off one string
 }
 # Functions whose first argument is a format with sizes in it, as %20s and %.3f.
 FORMATS: Mapping[Dialect, frozenset[str]] = {
@@ -183,7 +229,7 @@ FORMATS: Mapping[Dialect, frozenset[str]] = {
 
 # The columns of functions that stand in FROM, in Postgres ("Set Returning Functions", "JSON
 # Functions"); `ITSELF` is named after the alias, or else after the function. Of a function that is
-# not here no column is known but those that its alias names.
+# not here, only the columns that its alias names are known.
 ITSELF = ""
 _COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("json_each json_each_text jsonb_each jsonb_each_text", ("key", "value")),

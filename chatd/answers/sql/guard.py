@@ -13,8 +13,8 @@ second is the grammar of the dialect (`grammar`), whose tree may hold only what 
    that it takes is written as a small number; in Postgres every type and every operator is one
    that the server brings (`catalogue`);
 5. the grammar makes one query of it, out of parts that read;
-6. where the context narrows, every table is inside of it (`scopes`);
-7. in Postgres, where `t.f` may call `f`, it is known to be a column (`columns`).
+6. if the context narrows, every table is inside of it (`scopes`);
+7. in Postgres, if `t.f` may call `f`, it is known to be a column (`columns`).
 
 Where writing is allowed, rules 2, 3 and 5 let changes of rows and of tables with their indexes
 through, and nothing else: no files, no other databases, no code, no rights, nothing that the server
@@ -25,12 +25,15 @@ The statement that is sent differs from the one that was written by its comments
 that could mean something else: in Postgres functions and types are named by their catalogue, and in
 MySQL no space stands before the parenthesis of a call, where `now ()` may be a stored function.
 
+A statement that passed may get a remark: that it hardly does what was meant (`remarks`). It runs
+all the same.
+
 What the schema itself does stays with the credentials, the third layer: a view, an operator for a
 type of the schema's own, a cast or a generated column may call functions, and so may `t.f` in
 Postgres, on a row `t` of a table.
 """
 
-from chatd.answers.sql.calls import check_names
+from chatd.answers.sql.calls import SentNames, check_names
 from chatd.answers.sql.elsewhere import instead_of_word
 from chatd.answers.sql.functions import words
 from chatd.answers.sql.lexer import (
@@ -43,8 +46,9 @@ from chatd.answers.sql.lexer import (
     lex,
 )
 from chatd.answers.sql.places import begins_like, place, unbalanced
+from chatd.answers.sql.remarks import remark_on
 from chatd.answers.sql.scopes import ContextScope, TableName
-from chatd.answers.sql.trees import check_tree
+from chatd.answers.sql.trees import checked_tree, said_of_slip
 from chatd.answers.sql.verdicts import (
     ONLY_READING,
     Allowed,
@@ -52,6 +56,7 @@ from chatd.answers.sql.verdicts import (
     Refused,
     Rejected,
     Verdict,
+    closed,
     outside,
 )
 from chatd.wire.codes import Code
@@ -78,6 +83,8 @@ _ESCAPES = words("""
 """)
 # The same, where something is created; in a query these are honest names of columns.
 _CREATES_ESCAPES = words("extension function program tablespace trigger virtual")
+# First words of statements that begin and end transactions.
+_TRANSACTIONS = words("abort begin commit end release rollback savepoint start xa")
 _LOCKS_AFTER_FOR = ("UPDATE", "SHARE", "NO", "KEY")
 
 
@@ -89,19 +96,20 @@ def check_statement(sql: str, policy: Policy) -> Verdict:
             lexed = _without_outer_parentheses(lexed)
         _check_shape(sql, lexed.tokens, policy)
         _check_words(lexed.tokens, policy)
-        names = check_names(lexed.tokens, policy)
-        is_reading = check_tree(sql, lexed, policy)
-        return Allowed(names.sent(lexed), is_reading)
+        names = _checked_names(sql, lexed, policy)
+        root, is_reading = checked_tree(sql, lexed, policy)
+        remark = remark_on(root, lexed, policy.dialect)
+        return Allowed(names.sent(lexed), is_reading, remark)
     except Refused as refused:
         return refused.rejected
 
 
 def check_table(name: str, policy: Policy) -> TableName | Rejected:
-    """The table that a name means, with its schema where it has one; or why it may not be asked.
+    """The table that a name means, with its schema if it has one; or why it may not be asked.
 
     A name is one or two parts with a dot between, each with or without quotes; anything else that
-    has no quotes in it is taken for one name as it is. What comes out may hold any sign, so that it
-    is put in quotes, or given as a value, wherever it goes.
+    has no quotes in it is taken for one name as it is. The result may hold any sign, so wherever it
+    goes it is put in quotes, or given as a value.
     """
     try:
         return _named_table(name, policy)
@@ -116,6 +124,8 @@ def _named_table(name: str, policy: Policy) -> TableName:
     for part in (table.schema or "", table.name):
         if len(part) > NAME_CHARS_MAX:
             raise Refused(f"The name of a table has {NAME_CHARS_MAX} characters at most.")
+    if table.is_closed(policy.dialect):
+        raise closed(table)
     if not ContextScope.of(policy.dialect, policy.schema, policy.tables).holds(table):
         raise outside(table)
     return table
@@ -134,7 +144,7 @@ def _lexed(text: str, policy: Policy) -> Lexed:
 
 
 def _without_outer_parentheses(lexed: Lexed) -> Lexed:
-    """The statement without those that stand around all of it, which SQLite does not take."""
+    """The statement without the parentheses around all of it, which SQLite does not take."""
     closing, last = dict(closing_parentheses(lexed.tokens)), len(lexed.tokens) - 1
     count = 0
     while count < last and closing.get(count) == last - count:
@@ -155,7 +165,7 @@ def _check_shape(sql: str, tokens: tuple[Token, ...], policy: Policy) -> None:
     if first is None:
         raise Refused("There is no statement in it.", Code.DB_SYNTAX)
     if any(token.is_symbol(";") for token in tokens):
-        raise Refused("Send one statement at a time, with no ; in it.")
+        raise Refused("Send one statement at a time; no ; may stand between two.")
     if (odd := unbalanced(sql, tokens)) is not None:
         raise Refused(odd, Code.DB_SYNTAX)
     if _depth(tokens) > DEPTH_MAX:
@@ -191,7 +201,28 @@ def _check_shape(sql: str, tokens: tuple[Token, ...], policy: Policy) -> None:
             f"{first.written} ({place(sql, first.at)}) begins no statement; did you mean {near}?",
             Code.DB_SYNTAX,
         )
-    raise Refused("A statement begins with SELECT, WITH or VALUES here.")
+    if first.kind is TokenKind.WORD and first.text in _TRANSACTIONS:
+        raise Refused(f"Leave {first.text} out; each question is a transaction of its own.")
+    if policy.read_only:
+        raise Refused("A statement begins with SELECT, WITH or VALUES here.")
+    raise Refused(
+        "A statement begins with SELECT, WITH, VALUES, INSERT, UPDATE, DELETE, CREATE, ALTER or "
+        "DROP here."
+    )
+
+
+def _checked_names(sql: str, lexed: Lexed, policy: Policy) -> SentNames:
+    """The names of the statement, all of which are known.
+
+    A misspelt keyword may pass for the name of a type in Postgres, as in `a LIK 'x'`: then the
+    refusal says which keyword was meant.
+    """
+    try:
+        return check_names(lexed.tokens, policy)
+    except Refused:
+        if policy.dialect == "postgres" and (said := said_of_slip(sql, lexed, "postgres")):
+            raise Refused(said, Code.DB_SYNTAX) from None
+        raise
 
 
 def _check_words(tokens: tuple[Token, ...], policy: Policy) -> None:
@@ -224,8 +255,8 @@ def _check_words(tokens: tuple[Token, ...], policy: Policy) -> None:
 
 
 def _is_member(tokens: tuple[Token, ...], at: int) -> bool:
-    """Whether the word is written as a column of a table, as in `orders.set`: in no dialect does
-    anything but a name stand there."""
+    """Whether the word is written as a column of a table, as in `orders.set`: in every dialect only
+    a name can stand there."""
     if at < 2 or not tokens[at - 1].is_symbol(".") or not tokens[at - 2].is_name:
         return False
     return tokens[at - 1].at + 1 == tokens[at].at

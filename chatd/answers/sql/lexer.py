@@ -84,6 +84,11 @@ class Token:
         return self.kind is TokenKind.SYMBOL and self.text == symbol
 
     @property
+    def end(self) -> int:
+        """Where it ends in the statement: the position after its last character."""
+        return self.at + len(self.written)
+
+    @property
     def is_name(self) -> bool:
         """Whether it can be a name."""
         return self.kind is TokenKind.WORD or self.kind is TokenKind.NAME
@@ -93,8 +98,8 @@ class Token:
 class Lexed:
     """A statement in tokens. `sql` and `plain` are described above; both end with the last token.
 
-    Semicolons after the last token are in none of them. `plain_starts` says where each token begins
-    in `plain`.
+    Semicolons after the last token are in neither of them. `plain_starts` says where each token
+    begins in `plain`.
     """
 
     tokens: tuple[Token, ...]
@@ -249,13 +254,13 @@ class _Scan:
         self.token(TokenKind.LITERAL, content, plain, end)
 
     def readings(self, prefix: str) -> tuple[bool, ...]:
-        """Whether a backslash escapes: both, where a setting of the server decides."""
+        """Whether a backslash escapes: both answers, if a setting of the server decides."""
         if self.dialect == "sqlite" or prefix in ("X", "B"):
             return (False,)
         return (True,) if prefix == "E" else (True, False)
 
     def string_end(self, quote_at: int, quote: str, escapes: bool) -> int | None:
-        """The position after the closing quote, None where there is none."""
+        """The position after the closing quote, None if there is no such quote."""
         at = quote_at + 1
         while at < len(self.text):
             char = self.text[at]
@@ -270,9 +275,10 @@ class _Scan:
         return None
 
     def quoted_name(self, quote: str) -> None:
-        """A name, in which the closing quote stands for itself where it is doubled.
+        """A name, in which a doubled closing quote stands for itself.
 
-        In brackets of SQLite nothing does. A backslash escapes nothing in any of the dialects.
+        In brackets of SQLite nothing is doubled. A backslash escapes nothing in any of the
+        dialects.
         """
         closing = _NAME_QUOTES[self.dialect][quote]
         doubled = "" if closing == "]" else closing * 2
@@ -351,7 +357,7 @@ def closing_parentheses(tokens: tuple[Token, ...]) -> Iterator[tuple[int, int]]:
 
 
 def _stays_itself(char: str) -> bool:
-    """Whether no folding or normalising makes ASCII of a character that is none."""
+    """Whether no folding or normalising turns a character that is not ASCII into ASCII."""
     if char.isascii() or char == "ß":  # folds to "SS", and no word of SQL is waiting for that
         return True
     forms = (unicodedata.normalize("NFKC", char), char.upper(), char.lower(), char.casefold())

@@ -1,4 +1,5 @@
-"""How much a text looks like SQL, by its words and signs alone: for what no grammar understands.
+"""How much a text looks like SQL, by its words and signs alone: for texts that no grammar
+understands.
 
 `first_word` says whether a text begins like a statement; it is the cheap look at every message.
 `likeness` weighs what follows. Marks are what sentences do not have: a star, a call, a comparison,
@@ -20,8 +21,8 @@ from collections.abc import Mapping
 from chatd.answers.sql.functions import names
 from chatd.answers.sql.odd_characters import is_odd, plain_characters
 
-LOOKED_AT_CHARS = 2_000  # of a text that is weighed; its marks stand at its beginning
-FORM_CHARS = 300  # of a text that is compared with the forms of other statements
+LOOKED_AT_CHARS = 2_000  # of a text that are weighed; its marks stand at its beginning
+FORM_CHARS = 300  # of a text that are compared with the forms of other statements
 FIRST_CHARS = 12  # of a text in which an odd character may hide its first word
 HEAD_CHARS = 60  # of a text whose first word may stand in odd characters, or among them
 
@@ -151,6 +152,10 @@ _MARKS: tuple[tuple[int, "re.Pattern[str]"], ...] = tuple(
         (1, r"\bORDER\s+BY\s+[\w.]+\s*(?:,|\bASC\b|\bDESC\b|\bLIMIT\b|;)"),
         (1, r"\bFROM\s+\w+\s+ORDER\s+BY\b"),
         (1, r"\bWHERE\s+[\w.]+\s*(?:[=<>!]|\b(?:NOT|LIKE|IN|IS|BETWEEN)\b)"),
+        (  # a word, or none, where an operator belongs
+            1,
+            r"\b(?:FROM|SET)\s(?:.*\s)?WHERE\s+[\w.]+\s+(?:\w+\s+)?(?:''|\d)",
+        ),
         (1, r"\bVALUES\s*\(|\bTOP\s+\d+\s+\w+(?:\s*,\s*\w+)*\s+FROM\b"),
         (1, r"\n\s*(?:FROM|WHERE|GROUP\s+BY|ORDER\s+BY|HAVING|LIMIT|JOIN|LEFT|VALUES|UNION|\))"),
         (1, r"\b(?:SELECT|FROM|JOIN)\s*[\[{]|\bCASE\s+WHEN\b|^\W*WITH\s+\w+\s+AS\s*\(?\s*SELECT\b"),
@@ -223,7 +228,7 @@ class Likeness(enum.Enum):
 
 
 def first_word(text: str) -> str | None:
-    """The word of SQL that a text begins with, in capitals; None where it does not begin so.
+    """The word of SQL that a text begins with, in capitals; None if it does not begin with one.
 
     It may be in `SLIPS`, and stand behind comments and opening parentheses.
     """

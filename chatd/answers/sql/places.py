@@ -1,11 +1,11 @@
-"""Where a statement is not understood, said so that a person finds the place.
+"""Says where a statement is not understood, so that a person finds the place.
 
 A place is a line and a column, both from 1, in the statement as it was written, and the word that
-stands there. A word that is nearly one of the grammar, shortly before the place, is sooner the slip
-than what follows it: in `SELECT * FORM t` the grammar stumbles over `t`.
+stands there. Whether a word before the place is the one at fault is found by `slips`.
 """
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
@@ -23,18 +23,13 @@ DIALECT_NAMES: Final[Mapping[Dialect, str]] = {
 WORD_CHARS_MAX: Final = 40
 """Characters of a word that are shown; the rest is cut."""
 NEARNESS: Final = 0.7
-"""Of a word to a keyword, from 0 to 1, from where on it is taken for a slip of it: FORM is 0.75."""
-_LOOK_BACK_TOKENS: Final = 3  # before the place; a slip is not noticed later
-_KEYWORDS: Final = words("""
-    select from where group order having limit offset join inner outer left right cross union
-    between distinct values with
-""")
+"""How near the first word has to be to one that begins a statement, from 0 to 1."""
 _EXPECTANT: Final = words("""
     select distinct from where and or not on by having join set as in like between limit offset
     values
 """)
+_DATE_WITH_DOTS: Final = re.compile(r"\d{1,2}\.\d{1,2}\.(?:\d\d){1,2}", re.ASCII)
 _VALUE_SIGNS: Final = ("?", ":", "@", "%")
-_BEFORE_NAMES: Final = ("FROM", "JOIN", "INTO", "UPDATE", "AS")
 
 
 def place(text: str, at: int) -> str:
@@ -44,18 +39,19 @@ def place(text: str, at: int) -> str:
     return f"line {line}, column {column}"
 
 
+def misspelt(text: str, token: Token, keyword: str, dialect: Dialect) -> str:
+    """Which word of a statement is nearly a keyword, and which one."""
+    return (
+        f"{_shown(token)} ({place(text, token.at)}) is not understood as {DIALECT_NAMES[dialect]}; "
+        f"did you mean {keyword}?"
+    )
+
+
 def not_understood(text: str, tokens: Sequence[Token], number: int | None, dialect: Dialect) -> str:
-    """Why a statement is none of the dialect, which fails at the token of this number."""
+    """Why a statement, which fails at the token with this number, is not of the dialect."""
     name = DIALECT_NAMES[dialect]
     if number is None or not tokens:
         return f"This is not understood as {name}; correct it, or write it more plainly."
-    slip = _slip(tokens, max(0, number - _LOOK_BACK_TOKENS), number)
-    if slip is not None:
-        token, keyword = slip
-        return (
-            f"{_shown(token)} ({place(text, token.at)}) is not understood as {name}; "
-            f"did you mean {keyword}?"
-        )
     if number >= len(tokens):
         last = tokens[-1]
         return (
@@ -70,7 +66,7 @@ def not_understood(text: str, tokens: Sequence[Token], number: int | None, diale
 
 
 def unbalanced(text: str, tokens: Sequence[Token]) -> str | None:
-    """Which parenthesis or bracket has no other; None where all have."""
+    """Which parenthesis or bracket has no partner; None if all have one."""
     opened: list[Token] = []
     for token in tokens:
         if token.kind is not TokenKind.SYMBOL:
@@ -95,7 +91,7 @@ def is_expectant(token: Token) -> bool:
 
 def to_be_filled_in(text: str, tokens: Sequence[Token]) -> str | None:
     """Which sign of a statement stands for a value that a program puts in (`?`, `:id`, `%s`); None
-    where none surely does."""
+    if no sign surely does."""
     for before, token in pairwise(tokens):
         if token.kind is not TokenKind.SYMBOL or token.text not in _VALUE_SIGNS:
             continue
@@ -104,27 +100,21 @@ def to_be_filled_in(text: str, tokens: Sequence[Token]) -> str | None:
     return None
 
 
+def date_with_dots(text: str, tokens: Sequence[Token]) -> str | None:
+    """Which date stands in a statement without quotes and with dots: 31.01.2024; None if none
+    does."""
+    for token, after in pairwise(tokens):
+        written = text[token.at : after.end]
+        if token.end == after.at and _DATE_WITH_DOTS.fullmatch(written) is not None:
+            where = place(text, token.at)
+            return f"{written} ({where}) is no date here; write a date as 'YYYY-MM-DD', in quotes."
+    return None
+
+
 def begins_like(token: Token) -> str | None:
     """The word of a beginning that `token` is nearly: SELECT for SELEC."""
     near = difflib.get_close_matches(token.text, ("SELECT", "WITH", "VALUES"), 1, NEARNESS)
     return near[0] if near and token.kind is TokenKind.WORD else None
-
-
-def _slip(tokens: Sequence[Token], first: int, last: int) -> tuple[Token, str] | None:
-    """The last of these tokens that is nearly a keyword, where no name is expected; and that
-    keyword."""
-    for number in range(min(last, len(tokens) - 1), first - 1, -1):
-        token, before = tokens[number], tokens[number - 1] if number else None
-        if token.kind is not TokenKind.WORD or token.text in _KEYWORDS or len(token.text) < 4:
-            continue
-        if before is not None and (before.is_word(*_BEFORE_NAMES) or before.text in (",", ".")):
-            continue
-        if token.text.startswith(tuple(_KEYWORDS)):
-            continue  # a name: `orders`, `values_of_2024`
-        near = difflib.get_close_matches(token.text, _KEYWORDS, 1, NEARNESS)
-        if near:
-            return token, near[0]
-    return None
 
 
 def _shown(token: Token) -> str:

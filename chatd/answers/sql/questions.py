@@ -2,38 +2,30 @@
 
 A message is a question when it is
 
-- a command, at its beginning: see `COMMANDS`;
+- a command, at its beginning: see `commands`;
 - one fenced block whose info string names SQL, anywhere in the message; a block without an info
   string where its text is SQL by the next rule;
-- SQL from its first word to its last (`statements`), also behind the prompt of a shell; a command
-  of psql or of the shell of SQLite that has its like here (`pasted`);
+- SQL from its first word to its last (`statements`), even after the prompt of a shell; a command of
+  psql or of SQLite's shell that has a counterpart here (`pasted`);
 - what begins like a statement and looks surely like one (`likeness`), though it cannot be read:
   it is answered with the reason.
 
-Everything else is talk. What is nearly a question, and a command that there is not, is talk with a
-sentence, which its sender alone is told: a user who is misunderstood can write /sql. Whether the
+Everything else is talk. What is nearly a question, and a command that does not exist, is talk with
+a sentence that only its sender is told: a user who is misunderstood can write /sql. Whether the
 statement may run is not asked here: see `guard`.
 
-Every message comes by. A look at its first word decides for nearly all of them (`may_be_question`);
-only then is the grammar asked, after the message is stored, in a process of its own (`reader`).
+Here the grammar is asked, after a message is stored, in a process of its own (`reader`). Most
+messages never come here: see `first_look`.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
 
-import attrs
-
-from chatd.answers.requests import (
-    DescribeTable,
-    ExplainStatement,
-    ListTables,
-    Request,
-    RunStatement,
-    SampleTable,
-)
+from chatd.answers.requests import DescribeTable, ListTables, RunStatement
 from chatd.answers.sql.blocks import SQL_INFO, fenced_blocks, has_fence
-from chatd.answers.sql.lexer import Dialect
+from chatd.answers.sql.commands import USAGES, Misused, Question, command_in, question_of
+from chatd.answers.sql.elsewhere import instead_of_value
+from chatd.answers.sql.first_look import INTRODUCED, LINE_BEGINS, QUOTED, begun
+from chatd.answers.sql.lexer import Dialect, Token, TokenKind
 from chatd.answers.sql.likeness import (
     READ_ALWAYS,
     SLIPS,
@@ -45,66 +37,20 @@ from chatd.answers.sql.likeness import (
     names_data,
 )
 from chatd.answers.sql.odd_characters import plain_characters
-from chatd.answers.sql.pasted import (
-    ForeignCommand,
-    begins_with_prompt,
-    cleared,
-    shell_command,
-    without_prompts,
+from chatd.answers.sql.pasted import ForeignCommand, cleared, shell_command, without_prompts
+from chatd.answers.sql.slips import slip_of
+from chatd.answers.sql.statements import (
+    LexedText,
+    Standing,
+    asked_otherwise,
+    lexed_text,
+    standing_of,
 )
-from chatd.answers.sql.places import DIALECT_NAMES
-from chatd.answers.sql.statements import Standing, asked_otherwise, lexed_text, standing_of
 from chatd.answers.sql.talk import Talk
 from chatd.answers.sql.unknown_commands import no_command, said_of_other_sign, said_of_slash
 
-TEXT_CHARS_MAX = 10_000  # of what is given to the grammar; a longer message is SQL in a block only
-LIKE_CHARS = 500  # of a message that are weighed where no grammar is asked: between other tasks
+TEXT_CHARS_MAX = 10_000  # of what is given to the grammar; a longer message is SQL only in a block
 
-
-@attrs.frozen
-class Help:
-    """What may be asked."""
-
-
-@attrs.frozen
-class Misused:
-    """A question that cannot be carried out as it stands; the sentence says how to write it."""
-
-    sentence: str
-
-
-Question: TypeAlias = Request | Help | Misused
-
-
-@attrs.frozen
-class Command:
-    """A command: what stands after it (None: nothing), what it does, the question that it is."""
-
-    argument: str | None
-    purpose: str
-    question: Callable[[str], Question]
-
-
-COMMANDS: Mapping[str, Command] = {
-    "tables": Command(None, "lists the tables", lambda _: ListTables()),
-    "describe": Command("TABLE", "shows the columns of a table", DescribeTable),
-    "sample": Command("TABLE", "shows some rows of a table", SampleTable),
-    "sql": Command("SQL", "runs a statement", RunStatement),
-    "explain": Command(
-        "SQL", "shows the plan of a statement, and does not run it", ExplainStatement
-    ),
-    "help": Command(None, "shows this", lambda _: Help()),
-}
-
-USAGES: Mapping[str, str] = {
-    name: f"/{name}" if command.argument is None else f"/{name} {command.argument}"
-    for name, command in COMMANDS.items()
-}
-"""How each command is written."""
-
-_COMMAND = re.compile(r"/([A-Za-z]+):?(?:[;.!?]*\Z|\s+(.*))", re.DOTALL)
-_COMMAND_BEGINS = re.compile(r"/(?:[A-Za-z][A-Za-z_-]*(?::?[;.!?]*\Z|:?\s)|[/ ]+[A-Za-z]|\?\Z)")
-_SHELL_BEGINS = re.compile(r"[\\.][A-Za-z?!]")
 _TOP = re.compile(
     r"\s*SELECT\s++(?:DISTINCT\s++)?TOP\s*+\(?\s*+\d++\s*+\)?\s*+[\w*\"\[]", re.IGNORECASE
 )
@@ -114,78 +60,22 @@ _TABLE = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(r"select\s+\d+\s+[a-z]", re.IGNORECASE)  # a number of something
-_QUOTED = re.compile(
-    r"""(?P<fence>`{1,3})(?P<code>[^`]+)(?P=fence)|'([^'\n]+)'|"([^"\n]+)"|“([^”\n]+)”"""
-)
-_INTRODUCED = re.compile(
-    r"(?:(?:please[ ])?[%!]{0,2}(?:sql|query|q|run|execute|try)[ ]?:?|[-*•$#]|\d{1,3}[.)>])"
-    r"\s{1,9}(?=\S)",
-    re.IGNORECASE,
-)
-_INTRODUCES = frozenset("%!psqretPSQRET-*$#0123456789")
-"""The characters of ASCII that `_INTRODUCED` may begin with: a look that most talk ends at."""
-
-_SIGNS = frozenset("/\\.`'\"“")  # at the beginning of a command, or of what is quoted
-_LINE_BEGINS = re.compile(  # a statement below an introduction
-    r"\n[ \t]*(?=SELECT\s|WITH\s+\w+(?:\s+\w+)?\s*(?:\([^()\n]*\)\s*)?AS\s*\()", re.IGNORECASE
-)
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
-_BYTE_ORDER_MARK = "\ufeff"  # some files begin with it, and what is copied out of them
 _TOO_LONG = (
     f"A statement of more than {TEXT_CHARS_MAX:,} characters is run only with /sql, or in a block "
     "of SQL."
 )
 
 
-def may_be_question(content: str) -> bool:
-    """Whether a message is worth the closer look of `question_in`; costs next to nothing."""
-    text = _begun(content)
-    first = text[:1]
-    if first in _SIGNS:
-        return _may_begin_with(first, text)
-    if first_word(text) is not None or has_fence(text) or begins_with_prompt(text):
-        return True
-    if first in _INTRODUCES or not first.isascii():
-        introduced = _INTRODUCED.match(text)
-        if introduced is not None and first_word(text[introduced.end() :]) is not None:
-            return True
-    return "\n" in text and _LINE_BEGINS.search(text) is not None
-
-
-def _may_begin_with(sign: str, text: str) -> bool:
-    """`may_be_question`, of a text that begins with one of `_SIGNS`."""
-    match sign:
-        case "/":
-            is_command = _COMMAND_BEGINS.match(text) is not None
-            return is_command or has_fence(text) or first_word(text) is not None
-        case "\\" | ".":
-            return _SHELL_BEGINS.match(text) is not None or has_fence(text)
-        case _:
-            return has_fence(text) or _QUOTED.fullmatch(text.rstrip()) is not None
-
-
-def is_like_question(content: str) -> bool:
-    """Whether nobody would take a message for talk that may be a question; no grammar is asked."""
-    text = _begun(content).rstrip()
-    if (command := _COMMAND.fullmatch(text)) is not None:
-        return command.group(1).lower() in COMMANDS
-    if shell_command(text) is not None:
-        return True
-    if has_fence(text):
-        return any(language in SQL_INFO for language, _ in fenced_blocks(text))
-    text = (without_prompts(text) or text)[:LIKE_CHARS]
-    return first_word(text) is not None and likeness(text) is Likeness.SURE
-
-
 def question_in(content: str, dialect: Dialect) -> Question | Talk:
     """The question in the content of a message of a room whose database speaks this dialect, or
     what is said of talk. Never raises."""
-    text = _begun(content).rstrip()
-    if (command := _COMMAND.fullmatch(text)) is not None and command.group(1).lower() in COMMANDS:
-        return _of_command(command.group(1).lower(), (command.group(2) or "").strip())
+    text = begun(content).rstrip()
+    if (command := command_in(text)) is not None:
+        return question_of(*command)
     if text.startswith("/") and (said := said_of_slash(text, USAGES)) != Talk():
         return said
-    quoted = _QUOTED.fullmatch(text)
+    quoted = QUOTED.fullmatch(text)
     if has_fence(text):
         of_blocks = _of_blocks(text, dialect)
         if not isinstance(of_blocks, Talk):
@@ -195,47 +85,6 @@ def question_in(content: str, dialect: Dialect) -> Question | Talk:
         return _nearly(quoted["code"] or quoted[quoted.lastindex or 0], dialect)
     question = _of_text(text, dialect)
     return _introduced(text, dialect) if question == Talk() else question
-
-
-def help_text(dialect: Dialect) -> str:
-    """What may be asked of a database of this kind, as lines of Markdown."""
-    lines = [
-        f"- `/{name}{'' if command.argument is None else ' ' + command.argument}` {command.purpose}"
-        for name, command in COMMANDS.items()
-    ]
-    name = DIALECT_NAMES[dialect]
-    return "\n".join(
-        [
-            f"This database is {name}. You can ask it:",
-            "",
-            *lines,
-            "",
-            f"Plain SQL as {name} has it, or SQL in a block, is run too.",
-        ]
-    )
-
-
-def _begun(content: str) -> str:
-    """A text from its first character on that is seen; a slash there as a plain one."""
-    text = content.lstrip().removeprefix(_BYTE_ORDER_MARK).lstrip()
-    if text[:1].isascii() or (first := plain_characters(text[:1]).strip()) not in ("", "/"):
-        return text
-    return first + text[1:].lstrip()
-
-
-# Commands
-
-
-def _of_command(name: str, argument: str) -> Question:
-    command = COMMANDS[name]
-    if command.argument is None and argument:
-        return Misused(f"Write {USAGES[name]} alone, with nothing after it.")
-    blocks = fenced_blocks(argument)
-    if command.argument == "SQL" and blocks:
-        argument = blocks[0][1]
-    if command.argument is not None and not argument:
-        return Misused(f"Say what to {name}: {USAGES[name]}.")
-    return command.question(argument)
 
 
 def _of_shell(asked: ListTables | DescribeTable | ForeignCommand) -> Question | Talk:
@@ -280,7 +129,7 @@ def _of_blocks(text: str, dialect: Dialect) -> Question | Talk:
 
 
 def _of_sql(statement: str, dialect: Dialect) -> Question:
-    """The question that a statement is, where the message says that it is one."""
+    """The question that a statement is, if the message says that it is one."""
     statement = without_prompts(statement) or statement
     reading = lexed_text(statement, dialect)
     question = None if reading is None else asked_otherwise(reading)
@@ -288,7 +137,7 @@ def _of_sql(statement: str, dialect: Dialect) -> Question:
 
 
 def _of_statement(text: str, dialect: Dialect) -> Question | Talk:
-    """The question that a text is as a whole, where it is SQL, or looks surely like it."""
+    """The question that a text is as a whole, if it is SQL, or surely looks like it."""
     word = first_word(text)
     if word is None:
         return Talk()
@@ -308,10 +157,44 @@ def _of_statement(text: str, dialect: Dialect) -> Question | Talk:
         standing = Standing.STATEMENT
     if standing is Standing.STATEMENT or like is Likeness.SURE:
         return (None if clear is None else asked_otherwise(clear)) or RunStatement(text)
+    said = _of_misspelt(clear, like)
+    if said is not None:
+        return said
     is_typed = standing is Standing.SENTENCE and text[:1].islower() and not is_prose(text)
     if is_typed and _COUNTED.match(text) is None:
         return Talk.near_sql()
-    return Talk.near_sql() if like is Likeness.NEAR else Talk()
+    return Talk.near_sql(_of_values(clear)) if like is Likeness.NEAR else Talk()
+
+
+def _of_values(reading: LexedText | None) -> str | None:
+    """What to write for a value of other databases that is all of a text: `SELECT sysdate`."""
+    match reading and reading.lexed.tokens:
+        case [_, Token(kind=TokenKind.WORD, text=word, written=written)]:
+            instead = instead_of_value(word)
+            return instead and f"There is no {written} here; write {instead}."
+    return None
+
+
+def _of_misspelt(reading: LexedText | None, like: Likeness) -> Talk | None:
+    """What is said of a text that is a statement but for one misspelt keyword; None if it is not.
+
+    Without a mark of SQL it may be a sentence: then the keyword has to be one slip away, and no
+    small word to stand in the text.
+    """
+    if reading is None or (like is Likeness.NONE and is_prose(reading.text)):
+        return None
+    slip = slip_of(reading.lexed, reading.dialect)
+    if slip is None or not slip.is_only_one:
+        return None
+    if like is Likeness.NONE and slip.count > 1:
+        return None
+    corrected = lexed_text(slip.corrected(reading.text), reading.dialect)
+    if corrected is None or standing_of(corrected) is not Standing.STATEMENT:
+        return None
+    written = slip.token.written
+    if reading.text.lower().find(written.lower()) != slip.token.at:
+        return Talk.near_sql()  # a page would put the keyword into another word
+    return Talk.near_sql(f"{written} is no word of SQL; did you mean {slip.keyword}?")
 
 
 def _of_slip(text: str, word: str, dialect: Dialect) -> Talk:
@@ -339,10 +222,10 @@ def _of_other_words(text: str) -> Question | Talk:
 
 
 def _introduced(text: str, dialect: Dialect) -> Talk:
-    """What is said of a statement behind a sign or a word, or below lines of talk."""
+    """What is said of a statement after a sign or a word, or below lines of talk."""
     if first_word(text) is not None:
         return Talk()
-    for introduction in (_INTRODUCED.match(text), _LINE_BEGINS.search(text)):
+    for introduction in (INTRODUCED.match(text), LINE_BEGINS.search(text)):
         if introduction is None:
             continue
         statement = text[introduction.end() :]
@@ -353,6 +236,6 @@ def _introduced(text: str, dialect: Dialect) -> Talk:
 
 
 def _nearly(text: str, dialect: Dialect) -> Talk:
-    """What is said of a statement that something stands around: it is quoted, or introduced."""
+    """What is said of a statement that has something around it: it is quoted, or introduced."""
     question = _of_statement(text.strip(), dialect)
     return question if isinstance(question, Talk) else Talk.near_sql()

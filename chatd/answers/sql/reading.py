@@ -1,16 +1,25 @@
 """What a message comes to before a database is asked: it is read, and what it asks is judged.
 
 Both are one piece of work, as both ask the grammar, which takes its time and holds the interpreter.
-So `reader` has it done in a process of its own; this says what is done there, and knows no process.
+So `reader` has it done in a child process; this module says what is done there, and knows no
+process.
 """
 
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, assert_never
 
 import attrs
 
-from chatd.answers.requests import DescribeTable, ExplainStatement, RunStatement, SampleTable
+from chatd.answers.requests import (
+    DescribeTable,
+    ExplainStatement,
+    ListColumns,
+    ListTables,
+    RunStatement,
+    SampleTable,
+)
+from chatd.answers.sql.commands import Help, Misused, Question
 from chatd.answers.sql.guard import check_statement, check_table
-from chatd.answers.sql.questions import Question, question_in
+from chatd.answers.sql.questions import question_in
 from chatd.answers.sql.talk import Talk
 from chatd.answers.sql.verdicts import Policy, Rejected
 from chatd.wire.codes import EXPLANATIONS, Code
@@ -61,11 +70,13 @@ def read(piece: Piece) -> Reading:
             verdict = check_statement(sql, piece.policy)
             if isinstance(verdict, Rejected):
                 return verdict
-            return attrs.evolve(question, sql=verdict.sql, written=sql)
+            return attrs.evolve(question, sql=verdict.sql, written=sql, remark=verdict.remark)
         case DescribeTable(table) | SampleTable(table):
             named = check_table(table, piece.policy)
             if isinstance(named, Rejected):
                 return named
             return attrs.evolve(question, table=named.name, schema=named.schema)
+        case Talk() | ListTables() | ListColumns() | Help() | Misused():
+            return question  # it names nothing that the guard would judge
         case _:
-            return question
+            assert_never(question)

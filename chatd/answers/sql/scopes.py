@@ -1,8 +1,8 @@
 """What the names of tables in a statement mean, and which of them a context lets be touched.
 
-A table without a schema is one of a CTE where that is visible, else it is taken to be in the schema
-that its dialect looks in first: `main` in SQLite, `public` in Postgres. In MySQL that is whatever
-database the connection has open, so that where a schema narrows, tables have to be named with it.
+A table without a schema is a CTE if one of that name is visible, else it is taken to be in the
+schema that its dialect looks in first: `main` in SQLite, `public` in Postgres. In MySQL that is
+whatever database the connection has open, so if a schema narrows, tables have to be named with it.
 """
 
 import string
@@ -48,6 +48,19 @@ _CLOSED: dict[Dialect, frozenset[str]] = {
     "mysql": frozenset(),
 }
 
+# What may be read of the catalogue of Postgres: it says which tables there are, and of what. All
+# else is closed: settings of roles (pg_roles, pg_user) and arguments of triggers hold secrets in
+# honest use, and so may the text of functions.
+_OPEN_CATALOGUE = names("""
+    pg_aggregate pg_am pg_attrdef pg_attribute pg_available_extensions pg_cast pg_class pg_collation
+    pg_constraint pg_conversion pg_database pg_depend pg_description pg_enum pg_extension pg_index
+    pg_indexes pg_inherits pg_language pg_locks pg_matviews pg_namespace pg_opclass pg_operator
+    pg_partitioned_table pg_range pg_sequence pg_sequences pg_stat_all_indexes pg_stat_all_tables
+    pg_stat_database pg_stat_user_indexes pg_stat_user_tables pg_stat_sys_tables
+    pg_statio_all_tables pg_statio_user_tables pg_statio_user_indexes pg_tables pg_tablespace
+    pg_timezone_abbrevs pg_timezone_names pg_type pg_views
+""")
+
 # The same, in information_schema; without a schema too, for it may be the one that is open.
 _CLOSED_INFORMATION: dict[Dialect, frozenset[str]] = {
     "sqlite": frozenset(),
@@ -60,6 +73,8 @@ _CLOSED_INFORMATION: dict[Dialect, frozenset[str]] = {
         processlist innodb_trx user_attributes global_variables session_variables system_variables
     """),
 }
+# Closed where information_schema is named: other tables have these names, too.
+_CLOSED_IF_NAMED = names("routines triggers")  # the text of functions, the arguments of triggers
 _CLOSED_SCHEMAS: dict[Dialect, frozenset[str]] = {
     "sqlite": frozenset(),
     "postgres": frozenset({"pg_toast"}),
@@ -74,8 +89,8 @@ _TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 class TableName:
     """The name of a table as its dialect takes it, with the schema that it is written with.
 
-    It is without its quotes, and folded where the catalogue has the folded name (Postgres). SQLite
-    has the name as it was created, and finds it in any case: here it stays as it is written.
+    It is without its quotes, and folded if the catalogue has the folded name (Postgres). SQLite has
+    the name as it was created, and finds it in any case: here it stays as it is written.
     """
 
     name: str
@@ -96,7 +111,7 @@ class TableName:
         """The table that a person names: `name` or `schema.name`, each with or without quotes.
 
         Any other text that begins with no quote, and holds no dot and no semicolon, is one name as
-        it is: people write `My Table (2024)`. None where it is no name at all.
+        it is: people write `My Table (2024)`. None if it is not a name at all.
         """
         lexed = lex(text, dialect)
         if isinstance(lexed, Lexed) and lexed.sql == text.strip():
@@ -111,7 +126,7 @@ class TableName:
 
     @classmethod
     def of_tokens(cls, tokens: tuple[Token, ...], dialect: Dialect) -> "TableName | None":
-        """The table that is named by `name` or `schema.name`; None where it is anything else."""
+        """The table that is named by `name` or `schema.name`; None if it is anything else."""
         if len(tokens) not in (1, 3) or not (tokens[0].is_name and tokens[-1].is_name):
             return None
         if len(tokens) == 3 and not tokens[1].is_symbol("."):
@@ -125,7 +140,7 @@ class TableName:
         return cls(name, schema[0] if schema else None)
 
     def placed(self, dialect: Dialect, schema: str | None = None) -> "TableName":
-        """The same with a schema, where one can be told: its own, `schema`, that of the dialect."""
+        """The same with a schema, if one is known: its own, else `schema`, else the dialect's."""
         return TableName(self.name, self.schema or schema or _FIRST_SCHEMA[dialect])
 
     def compared(self, dialect: Dialect) -> "TableName":
@@ -140,6 +155,8 @@ class TableName:
             return True
         if name in _CLOSED_INFORMATION[dialect] and schema in ("", "information_schema"):
             return True
+        if dialect == "postgres" and _is_closed_catalogue(name, schema):
+            return True
         return name in _CLOSED[dialect] or schema in _CLOSED_SCHEMAS[dialect]
 
     def is_system(self, dialect: Dialect) -> bool:
@@ -151,9 +168,18 @@ class TableName:
         return name.startswith(prefixes)
 
 
+def _is_closed_catalogue(name: str, schema: str) -> bool:
+    """Whether a table is of the catalogue of Postgres, and not one of those that may be read."""
+    if schema == "information_schema":
+        return name in _CLOSED_IF_NAMED
+    is_catalogue = schema == "pg_catalog" or (schema == "" and name.startswith("pg_"))
+    return is_catalogue and name not in _OPEN_CATALOGUE
+
+
 @attrs.frozen
 class ContextScope:
-    """What a context lets be touched, as its dialect compares it; None where it does not narrow."""
+    """What a context lets a statement touch, as its dialect compares it; None if it does not
+    narrow."""
 
     dialect: Dialect
     schema: str | None
@@ -171,7 +197,7 @@ class ContextScope:
         return cls(dialect, home, frozenset(table.compared(dialect) for table in placed))
 
     def holds(self, table: TableName) -> bool:
-        """Whether the context lets the table be touched."""
+        """Whether the context allows the table to be touched."""
         if self.schema is None and self.tables is None:
             return not table.is_closed(self.dialect)
         placed = table.placed(self.dialect).compared(self.dialect)
@@ -190,10 +216,11 @@ def argument_names(tables: tuple[str, ...], dialect: Dialect) -> list[str]:
 def outside_table(
     root: "Expr", dialect: Dialect, schema: str | None, tables: tuple[str, ...] | None
 ) -> TableName | None:
-    """A table of the statement that the context does not let it touch; None where all are inside.
+    """A table of the statement that the context does not let it touch; None if all are inside.
 
-    A function in the place of a table is none; a CTE is none where it is visible. What the server
-    knows of itself is outside of what a change may name, but in a query inside of it.
+    A function in the place of a table does not count as one, nor does a CTE where it is visible.
+    What the server knows of itself is outside of what a change may name, but in a query inside of
+    it.
     """
     from sqlglot import exp
 
@@ -220,7 +247,7 @@ def outside_table(
 
 
 def _is_written(table: "Expr") -> bool:
-    """Whether it stands in a change itself, not in a query inside: what is written is no CTE."""
+    """Whether it stands in a change itself, not in a query inside: what is written is not a CTE."""
     from sqlglot import exp
 
     parent = table.parent
@@ -232,7 +259,7 @@ def _is_written(table: "Expr") -> bool:
 def _visible_ctes(table: "Expr", dialect: Dialect) -> Iterator[str]:
     """The names of the CTEs that `table` may mean.
 
-    In the body of a query those of its WITH; in a CTE those before it, and itself where the WITH is
+    In the body of a query those of its WITH; in a CTE those before it, and itself if the WITH is
     recursive. One that comes later is not visible in MySQL, whatever the others say.
     """
     from sqlglot import exp
@@ -265,10 +292,10 @@ def identifier_of(identifier: "Expr", dialect: Dialect) -> str:
 
 
 def _named(tables: tuple[str, ...], dialect: Dialect) -> Iterator[TableName]:
-    """The tables of a context. An entry that is no name of a table lets nothing through.
+    """The tables of a context. An entry that is not the name of a table lets nothing through.
 
-    Who makes a context writes names with quotes as a statement does, or takes them as they are from
-    a catalogue: an entry without quotes and without a schema means both.
+    Clients write names in a context with quotes, as a statement does, or as they are in a
+    catalogue: an entry without quotes and without a schema means both.
     """
     for entry in tables:
         lexed = lex(entry, dialect)
@@ -298,7 +325,7 @@ def _looked_up(name: str, dialect: Dialect, kind: TokenKind) -> str:
 
 
 def fold(name: str) -> str:
-    """A name as SQLite compares it: the case of ASCII letters alone does not matter."""
+    """A name as SQLite compares it: only the case of ASCII letters does not matter."""
     return name.translate(_TO_LOWER)
 
 

@@ -21,10 +21,12 @@ class Policy:
 
 @attrs.frozen
 class Allowed:
-    """The statement may run. `sql` is it as it is sent; `is_reading`: it changes nothing."""
+    """The statement may run. `sql` is the statement as it is sent; `is_reading`: it changes
+    nothing. `remark` says what it probably does not do as it was meant."""
 
     sql: str
     is_reading: bool
+    remark: str | None = None
 
 
 @attrs.frozen
@@ -53,6 +55,11 @@ def narrows(policy: Policy) -> bool:
     return policy.schema is not None or policy.tables is not None
 
 
+def closed(table: TableName) -> Refused:
+    """What is said if nobody may read a table, as it tells what the server knows of itself."""
+    return Refused(f"{table.text} may not be read here; it can tell secrets of the server.")
+
+
 def outside(table: TableName) -> Refused:
-    """What is told where a table is not one of those."""
+    """What is said if a table is not one of those."""
     return Refused(f"The table {table.text} is outside of what this question may touch.")

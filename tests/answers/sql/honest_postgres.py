@@ -346,7 +346,7 @@ STATEMENTS: Final = (
     ),
     (
         "SELECT ts_delete(search, 'fox'), ts_filter(search, '{a}'), array_to_tsvector(ARRAY['a']), "
-        "tsquery_phrase(to_tsquery('a'), to_tsquery('b')), ts_rewrite('a & b'::tsquery, 'a', 'c'), "
+        "tsquery_phrase(to_tsquery('a'), to_tsquery('b')), "
         "json_to_tsvector('english', '{\"a\": \"b\"}', '[\"string\"]') FROM documents"
     ),
     # Ranges, arrays and addresses.

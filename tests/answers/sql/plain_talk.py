@@ -570,6 +570,18 @@ Delete rows where the total is null, by hand
 Update the price = 5 in the sheet
 Describe the difference between LEFT JOIN and INNER JOIN
 With GROUP BY it is easy
+select wine from france lime queen
+select photos from paris adn rome
+select music from bands you like
+select a table form the list
+select group bye the window
+select seats from rows near windows
+delete cookies form browsers
+update photos set in 2019 where needed
+select books from shelves where dust lies
+update cars set for 2020 where possible
+select images from folder order later
+select cookies from jars adn eat
 """
 
 PLAIN_TALK = [

@@ -41,7 +41,24 @@ SAYS: Final = "The database says: "
             ),
         ),
         ("SELECT 1 FROM dual", "no such table: dual; leave FROM DUAL out."),
+        (
+            "SELECT sysdate FROM dual",
+            "no such table: dual; leave FROM DUAL out, and write CURRENT_TIMESTAMP for sysdate.",
+        ),
+        ("SELECT SYSDATE FROM t", "no such column: SYSDATE; write CURRENT_TIMESTAMP."),
+        ("SELECT id FROM t WHERE rownum < 3", "no such column: rownum; write LIMIT 10 at the end."),
+        ("SELECT distnct name FROM t", "no such column: distnct; did you mean DISTINCT?"),
+        ("SELECT id FROM t WHERE name IS nul", "no such column: nul; did you mean NULL?"),
+        ("SELECT distnct FROM t", "no such column: distnct."),
+        ("SELECT id, distnct name FROM t", "no such column: distnct."),
         ("SELECT 1 FROM t2", "no such table: t2."),
+        (
+            "SELECT id FROM t WHERE count(*) > 1",
+            (
+                "misuse of aggregate function count(); write HAVING after GROUP BY, or a subquery "
+                "as in price = (SELECT max(price) FROM ...)."
+            ),
+        ),
         ("SELECT a b c, d b c FROM t", 'near "c": syntax error.'),  # either of two places
     ],
 )
@@ -61,7 +78,14 @@ def test_what_postgres_does_not_understand_is_told_with_its_place(postgres: Post
         "SELECT 1,\n  2,, 3": 'syntax error at or near "," (line 2, column 5).',
         "SELECT id, FROM t": 'syntax error at or near "FROM" (line 1, column 12).',
         "SELECT [id] FROM t": 'syntax error at or near "[" (line 1, column 8).',
+        "SELECT distnct a FROM (SELECT 1) AS t (a)": (
+            'column "distnct" does not exist; did you mean DISTINCT?'
+        ),
         "SELECT 1 GROUP BY": "syntax error at end of input (after BY, line 1, column 16).",
+        "SELECT 1 WHERE count(*) > 1": (
+            "aggregate functions are not allowed in WHERE; write HAVING after GROUP BY, or a "
+            "subquery as in price = (SELECT max(price) FROM ...)."
+        ),
     }
     with postgres.connect("postgres") as connection:
         for statement, sentence in statements.items():

@@ -169,3 +169,39 @@ def test_a_table_of_other_databases_has_something_in_its_place(
 def test_a_join_from_the_left_stays_one() -> None:
     sql = "SELECT * FROM a LEFT JOIN b ON (a.x = b.x)"
     assert isinstance(check_statement(sql, Policy("sqlite")), Allowed)
+
+
+@rows(
+    "dialect, condition, sentence",
+    [
+        ("sqlite", "a =< 5", "SQLite has no =<; write <= for =< (line 1, column 25)."),
+        ("mysql", "a => 5", "MySQL has no =>; write >= for => (line 1, column 25)."),
+        ("sqlite", "a !< 5", "SQLite has no !<; write >= for !< (line 1, column 25)."),
+        ("sqlite", "a && b", "SQLite has no &&; write AND for && (line 1, column 25)."),
+        ("postgres", "a =< 5", "PostgreSQL has no =<; write <= for =<."),
+        ("postgres", "a == 5", "PostgreSQL has no ==; write = for ==."),
+        *(
+            (
+                dialect,
+                "d = 31.01.2024",
+                (
+                    "31.01.2024 (line 1, column 27) is no date here; write a date as "
+                    "'YYYY-MM-DD', in quotes."
+                ),
+            )
+            for dialect in DIALECTS
+        ),
+    ],
+)
+def test_signs_and_dates_of_others_are_told_with_what_to_write(
+    dialect: Dialect, condition: str, sentence: str
+) -> None:
+    verdict = check_statement(f"SELECT * FROM t WHERE {condition}", Policy(dialect))
+    assert isinstance(verdict, Rejected)
+    assert verdict.sentence == sentence
+
+
+def test_a_named_argument_of_postgres_is_no_sign_of_others() -> None:
+    verdict = check_statement("SELECT make_interval(days => 1) FORM t", Policy("postgres"))
+    assert isinstance(verdict, Rejected)
+    assert "FORM" in verdict.sentence

@@ -5,11 +5,11 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatd.answers.sql import pasted, questions
+from chatd.answers.sql import first_look, pasted
 from chatd.answers.sql.blocks import has_fence
+from chatd.answers.sql.first_look import may_be_question
 from chatd.answers.sql.likeness import first_word
 from chatd.answers.sql.pasted import begins_with_prompt
-from chatd.answers.sql.questions import may_be_question
 
 PIECES = (
     *(
@@ -36,7 +36,7 @@ PIECES = (
 
 
 def is_introduced(text: str) -> bool:
-    introduced = questions._INTRODUCED.match(text)
+    introduced = first_look.INTRODUCED.match(text)
     return introduced is not None and first_word(text[introduced.end() :]) is not None
 
 
@@ -46,18 +46,20 @@ def begins_with_one(text: str) -> bool:
 
 def may_be_one(content: str) -> bool:
     """Every rule, as if none were dear."""
-    text = questions._begun(content)
+    text = first_look.begun(content)
     if has_fence(text):
         return True
     match text[:1]:
         case "/":
-            return questions._COMMAND_BEGINS.match(text) is not None or first_word(text) is not None
+            return (
+                first_look._COMMAND_BEGINS.match(text) is not None or first_word(text) is not None
+            )
         case "\\" | ".":
-            return questions._SHELL_BEGINS.match(text) is not None
+            return first_look._SHELL_BEGINS.match(text) is not None
         case "`" | "'" | '"' | "“":
-            return questions._QUOTED.fullmatch(text.rstrip()) is not None
+            return first_look.QUOTED.fullmatch(text.rstrip()) is not None
     is_begun = first_word(text) is not None or begins_with_one(text) or is_introduced(text)
-    return is_begun or questions._LINE_BEGINS.search(text) is not None
+    return is_begun or first_look.LINE_BEGINS.search(text) is not None
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=2), max_size=6).map("".join))
@@ -70,8 +72,8 @@ def test_every_sign_of_an_introduction_is_looked_at() -> None:
     for code in range(sys.maxunicode + 1):
         for behind in (" select 1", ". select 1", "ql: select 1", "% q select 1"):
             text = chr(code) + behind
-            if questions._INTRODUCED.match(text) is not None and not text[0].isspace():
-                assert text[0] in questions._INTRODUCES or not text[0].isascii(), text
+            if first_look.INTRODUCED.match(text) is not None and not text[0].isspace():
+                assert text[0] in first_look._INTRODUCES or not text[0].isascii(), text
     for word in ("please run", "sql", "query", "q", "run", "execute", "try"):
         assert may_be_question(f"{word} select 1")
         assert may_be_question(f"{word.upper()}: select 1")

@@ -12,13 +12,13 @@ from chatd.answers.requests import (
     RunStatement,
     SampleTable,
 )
+from chatd.answers.sql.commands import Help, Misused
 from chatd.answers.sql.frames import (
     piece_from_json,
     piece_to_json,
     reading_from_json,
     reading_to_json,
 )
-from chatd.answers.sql.questions import Help, Misused
 from chatd.answers.sql.reading import Piece, Reading, Talk
 from chatd.answers.sql.verdicts import Policy, Rejected
 from chatd.wire.codes import Code, HintCode

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatd.answers.sql.functions import FUNCTIONS, words
@@ -46,7 +46,7 @@ def test_a_statement_that_writes_or_escapes_is_refused(
 ) -> None:
     verdict = rejected(sql, Policy(dialect))
     assert verdict.code in (Code.DB_READ_ONLY, Code.DB_STATEMENT_REJECTED, Code.DB_SYNTAX), why
-    assert verdict.sentence.endswith(".")
+    assert verdict.sentence.endswith((".", "?"))
 
 
 @rows(("dialect", "sql"), good())
@@ -150,6 +150,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_
 
 
 @given(NAMES, NAMES, dialects)
+@example("$", "$", "sqlite")
 def test_every_name_in_quotes_is_the_name_that_its_database_reads(
     name: str, column: str, dialect: Dialect
 ) -> None:
@@ -159,7 +160,7 @@ def test_every_name_in_quotes_is_the_name_that_its_database_reads(
     assert allowed(sql, Policy(dialect)).sql == sql
     assert check_table(table, Policy(dialect)) in (
         TableName(name),
-        Rejected(Code.DB_STATEMENT_REJECTED, outside_sentence(name)),
+        Rejected(Code.DB_STATEMENT_REJECTED, closed_sentence(name)),
     )
     inside = Policy(dialect, schema="s", tables=(f"s.{table}",))
     is_system = TableName(name, "s").is_system(dialect)
@@ -167,8 +168,8 @@ def test_every_name_in_quotes_is_the_name_that_its_database_reads(
     rejected(sql, Policy(dialect, schema="s", tables=(f"s.{quote}{quote * 2}x{quote}",)))
 
 
-def outside_sentence(name: str) -> str:
-    return f"The table {name} is outside of what this question may touch."
+def closed_sentence(name: str) -> str:
+    return f"{name} may not be read here; it can tell secrets of the server."
 
 
 def test_depth_and_length_are_bounded() -> None:
@@ -582,3 +583,25 @@ def test_a_table_outside_of_the_context_is_refused_by_name() -> None:
     assert check_table("sales.orders", policy) == TableName("orders", "sales")
     for name in ("orders", "sales.secret", "public.orders", "pg_catalog.orders"):
         assert isinstance(check_table(name, policy), Rejected)
+
+
+@rows(
+    "sql, read_only, sentence",
+    [
+        ("BEGIN", True, "Leave BEGIN out; each question is a transaction of its own."),
+        ("ROLLBACK", False, "Leave ROLLBACK out; each question is a transaction of its own."),
+        ("USE shop", True, "A statement begins with SELECT, WITH or VALUES here."),
+        (
+            "USE shop",
+            False,
+            (
+                "A statement begins with SELECT, WITH, VALUES, INSERT, UPDATE, DELETE, CREATE, "
+                "ALTER or DROP here."
+            ),
+        ),
+    ],
+)
+def test_what_begins_no_statement_here_is_told_what_does(
+    sql: str, read_only: bool, sentence: str
+) -> None:
+    assert rejected(sql, Policy("sqlite", read_only)).sentence == sentence

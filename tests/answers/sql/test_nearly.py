@@ -7,18 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from chatd.answers.requests import DescribeTable, ListTables, RunStatement
+from chatd.answers.sql.commands import Help, Misused
+from chatd.answers.sql.first_look import is_like_question, may_be_question
 from chatd.answers.sql.lexer import STATEMENT_CHARS_MAX, Dialect, Unclear, lex
-from chatd.answers.sql.questions import (
-    TEXT_CHARS_MAX,
-    Help,
-    Misused,
-    Talk,
-    is_like_question,
-    may_be_question,
-    question_in,
-)
+from chatd.answers.sql.questions import TEXT_CHARS_MAX, question_in
 from chatd.answers.sql.reader_process import PIECE_CPU_S
 from chatd.answers.sql.reading import Piece, Reading, read
+from chatd.answers.sql.talk import Talk
 from chatd.answers.sql.verdicts import Policy, Rejected
 from chatd.wire.codes import Code, HintCode
 from tests.answers.sql.corpus import DIALECTS, bad, good
@@ -198,10 +193,20 @@ def test_what_is_in_quotes_is_left_as_it_was_written() -> None:
 
 
 HINTS: list[tuple[str, HintCode, str]] = [
-    ("select name form customers", NEAR, "Send it with /sql"),
-    ("select distinct city form customers", NEAR, "/sql"),
+    ("select name form customers", NEAR, "form is no word of SQL; did you mean FROM?"),
+    ("select distinct city form customers", NEAR, "mean FROM?"),
+    ("select id, name frmo sales", NEAR, "mean FROM?"),
+    ("select max(total) form sales", NEAR, "mean FROM?"),
+    ("select * from customers oder by id limit 3", NEAR, "oder is no word of SQL; did you mean OR"),
+    ("select name from products where name lik 'w%'", NEAR, "mean LIKE?"),
+    ("select name from products order bu name", NEAR, "mean BY?"),
+    ("update sales set a = 1 wher id = 1", NEAR, "mean WHERE?"),
+    ("select formal form t", NEAR, "Send it with /sql"),  # the page would change the first form
+    ("select name from products where id 3", NEAR, "Send it with /sql"),
+    ("delete from products where id 3", NEAR, "/sql"),
     ("SELECT name customers", NEAR, "/sql"),
     ("SELECT", NEAR, "/sql"),
+    ("SELECT sysdate", NEAR, "write CURRENT_TIMESTAMP"),
     ("UPDATE orders SET", NEAR, "/sql"),
     ("CREATE TABLE foo", NEAR, "/sql"),
     ("drop table orders", NEAR, "/sql"),

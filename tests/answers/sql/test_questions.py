@@ -15,19 +15,12 @@ from chatd.answers.requests import (
     RunStatement,
     SampleTable,
 )
+from chatd.answers.sql.commands import COMMANDS, Help, Misused, Question, help_text
+from chatd.answers.sql.first_look import may_be_question
 from chatd.answers.sql.lexer import Dialect
-from chatd.answers.sql.questions import (
-    COMMANDS,
-    TEXT_CHARS_MAX,
-    Help,
-    Misused,
-    Question,
-    Talk,
-    help_text,
-    may_be_question,
-    question_in,
-)
+from chatd.answers.sql.questions import TEXT_CHARS_MAX, question_in
 from chatd.answers.sql.reading import Piece, read
+from chatd.answers.sql.talk import Talk
 from chatd.answers.sql.verdicts import Policy, Rejected
 from tests.rows import rows
 

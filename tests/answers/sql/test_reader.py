@@ -15,7 +15,7 @@ import trio.lowlevel
 import trio.testing
 
 from chatd.answers.requests import DescribeTable, ListTables, RunStatement
-from chatd.answers.sql.questions import Help, Misused
+from chatd.answers.sql.commands import Help, Misused
 from chatd.answers.sql.reader import (
     BUSY,
     CRASHED,
