@@ -1,6 +1,6 @@
 """An open answer, between what it comes to and the room that sees it.
 
-Its task waits for `news`: that it is to end, for whatever reason, or that nothing more comes.
+Its task waits for `news`: that it has to end, for whatever reason, or that nothing more comes.
 """
 
 import math
@@ -36,17 +36,17 @@ class Display(Protocol):
     def end(self, answer: OpenAnswer, result: AnswerResult) -> None: ...
 
     def drop(self, answer: OpenAnswer) -> None:
-        """It goes on no more, and its end is another node's, or nobody's."""
+        """The answer goes no further here; another node ends it, or nobody does."""
 
     def hint(self, answer: OpenAnswer, code: HintCode, sentence: str | None) -> None:
-        """The message of the answer is talk, which its sender alone is told."""
+        """The message of the answer is talk; only its sender is told so."""
 
 
 class ActiveAnswer:
     """An open answer, and how its room sees it. It attaches to an execution.
 
-    `message` is the question; None where it is left over from before a crash. `is_to_read`: it is
-    not known yet whether it is a question at all, and the room was shown nothing.
+    `message` is the question; None if the answer is left over from before a crash. `is_to_read`:
+    nobody knows yet whether the message is a question at all, and the room has been shown nothing.
     """
 
     def __init__(
@@ -62,9 +62,10 @@ class ActiveAnswer:
         self.news = trio.Event()  # it is to end, or nothing more comes
         self.waiting: trio.CancelScope | None = None  # what a cancel or the deadline ends at once
         self.is_confirmed: bool | None = None
+        self.is_stored = False  # the message that ends it is in the log
         self.is_overtaken = False  # another node has ended it
         self.cancelled_as: str | None = None  # the question's id as another node's client has it
-        self.talk: Talk | None = None  # what it turned out to be, where it is no question
+        self.talk: Talk | None = None  # what the message turned out to be, if not a question
         self.began_s = trio.current_time()
         self.deadline_s = self.began_s + bounds.timeout_s
         self.due_s = math.inf  # until then it waits for slots
@@ -77,7 +78,7 @@ class ActiveAnswer:
         return round((trio.current_time() - self.began_s) * 1000)
 
     def want_end(self, state: AnswerState) -> None:
-        """It is to end like this, unless it ends by itself before."""
+        """Have it end in this state, unless it ends by itself first."""
         if self.wanted_end is None:
             self.wanted_end = state
             self.news.set()
@@ -85,7 +86,7 @@ class ActiveAnswer:
                 self.waiting.cancel()
 
     def status(self, phase: AnswerState) -> None:
-        """It has come so far."""
+        """It has reached this phase: show the room, if that is news."""
         if self.content.go_to(phase):
             self._display.status(self.of, phase, self.elapsed_ms)
 
@@ -102,15 +103,15 @@ class ActiveAnswer:
         self.news.set()
 
     def start_over(self) -> bool:
-        """Wait for news again, of another execution; False where it is to end, or has rows of the
-        last one: another may give others."""
+        """Wait for news again, from another execution; False if the answer is to end, or has rows
+        from the last one: another may give different rows."""
         if self.wanted_end is not None or self.content.rows:
             return False
         self.news = trio.Event()
         return True
 
     def finish_rows(self) -> None:
-        """A result without rows has its columns shown all the same."""
+        """Show the columns of a result even if it has no rows."""
         if not self._index and self.content.columns is not None:
             self._show(())
 
@@ -120,7 +121,7 @@ class ActiveAnswer:
         self._index += 1
 
     def end_as_wanted(self) -> Ending:
-        """The end that was wished for."""
+        """The end that was asked for."""
         match self.wanted_end:
             case AnswerState.CANCELLED:
                 return Ending.cancelled(is_confirmed=self.is_confirmed)

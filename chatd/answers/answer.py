@@ -1,8 +1,9 @@
 """The life of one answer: what it has come to, and its one end (docs/protocol, "Answers").
 
-It is asked, starting (its database is), queued, running and fetching, in this order, each of which
-may be left out, and ends. Ends are done, error, cancelled, timeout and interrupted. Rows are taken
-within the bounds, and what came before an end stays: a cancelled answer shows what it had.
+It is asked, starting (while its database starts), queued, running and fetching, in this order, and
+then ends; each phase may be left out. Ends are done, error, cancelled, timeout and interrupted.
+Rows are taken within the bounds, and what came before an end stays: a cancelled answer shows what
+it had.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ STATEMENT_CHARS_MAX = 10_000  # code points of a statement that its answer repea
 
 
 class AnswerState(StrEnum):
-    """How far an answer is; the words are those of the wire, but for `asked`."""
+    """How far an answer has come; the words are the wire's, except `asked`."""
 
     ASKED = "asked"
     STARTING = "starting"
@@ -49,9 +50,9 @@ ENDS = frozenset(AnswerState) - frozenset(_PHASES)
 
 @attrs.frozen
 class Ending:
-    """How an answer ends. `text` is what it says where it is no table; `retry_after_ms` when it is
-    worth asking again. `rows_written` are those that its statement changed, None where that is not
-    known."""
+    """How an answer ends. `text` is what it says if it is not a table, `retry_after_ms` how long
+    until asking again may help. `rows_written` counts the rows that its statement changed, None if
+    that is not known."""
 
     state: AnswerState = AnswerState.DONE
     code: Code | None = None
@@ -66,15 +67,14 @@ class Ending:
     def failed(
         cls, code: Code, sentence: str | None = None, *, retry_after_ms: int | None = None
     ) -> "Ending":
-        """It went wrong, or was out of time; the sentence is that of the code where none is
-        given."""
+        """It went wrong, or ran out of time; without a sentence, it says the code's own."""
         state = AnswerState.TIMEOUT if code is Code.DB_TIMEOUT else AnswerState.ERROR
         sentence = sentence or EXPLANATIONS[code].sentence
         return cls(state, code, sentence, retry_after_ms=retry_after_ms)
 
     @classmethod
     def cancelled(cls, *, is_confirmed: bool | None) -> "Ending":
-        """Somebody cancelled it; None where nothing had to be stopped for that."""
+        """Somebody cancelled it. `is_confirmed` is None if nothing had to be stopped for that."""
         sentence = EXPLANATIONS[Code.DB_CANCELLED].sentence
         if is_confirmed is False:
             sentence = "The answer was cancelled; the database did not say that it has stopped."
@@ -82,26 +82,28 @@ class Ending:
 
     @classmethod
     def interrupted(cls) -> "Ending":
-        """The daemon stopped, or crashed, before it ended."""
+        """The daemon stopped, or crashed, before the answer ended."""
         code = Code.DB_INTERRUPTED
         return cls(AnswerState.INTERRUPTED, code, EXPLANATIONS[code].sentence)
 
 
 class AnswerContent:
-    """What an answer holds. `max_bytes` is of rows as JSON; beyond a bound, rows are left out."""
+    """What an answer holds. `max_bytes` counts rows as JSON; beyond a bound, rows are left out."""
 
     def __init__(self, max_rows: int, max_bytes: int) -> None:
         self._max_rows = max_rows
         self._bytes_left = max_bytes
         self.state = AnswerState.ASKED
         self.statement: str | None = None
+        self.remark: str | None = None  # on the statement (`sql.remarks`)
         self.columns: tuple[Column, ...] | None = None
         self.rows: list[Row] = []
         self.cut = WHOLE
         self.ending: Ending | None = None
 
     def go_to(self, phase: AnswerState) -> bool:
-        """It has come so far; False where it was further, or has ended."""
+        """Note that it has reached this phase; False if it was there already, or further, or has
+        ended."""
         if phase in ENDS or self.state in ENDS:
             return False
         if _PHASES.index(phase) <= _PHASES.index(self.state):
@@ -110,17 +112,18 @@ class AnswerContent:
         return True
 
     def asks(self, statement: str) -> None:
-        """It is the answer to this statement; one that is too long stands in the question alone."""
+        """Note the statement that it answers; one that is too long is in the question alone."""
         if 0 < len(statement) <= STATEMENT_CHARS_MAX:
             self.statement = statement
 
     def set_columns(self, columns: Sequence[Column]) -> None:
-        """Its columns; the first that are told count."""
+        """Set its columns; only the first ones count."""
         if self.columns is None and self.ending is None:
             self.columns = tuple(columns)
 
     def add_rows(self, rows: Sequence[Row]) -> list[Row]:
-        """Those of the next rows that it takes: none after its end, and none before its columns."""
+        """Take the next rows, and return those that it took: none after its end or before its
+        columns."""
         taken: list[Row] = []
         if self.ending is not None or self.columns is None:
             return taken
@@ -138,7 +141,7 @@ class AnswerContent:
         return taken
 
     def end(self, ending: Ending) -> bool:
-        """It ends like this; False where it has ended before, which stands."""
+        """End it like this; False if it has ended already: the first end stands."""
         if self.ending is not None:
             return False
         self.ending = ending
@@ -172,5 +175,6 @@ class AnswerContent:
             "cached": ending.is_cached,
             "rows_written": ending.rows_written,
             "cut": self.cut.payload,
+            "remark": self.remark,
             "error": error,
         }

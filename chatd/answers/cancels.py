@@ -1,7 +1,7 @@
 """Cancels of answers that other nodes own.
 
-The owner is told again and again until the end is seen, as what it is told, and what it says, may
-get lost. The log has the last word.
+The owner is told again and again until the end is seen, since messages to and from it may get lost.
+The log has the last word.
 """
 
 from collections.abc import Callable
@@ -15,17 +15,18 @@ from chatd.answers.other_nodes import OtherNodes
 from chatd.wire.codes import Code, Refusal
 
 CANCEL_AGAIN_S: Final = 1.0
-"""Between two times that the other nodes are told of a cancel."""
+"""Seconds between two times that the other nodes are told of a cancel."""
 CANCEL_TIMES: Final = 10
-"""Then who cancels is refused: the owner may be dead, and another node ends the answer."""
-NOT_REACHED: Final = "The node that answers did not say that it has ended; try again shortly."
+"""After so many times the cancel is refused: the owner may be dead, and another node ends the
+answer."""
+NOT_REACHED: Final = "The answering node did not say that the answer has ended; try again shortly."
 
 
 @attrs.frozen
 class CancelOutcome:
     """What came of a cancel: the state that the answer has ended in.
 
-    `is_confirmed`, where it was cancelled: the database says that nothing of it runs on.
+    `is_confirmed`, if it was cancelled: the database says that nothing of it runs on.
     """
 
     state: str
@@ -52,9 +53,9 @@ class CancelsElsewhere:
     async def cancel(
         self, question_id: str, connection_id: str, end_here: Callable[[str, str], bool]
     ) -> CancelOutcome | Refusal:
-        """Have the answer to a question, by the id that its clients know, stopped, and return when
-        it has ended. `end_here` ends it where it is this node's by now. Raises StoreReadFailed,
-        StoreClosed."""
+        """Have the answer to a question stopped, and return when it has ended. The id is the one
+        that clients know. `end_here` ends the answer if it is this node's by now. Raises
+        StoreReadFailed, StoreClosed."""
         wait = self._waits.setdefault(question_id, _Wait())
         wait.count += 1
         try:

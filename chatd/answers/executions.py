@@ -1,9 +1,9 @@
 """Requests at work: equal ones are carried out once, for all answers that want them.
 
-An answer attaches to an execution, and is given what came so far and all that comes. One that is
-cancelled, or out of time, detaches; where no other is attached, the execution is stopped. The
-database is told to allow for the answers that join late. Results of requests that only read are
-cached (docs/answers, "Questions").
+An answer attaches to an execution, and is given what came so far and all that comes. An answer that
+is cancelled, or out of time, detaches; if no other is attached, the execution is stopped. The
+database gets more time than one answer has, for the answers that join late. Results of requests
+that only read are cached (docs/answers, "Questions").
 """
 
 from collections import Counter
@@ -21,20 +21,25 @@ from chatd.answers.table import Column, Row
 from chatd.observe import EventLog, InternalError
 from chatd.wire.codes import Code
 
-TIMES = 2  # as long as an answer may take is what an execution may: others join it on its way
-STOP_S = 2.0  # that a database has to stop what it was told to stop; then it is left alone
+TIMES = 2  # as long as an answer may take, an execution may: others join it on its way
+STOP_S = 2.0  # for a database to stop what it was told to stop; then it is left alone
 
 Key: TypeAlias = tuple[str, Request, Terms]
 """The connectionId, what is asked, and on what terms."""
 
 
 class Execution:
-    """One request on its way. A `Sink`; `outcome` is there once `ended` is set.
+    """One request at work. It is a `WatchingSink`; `outcome` is there once `ended` is set.
 
-    `terms` are those of one answer.
+    `terms` are the terms of one answer. `tell_runs_on` is told the user who began it, and until
+    when it runs on after it was given up.
     """
 
-    def __init__(self, request: Request, terms: Terms) -> None:
+    def __init__(
+        self, request: Request, terms: Terms, tell_runs_on: Callable[[str, trio.Event], None]
+    ) -> None:
+        self._tell_runs_on = tell_runs_on
+        self._begun_by: str | None = None
         self.request = request
         self.terms = terms
         self.outcome: Answered | Stopped | DatabaseFailed
@@ -53,7 +58,7 @@ class Execution:
 
     @property
     def is_out_of_time(self) -> bool:
-        """Whether the database gave it up, as it took too long."""
+        """Whether the database gave it up because it took too long."""
         return (
             self.ended.is_set()
             and isinstance(self.outcome, DatabaseFailed)
@@ -62,6 +67,7 @@ class Execution:
 
     def attach(self, listener: ActiveAnswer) -> None:
         """Give the listener what came, and from now on what comes."""
+        self._begun_by = self._begun_by or listener.of.user_id
         self._listeners[listener] = None
         if self._is_running:
             listener.status(AnswerState.RUNNING)
@@ -71,8 +77,8 @@ class Execution:
             listener.rows(list(self.came_rows))
 
     def detach(self, listener: ActiveAnswer) -> bool:
-        """The listener wants nothing more: it is given nothing more where others listen. Where none
-        does, the execution is stopped, and the listener is given what still comes: then True."""
+        """The listener wants nothing more. If others listen, it gets nothing more. If none does,
+        the execution is stopped, the listener gets what still comes, and this returns True."""
         if self._listeners.keys() == {listener}:
             self.stop.set()
             return True
@@ -88,6 +94,10 @@ class Execution:
         self.came_rows += rows
         for listener in list(self._listeners):
             listener.rows(rows)
+
+    def runs_on(self, ended: trio.Event) -> None:
+        if self._begun_by is not None:
+            self._tell_runs_on(self._begun_by, ended)
 
     async def carry_out(self, database: Database, event_log: EventLog) -> None:
         """Ask the database, until it has answered, failed or was stopped; never raises."""
@@ -123,7 +133,7 @@ class Execution:
         self._runs()
 
     async def _give_up(self, scope: trio.CancelScope) -> None:
-        """A database that does not stop when it is told to is waited for no longer."""
+        """Stop waiting for a database that does not stop when it is told to."""
         await self.stop.wait()
         await trio.sleep(STOP_S)
         scope.cancel()
@@ -131,25 +141,28 @@ class Execution:
 
 class Executions:
     """The executions that further answers may join, and the results that are kept. `tell_written`
-    is called once a room may have been written to."""
+    is called once a room may have been written to; `tell_runs_on` if a statement runs on after it
+    was given up, with the user who began it, the room, and the event of its end."""
 
     def __init__(self, cache: Cache, event_log: EventLog) -> None:
         self.tell_written: Callable[[str], None] = lambda _connection_id: None
+        self.tell_runs_on: Callable[[str, str, trio.Event], None] = lambda *_: None
         self._cache = cache
         self._event_log = event_log
         self._joinable: dict[Key, Execution] = {}
         self._writes: Counter[str] = Counter()  # by room, so far
 
     def forget_results(self) -> None:
-        """No result is known any more."""
+        """Forget all results."""
         self._cache.clear()
 
     def clear(self) -> None:
-        """None of them goes on any more."""
+        """Forget all executions: none of them goes on."""
         self._joinable.clear()
 
     def writes(self, connection_id: str) -> int:
-        """How often a room was written to so far: what was read before the last time is old."""
+        """How often a room was written to so far: results read before the last time are out of
+        date."""
         return self._writes[connection_id]
 
     def cached(self, key: Key) -> CachedResult | None:
@@ -165,9 +178,13 @@ class Executions:
     def begin(
         self, nursery: trio.Nursery, key: Key, database: Database, free: Callable[[], None]
     ) -> Execution:
-        """Have a request carried out; `free` is called when the database has done with it."""
-        _, request, terms = key
-        execution = Execution(request, terms)
+        """Have a request carried out; `free` is called when the database is done with it."""
+        connection_id, request, terms = key
+
+        def tell_runs_on(user_id: str, ended: trio.Event) -> None:
+            self.tell_runs_on(user_id, connection_id, ended)
+
+        execution = Execution(request, terms, tell_runs_on)
         if terms.read_only:
             self._joinable[key] = execution
         nursery.start_soon(self._carry_out, execution, key, database, free)
@@ -201,8 +218,8 @@ class Executions:
             )
 
     def forget(self, connection_id: str) -> None:
-        """Drop all results of a room that was written to, or has another database now, those that
-        are still read included."""
+        """Drop all results of a room that was written to, or has another database now, including
+        those that are still being read."""
         self._writes[connection_id] += 1
         self._cache.forget_room(connection_id)
         for key in [key for key in self._joinable if key[0] == connection_id]:

@@ -11,13 +11,14 @@ share. Its end is a message that is committed before the room is told.
 
 import contextlib
 import math
-from collections.abc import Awaitable, Callable, Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
 import attrs
 import trio
 
+from chatd.actors.fair_queue import Slot
 from chatd.answers.active import ActiveAnswer, Display
 from chatd.answers.answer import AnswerState, Ending
 from chatd.answers.cache import Cache
@@ -57,7 +58,7 @@ from chatd.wire.identifiers import RESERVED_USER_PREFIX
 
 OPEN_MAX = 1_000  # open answers; beyond it they end at once, with db_busy
 RETRY_BACKOFF_S = (0.5, 30.0)  # between two tries at what has to be done in the end
-RETRY_BUSY_MS = 2_000  # that an answer without a slot tells: one is free about that soon
+RETRY_BUSY_MS = 2_000  # what an answer without a slot tells: one is free about that soon
 NOBODY_ANSWERS = Talk(HintCode.NO_DATABASE, HINTS[HintCode.NO_DATABASE])
 REPLACED = "The database of this room was just replaced; ask again."
 STILL_STARTING = "The server of this database is still being started; ask again in a moment."
@@ -65,13 +66,14 @@ LEFT_OVER = f"{RESERVED_USER_PREFIX}left over"  # the user in whose turn leftove
 
 
 Conclude = Callable[[OpenAnswer, str, Reply, Callable[[], None]], Awaitable[Refusal | None]]
-"""Stores the message that ends an answer, by the messages actor: the answer, the message's content,
-the reply, and what is called once it is in the log, before clients get it. Returns when it is
-stored, or why it is not; without the call where the answer has its end already, by another node."""
+"""Has the messages actor store the message that ends an answer. It is given the answer, the
+message's content, the reply, and what to call once the message is in the log, before clients get
+it. Returns None when it is stored, or why it is not. Nothing is called if another node has ended
+the answer already."""
 
 
 class MarkRead(Protocol):
-    """Has the log know that a message was read; never waits."""
+    """Notes in the log that a message was read; never waits."""
 
     def __call__(self, answer: OpenAnswer, *, is_question: bool) -> None: ...
 
@@ -88,13 +90,13 @@ class AnswerLog(Protocol):
         ...
 
     async def written(self, message_id: str) -> Message | None:
-        """The same as it was first written."""
+        """The same message as it was first written."""
         ...
 
 
 @attrs.frozen
 class AnswerRules:
-    """How much may be open, and for how long; whether every member may cancel."""
+    """How many answers may be open, and for how long; whether every member may cancel."""
 
     bounds: Bounds
     per_user: float
@@ -133,6 +135,7 @@ class AnswerLife:
         self._wall_ms = wall_ms
         self._event_log = event_log
         self.slots = AnswerSlots(rules.per_user, rules.per_room, self._sessions_of, rules.wait_s)
+        self.executions.tell_runs_on = self.slots.hold_back
         self._left_over = trio.Lock()  # its holder reads what a crash left: one at a time
         self._interrupted = trio.Lock()  # its holder looks up what a crash interrupted
 
@@ -154,27 +157,34 @@ class AnswerLife:
         """An answer that begins to live."""
         return ActiveAnswer(open_answer, self._display, self.rules.bounds, message)
 
+    def may_write(self, one: ActiveAnswer) -> bool:
+        """Whether room and message both allow the statement of an answer to write."""
+        room = self.databases.get(one.of.connection_id)
+        if room is None or one.message is None:
+            return False
+        return not question_terms(one.message.context, room, self.rules.bounds).terms.read_only
+
     def replace_databases(self, databases: Mapping[str, RoomDatabase]) -> None:
-        """Others answer from now on. What a question was read for is what carries it out: where
-        that is gone meanwhile, the question ends."""
+        """Other databases answer from now on. A question is carried out by the database that it was
+        read for: if that is gone meanwhile, the question ends."""
         for connection_id in self.databases.keys() | databases.keys():
             if self.databases.get(connection_id) is not databases.get(connection_id):
                 self.executions.forget(connection_id)
         self.databases = databases
 
     def is_current(self, connection_id: str, room: RoomDatabase) -> bool:
-        """Whether a room is still answered for by this."""
+        """Whether this is still what answers in a room."""
         return self.databases.get(connection_id) is room
 
     def _sessions_of(self, connection_id: str) -> float:
-        """How many answers a database works on at once: each has a session. One for who waits for a
-        database that is gone, and learns that then."""
+        """How many answers a database works on at once: each has a session. One for a database that
+        is gone, so that an answer that waits for it gets there and learns that."""
         room = self.databases.get(connection_id)
         return 1.0 if room is None else min(self.rules.per_database, room.database.sessions)
 
     async def live(self, nursery: trio.Nursery, one: ActiveAnswer, *, is_crowded: bool) -> None:
-        """Live it to its end, which is in the log then; or to where it turns out to be talk, or is
-        left to the next start. Executions are begun in the nursery: other answers may join them."""
+        """Live it until its end is in the log, or until it turns out to be talk, or is left to the
+        next start. Executions begin in the nursery, since other answers may join them."""
         try:
             if one.message is None:
                 ending = await self._end_left_over(one)
@@ -193,7 +203,8 @@ class AnswerLife:
     async def _respond(
         self, one: ActiveAnswer, user_id: str, piece: Piece, accept: Callable[[], bool]
     ) -> Response:
-        """What the responder says; `accept` says whether it goes on once it is a question.
+        """What the responder says; once the message is known to be a question, `accept` says
+        whether to go on.
 
         A responder that crashes, or does not decide in time, has not understood the message.
         """
@@ -219,7 +230,8 @@ class AnswerLife:
         """The end of what a crash has interrupted; None for plain talk, and for what is left to the
         next start.
 
-        However much is to be read, it is one at a time, in a turn of its own among the users.
+        However many messages are to be read, they are read one at a time, in a turn of their own
+        among the users.
         """
         if not one.is_to_read:
             async with self._interrupted:  # they end in the order in which they were asked
@@ -243,13 +255,13 @@ class AnswerLife:
         return None
 
     async def _look_up(self, one: ActiveAnswer) -> None:
-        """Know again what was asked, for the audit."""
+        """Look up what was asked, for the audit."""
         with contextlib.suppress(StoreReadFailed, StoreClosed):
             written = await self._log.written(one.of.question_id)
             one.asked = None if written is None else written.content
 
     async def _read_left_over(self, one: ActiveAnswer) -> Talk | Ending | None:
-        """What a leftover is: talk, or a question, with its end; None where that cannot be told
+        """What a leftover is: talk, or a question, with its end; None if that cannot be told
         now."""
         room = self.databases.get(one.of.connection_id)
         if room is None:
@@ -257,7 +269,7 @@ class AnswerLife:
         message = await self._log.message(one.of.question_id)
         if message is None or message.is_deleted:
             return Talk()  # retention was faster, or its author
-        if message.rev > 0:  # it is read for what was sent, as it would have been before the crash
+        if message.rev > 0:  # its text as sent is read, as it would have been before the crash
             message = await self._log.written(one.of.question_id) or message
         terms = question_terms(message.context, room, self.rules.bounds).terms
         is_accepted = False
@@ -279,7 +291,7 @@ class AnswerLife:
     async def _find_end(
         self, nursery: trio.Nursery, one: ActiveAnswer, message: Message, is_crowded: bool
     ) -> Ending | None:
-        """The end of a message that may be a question; None where it is plain talk."""
+        """The end of a message that may be a question; None if it is plain talk."""
         room = self.databases.get(one.of.connection_id)
         if room is None:
             self._hint(one, NOBODY_ANSWERS)
@@ -315,6 +327,7 @@ class AnswerLife:
             return request
         if isinstance(request, RunStatement | ExplainStatement):
             one.content.asks(request.written)
+            one.content.remark = request.remark
         key = (one.of.connection_id, request, asked.terms)
         return await self._carry_out(nursery, one, key, room)
 
@@ -330,7 +343,7 @@ class AnswerLife:
 
     def _start(self, one: ActiveAnswer, asked: QuestionTerms | None) -> None:
         """Show the room that a message is being answered, and note in the log that it was read.
-        None are the terms of what ends before they are known."""
+        `asked` is None if the answer ends before its terms are known."""
         one.is_to_read = False
         self._note_read(one.of, is_question=True)
         self._event_log.record(
@@ -362,19 +375,25 @@ class AnswerLife:
         slots = [(USER, one.of.user_id), (ROOM, one.of.connection_id)]
         one.due_s = one.began_s + self.rules.wait_s
         if not await self.slots.acquire(slots, one, database):
-            return _no_slot(one, database)
+            return self._no_slot(one, slots, database)
         try:
             return await self._follow(nursery, one, key, room)
         finally:
             self.slots.release(one.of.user_id, slots)
 
+    def _no_slot(self, one: ActiveAnswer, slots: Sequence[Slot], database: Database) -> Ending:
+        if one.wanted_end is not None:
+            return _end_as_wanted(one, database)
+        why = self.slots.why_busy(one.of.user_id, slots)
+        return Ending.failed(Code.DB_BUSY, why, retry_after_ms=RETRY_BUSY_MS)
+
     async def _follow(
         self, nursery: trio.Nursery, one: ActiveAnswer, key: Key, room: RoomDatabase
     ) -> Ending:
-        """Be given what an execution gives: one that goes on already, or a new one.
+        """Follow an execution: one that goes on already, or a new one.
 
-        One that was joined late, and that the database gives up before the answer's own deadline,
-        is begun anew.
+        If the answer joined one late, and the database gives that up before the answer's own
+        deadline, the answer follows another.
         """
         database = room.database
         if not self.is_current(one.of.connection_id, room):
@@ -384,7 +403,7 @@ class AnswerLife:
         if execution is None:
             slot = [(DATABASE, one.of.connection_id)]
             if not await self.slots.acquire(slot, one, database):
-                return _no_slot(one, database)
+                return self._no_slot(one, slot, database)
             free = partial(self.slots.release, one.of.user_id, slot)
             if not self.is_current(one.of.connection_id, room):
                 free()
@@ -416,8 +435,11 @@ class AnswerLife:
     # The end
 
     async def _end(self, one: ActiveAnswer, ending: Ending) -> None:
-        """Store the end, then tell the room."""
+        """Store the end, then tell the room. If the log takes nothing more, nobody is told: the
+        answer stays open in the log, and the next start ends it."""
         content, elapsed_ms = one.content, one.elapsed_ms
+        if content.statement is None and one.asked is not None:  # the question may be edited
+            content.asks(one.asked)
         content.end(ending)
         reply = Reply(
             one.of.question_id,
@@ -426,22 +448,19 @@ class AnswerLife:
             _audit(one, ending, elapsed_ms),
         )
 
-        is_stored = False
-
         def stored() -> None:
-            nonlocal is_stored
-            is_stored = True
+            one.is_stored = True
             self._display.end(one.of, content.result(elapsed_ms))
 
         backoff = Backoff(*RETRY_BACKOFF_S)
-        while (
-            refusal := await self._conclude(one.of, readable(content), reply, stored)
-        ) is not None and refusal.code is not Code.DRAINING:
+        while refusal := await self._conclude(one.of, readable(content), reply, stored):
+            if refusal.code is Code.DRAINING:
+                return
             if refusal.code is Code.MESSAGE_ID_CONFLICT:  # chance, or an older log: another id
                 one.of = attrs.evolve(one.of, answer_id=new_uuid())
                 continue
             await trio.sleep(backoff.failed())
-        if refusal is None and not is_stored:
+        if not one.is_stored:
             one.is_overtaken = True
             self._display.drop(one.of)
             return
@@ -459,8 +478,8 @@ class AnswerLife:
 
 
 def _audit(one: ActiveAnswer, ending: Ending, elapsed_ms: int) -> AuditEntry:
-    """What an auditor gets to know: the statement, or the whole message where it holds none, or one
-    that was never found out."""
+    """What an auditor learns: the statement, or the whole message if it holds no statement, or none
+    was found in it."""
     of = one.of
     return AuditEntry(
         AuditAction.ASK,
@@ -484,16 +503,9 @@ async def _end_at_deadline(one: ActiveAnswer) -> None:
     one.want_end(AnswerState.TIMEOUT)
 
 
-def _no_slot(one: ActiveAnswer, database: Database) -> Ending:
-    return (
-        _end_as_wanted(one, database)
-        if one.wanted_end is not None
-        else Ending.failed(Code.DB_BUSY, retry_after_ms=RETRY_BUSY_MS)
-    )
-
-
 def _end_as_wanted(one: ActiveAnswer, database: Database) -> Ending:
-    """The end that was wished for; one that is out of time says why, where the start took it."""
+    """The end that was asked for; an answer out of time says why, if the start of its database took
+    the time."""
     if one.wanted_end is AnswerState.TIMEOUT and database.is_starting:
         return Ending.failed(Code.DB_TIMEOUT, STILL_STARTING)
     return one.end_as_wanted()

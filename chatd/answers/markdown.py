@@ -4,11 +4,11 @@ A client that knows only `chat:message` shows this text, as Markdown or as it is
 readable. No cell can leave its place in the table, become a link, or open markup: `<` is parted as
 in `chatd.chat.markup`, so that the markup rule of the room finds nothing to change.
 
-Many readers of Markdown make links of what looks like an address, unasked (GFM, "Autolinks";
-linkify), and other things of names and codes (`@ada`, `:smile:`). A backslash in the middle of it
-parts what they look for: a slash from its neighbour, a dot from the letter behind it. People still
-read the address. GitHub's own reader looks for mail addresses once the backslashes are gone, and so
-finds them; it is no client of this chat.
+Many Markdown renderers turn what looks like an address into a link, unasked (GFM, "Autolinks";
+linkify), and names and codes (`@ada`, `:smile:`) into other things. A backslash in the middle parts
+what they look for: a slash from its neighbour, a dot from the letter after it. People can still
+read the address. GitHub's own renderer looks for mail addresses once the backslashes are gone, and
+so finds them; it is not a client of this chat.
 """
 
 import re
@@ -26,7 +26,7 @@ ROWS_MAX = 50  # rows that are shown; "… 958 more rows" stands for the others
 CHARS_MAX = 8_000  # characters of the text, below the longest message; fewer rows are shown then
 CELL_CHARS_MAX = 60  # characters of a cell before escaping; a longer one ends with an ellipsis
 COLUMNS_MAX = 30  # columns that are shown; a line says how many are not
-NOTES_CHARS_MAX = 500  # characters that are kept for what stands below a table
+NOTES_CHARS_MAX = 800  # characters that are kept for what stands below a table
 SENTENCE_CHARS_MAX = 1_000  # characters of what a database says of its error
 BYTES_SHOWN = 16  # bytes of a value that are shown as hexadecimal digits
 
@@ -47,7 +47,13 @@ _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def readable(content: AnswerContent) -> str:
-    """What an answer that has ended says: its table, or the reason why it has none, or not all."""
+    """What an answer that has ended says: its table, or why it has none, or only part of it; and
+    what is remarked on its statement."""
+    said = _said(content)
+    return said if content.remark is None else f"{said}\n\nNote: {_escaped(content.remark)}"
+
+
+def _said(content: AnswerContent) -> str:
     ending = content.ending
     assert ending is not None
     if ending.state is not AnswerState.DONE:
@@ -57,7 +63,7 @@ def readable(content: AnswerContent) -> str:
         return ending.text
     table = table_text(content.columns or (), content.rows, content.cut)
     if ending.rows_written is None or (content.columns and not ending.rows_written):
-        return table  # a WITH that may write, and only reads, is a table
+        return table  # a WITH that may write but only reads gives a table
     done = f"Done; {written_text(ending.rows_written)}."
     return f"{table}\n\n{done}" if content.columns else done
 
@@ -81,7 +87,7 @@ def cell_text(cell: Cell) -> str:
 
 
 def whole_cell_text(cell: Cell) -> str:
-    """As `cell_text`, and not cut: for a file. Bytes are base64."""
+    """As `cell_text`, but not cut: for a file. Bytes are base64."""
     match cell:
         case Mapping():
             return _escaped(cell.get(BYTES, ""))
@@ -114,7 +120,7 @@ def table_text(columns: Sequence[Column], rows: Sequence[Row], cut: Cut) -> str:
         table_line([cell_text(column.name) for column in shown]),
         table_line(["---"] * len(shown)),
     ]
-    # What stands below the table has room in any case.
+    # There is always room for what stands below the table.
     left = CHARS_MAX - NOTES_CHARS_MAX - sum(len(line) + 1 for line in lines)
     parts = 0
     for row in rows[:ROWS_MAX]:
@@ -134,7 +140,8 @@ def table_text(columns: Sequence[Column], rows: Sequence[Row], cut: Cut) -> str:
 
 
 def empty_text(columns: Sequence[Column], cut: Cut = WHOLE) -> str:
-    """A result without rows; its columns are named, so that it is seen that it is one."""
+    """The text for a result without rows; it names the columns, so that people see that it is a
+    result."""
     if not columns:
         return "Done; there is nothing to show."
     names = ", ".join(cell_text(column.name) for column in columns[:COLUMNS_MAX])
@@ -151,7 +158,7 @@ _BEFORE_SENTENCE = {
 
 
 def end_text(state: AnswerState, sentence: str) -> str:
-    """An answer that ended in this state, and not with a table."""
+    """The text of an answer that ended in this state, without its table."""
     return _BEFORE_SENTENCE[state] + _escaped(_cut(sentence, SENTENCE_CHARS_MAX))
 
 
@@ -174,7 +181,7 @@ def _cut(text: str, chars_max: int) -> str:
 
 
 def _line_of(text: str, chars_max: int) -> str:
-    # No more of a long value is looked at than can be shown.
+    # A long value is looked at only as far as it can be shown.
     return _LINE_BREAK.sub(NEW_LINE, text[: 2 * chars_max]).strip()
 
 

@@ -1,9 +1,9 @@
-"""A process of the daemon's own, which does what would hold the loop, and is kept going.
+"""A child process of the daemon, which does what would block the loop, and is kept going.
 
 It talks in `frames` on its standard input and output. It is given no descriptor of the daemon, and
-of its variables those alone that it needs. It is started anew when it ends, no more often than
-every `START_INTERVAL_S`; one that does not get ready is started again after 1 s, 2 s, and so on up
-to a minute. The other side of this, in the process, is `own_process_end`.
+only those of the daemon's variables that it needs. It is started anew when it ends, no more often
+than every `START_INTERVAL_S`; one that does not get ready is started again after 1 s, 2 s, and so
+on up to a minute. The child's own side is `own_process_end`.
 """
 
 import os
@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Final, Generic, Protocol, TypeVar
 
 import trio
@@ -21,17 +22,19 @@ from chatd.chat.backoff import Backoff
 START_S: Final = 20.0
 """Seconds that a process may take to get ready. Beyond: it is killed, and tried again later."""
 START_INTERVAL_S: Final = 1.0
-"""Seconds from one start to the next at least, so that what ends it does not make it spin."""
+"""Seconds from one start to the next, at least, so that a process that ends at once does not
+spin."""
 RESTART_BACKOFF_S: Final = (1.0, 60.0)
-"""Before the first and before any later start after one that came to nothing; doubled between."""
+"""Seconds before the next start after one that failed, at first and at most; doubled in between."""
 END_S: Final = 1.0
-"""Seconds that a killed process is waited for; then it is the system's."""
+"""Seconds that a killed process is waited for; then it is left to the system."""
 READ_BYTES: Final = 65_536
-"""Read at once from a process."""
+"""Bytes read at once from a process."""
 
 
 def own_command(module: str, *arguments: str) -> tuple[str, ...]:
-    """What starts a module as a process of this one, whose id is its first argument."""
+    """The command that starts a module as a child of this process, whose id is its first
+    argument."""
     return (sys.executable, "-P", "-m", module, str(os.getpid()), *arguments)
 
 
@@ -41,7 +44,7 @@ def passed(own: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
 
 
 class Outgoing:
-    """What goes into a pipe: at once where it has room, else in order by `run`."""
+    """What goes into a pipe: at once if the pipe has room, otherwise `run` writes it, in order."""
 
     def __init__(self, stream: trio.lowlevel.FdStream) -> None:
         self._stream = stream
@@ -51,8 +54,8 @@ class Outgoing:
         """Bytes that the pipe had no room for yet."""
 
     def offer(self, *contents: bytes) -> None:
-        """Write frames, without a wait; one write, as the other end is woken by each. Where it is
-        gone, they are nobody's any more."""
+        """Write frames without waiting; in one write, since each wakes the other end. If the other
+        end is gone, they are dropped."""
         frames = b"".join(map(framed, contents))
         if not self._waiting:
             try:
@@ -80,16 +83,21 @@ class Outgoing:
 
 
 class OwnProcess:
-    """One life of a process. It is the base of what its daemon says to it and hears."""
+    """One life of a process. Subclasses add what the daemon says to it and hears from it."""
 
     def __init__(self, command: Sequence[str], variables: Mapping[str, str]) -> None:
         """Start it; raises `OSError`.
 
-        Not by Trio, which would start it in a thread: the kernel ends it with the thread that did.
+        Not by Trio, which would start it in a thread: the kernel ends it with the thread that
+        started it.
         """
-        theirs_in, to_process = os.pipe()
-        from_process, theirs_out = os.pipe()
-        try:
+        with ExitStack() as theirs, ExitStack() as on_failure:
+            theirs_in, to_process = os.pipe()
+            theirs.callback(os.close, theirs_in)
+            on_failure.callback(os.close, to_process)
+            from_process, theirs_out = os.pipe()
+            theirs.callback(os.close, theirs_out)
+            on_failure.callback(os.close, from_process)
             self.process = subprocess.Popen(
                 command,
                 stdin=theirs_in,
@@ -98,13 +106,7 @@ class OwnProcess:
                 env=dict(variables),
                 start_new_session=True,  # Ctrl-C is the daemon's: it drains
             )
-        except OSError:
-            os.close(to_process)
-            os.close(from_process)
-            raise
-        finally:
-            os.close(theirs_in)
-            os.close(theirs_out)
+            on_failure.pop_all()
         self.to_process = trio.lowlevel.FdStream(to_process)
         self.from_process = trio.lowlevel.FdStream(from_process)
         self.frames = Frames()
@@ -112,7 +114,7 @@ class OwnProcess:
         self._why_over = "it ended"
 
     async def get_ready(self) -> bool:
-        """Return when it is ready; False where it ended, or said something else."""
+        """Return when it is ready; False if it ended, or said something else."""
         while received := await self.from_process.receive_some(READ_BYTES):
             try:
                 contents = list(self.frames.feed(received))
@@ -123,14 +125,14 @@ class OwnProcess:
         return False
 
     async def heard(self, hear: Callable[[bytes], None]) -> str:
-        """Pass on what it says until it ends, which it has then; why it did. `hear` may raise
+        """Pass on what it says until it has ended; returns why it did. `hear` may raise
         `FrameBreach`."""
         try:
             while received := await self.from_process.receive_some(READ_BYTES):
                 for content in self.frames.feed(received):
                     hear(content)
         except FrameBreach:
-            reason = "it said something that is no answer"
+            reason = "it said something that is not an answer"
         except trio.BrokenResourceError:
             reason = "it cannot be read from"
         else:
@@ -140,7 +142,7 @@ class OwnProcess:
         return reason
 
     def kill(self, why: str = "it ended") -> None:
-        """Have it end, whatever it is at; `why` is told where nothing else ended it before."""
+        """End it, whatever it is doing; `why` is told unless something else ended it before."""
         if not self.is_over:
             self._why_over = why
         self.is_over = True
@@ -150,7 +152,7 @@ class OwnProcess:
         """Kill it, and wait a little for its end."""
         self.kill()
         await self._wait()
-        # Not `aclose`: where this is cancelled, its checkpoint would leave the rest undone.
+        # Not `aclose`: if this is cancelled, its checkpoint would leave the rest undone.
         self.to_process.close()
         self.from_process.close()
 
@@ -168,11 +170,11 @@ class Serving(Protocol):
         ...
 
     async def get_ready(self) -> bool:
-        """Return when it is ready; False where that is no process of the kind."""
+        """Return when it is ready; False if it is not a process of this kind."""
         ...
 
     async def serve(self) -> str:
-        """Work until it has ended; why it did."""
+        """Work until it has ended; returns why it did."""
         ...
 
     async def end(self) -> None:
@@ -202,7 +204,7 @@ class KeptProcess(Generic[P]):
         self._on_lost = on_lost
         self._start_s = start_s
         self._start_interval_s = start_interval_s
-        self._backoff = Backoff(*RESTART_BACKOFF_S)  # waits where starts in a row came to nothing
+        self._backoff = Backoff(*RESTART_BACKOFF_S)  # waits after starts in a row that failed
         self._is_running = False
         self._news = trio.Event()
         self.current: P | None = None
@@ -214,7 +216,7 @@ class KeptProcess(Generic[P]):
         return self._is_running and self._backoff.wait_s > 0
 
     async def ready(self) -> P | None:
-        """A process that is ready; None where none is, and none is on its way."""
+        """A process that is ready; None if none is ready or on its way."""
         while self._is_running and not self._backoff.wait_s:
             if self.current is not None and not self.current.is_over:
                 return self.current
@@ -227,8 +229,8 @@ class KeptProcess(Generic[P]):
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Keep a process, until cancelled; the first is started `after` this event. Who asks for
-        it before it is ready waits for it."""
+        """Keep a process going, until cancelled; the first is started `after` this event. Callers
+        that ask for it before it is ready wait."""
         self._is_running = True
         task_status.started()
         try:

@@ -1,7 +1,7 @@
 """What is asked of a database, on what terms, and how its answer comes back; values only.
 
 A `Database` is what answers for one room: it carries a request to a db-mcp and feeds the rows to a
-`Sink` while they come. It is declared here, so that the rules of answers know no MCP.
+`Sink` while they come. It is declared here, so that the rules of answers need not know MCP.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from chatd.answers.cut import WHOLE, Cut
 from chatd.answers.table import Column, Row
 from chatd.wire.codes import EXPLANATIONS, Code
 
-if TYPE_CHECKING:  # the process that reads messages does without
+if TYPE_CHECKING:  # the process that reads messages does without it
     import trio
 
 
@@ -24,7 +24,8 @@ class ListTables:
 
 @attrs.frozen
 class ListColumns:
-    """The columns of all tables that may be asked about, each with its table; no question."""
+    """The columns of all tables that may be asked about, each with its table; no question asks for
+    them."""
 
 
 @attrs.frozen
@@ -32,7 +33,8 @@ class DescribeTable:
     """The columns of a table.
 
     `table` is its name alone, without quotes, and `schema` what it was named with. In a question
-    `table` is all of it, as it was typed; what a database is asked has passed `guard.check_table`.
+    `table` is the whole name, as it was typed; what a database is asked has passed
+    `guard.check_table`.
     """
 
     table: str
@@ -52,11 +54,13 @@ class RunStatement:
     """The rows of a statement; it has passed the guard.
 
     `sql` is what the guard has made of it. `written` is what stood in the message, letter for
-    letter, which makes no difference to the request.
+    letter, and `remark` what the guard says of a statement that may run (`sql.remarks`); they make
+    no difference to the request.
     """
 
     sql: str
     written: str = attrs.field(default="", eq=False)
+    remark: str | None = attrs.field(default=None, eq=False)
 
 
 @attrs.frozen
@@ -65,6 +69,7 @@ class ExplainStatement:
 
     sql: str
     written: str = attrs.field(default="", eq=False)
+    remark: str | None = attrs.field(default=None, eq=False)
 
 
 Request: TypeAlias = (
@@ -77,8 +82,8 @@ class Terms:
     """How a request may be carried out.
 
     `read_only` holds unless the connection and the message both allow writes. `schema` and `tables`
-    narrow what may be touched, None where they do not. Beyond `max_rows` or `max_bytes` (of rows as
-    JSON) the answer is truncated; beyond `timeout_s` the caller gives it up.
+    narrow what may be touched; None if they do not. Beyond `max_rows` or `max_bytes` (of rows as
+    JSON) the answer is truncated; beyond `timeout_s` the caller gives up.
     """
 
     read_only: bool = True
@@ -110,16 +115,24 @@ class PacedSink(Sink, Protocol):
     """
 
     async def caught_up(self) -> None:
-        """Return when it has done with what it got, or wants nothing any more."""
+        """Return when it is done with what it got, or wants nothing more."""
+        ...
+
+
+@runtime_checkable
+class WatchingSink(Sink, Protocol):
+    """A sink that wants to know whether its statement runs on after it was given up."""
+
+    def runs_on(self, ended: "trio.Event") -> None:
+        """The statement still runs, although it was told to stop, until `ended` is set."""
         ...
 
 
 @attrs.frozen
 class Answered:
-    """All came that the terms allow, and what of it is cut.
+    """Everything that the terms allow has come; `cut` is what they left out.
 
-    `rows_written` counts the rows that the statement changed; None where the database does not
-    tell.
+    `rows_written` counts the rows that the statement changed; None if the database does not tell.
     """
 
     cut: Cut = WHOLE
@@ -139,8 +152,8 @@ class Stopped:
 
 
 class DatabaseFailed(Exception):
-    """The database did not answer. `code` is one of the db_ codes; the sentence is for people, that
-    of the code where none is given."""
+    """The database did not answer. `code` is one of the db_ codes; the sentence is for people, by
+    default the code's own."""
 
     def __init__(self, code: Code, sentence: str | None = None) -> None:
         self.code = code
@@ -153,7 +166,7 @@ class Database(Protocol):
 
     @property
     def is_available(self) -> bool:
-        """Whether a request has a chance now; readiness tells it."""
+        """Whether a request has a chance now; readiness reports it."""
         ...
 
     @property
@@ -162,12 +175,12 @@ class Database(Protocol):
         ...
 
     async def started(self) -> None:
-        """Wait until its server is not being started any more, whatever came of it."""
+        """Wait until its server is no longer being started, whatever came of it."""
         ...
 
     @property
     def sessions(self) -> int:
-        """How many requests it carries out at once now; 1 at least."""
+        """How many requests it carries out at once now; at least 1."""
         ...
 
     @property
@@ -180,7 +193,7 @@ class Database(Protocol):
     ) -> Answered | Stopped:
         """Carry a request out; once `stop` is set, have it stopped, and return soon after.
 
-        Waits for a session where more are asked than there are `sessions`. Raises `DatabaseFailed`.
-        Cancelled, it tells the database and returns at once.
+        Waits for a session if more requests are made than there are `sessions`. Raises
+        `DatabaseFailed`. If cancelled, it tells the database and returns at once.
         """
         ...

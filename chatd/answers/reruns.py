@@ -1,11 +1,12 @@
 """A stored question asked once more, for an export that may hold more than its message.
 
-Under the same guard as the question, and on stricter terms: it reads only, whatever the message and
-the configuration allow. It waits for the same places as answers, in the turn of the user who
-downloads, and is over at its own deadline. Cancelled, it has the database stop.
+It runs under the same guard as the question, on stricter terms: it only reads, whatever the message
+and the configuration allow. It waits for the same places as answers, in the turn of the user who
+downloads, and is over at its own deadline. If cancelled, it has the database stop.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import attrs
@@ -14,10 +15,19 @@ import trio
 from chatd.answers.answer import Ending
 from chatd.answers.cut import Cut
 from chatd.answers.life import REPLACED, RETRY_BUSY_MS, AnswerLife
-from chatd.answers.requests import Answered, DatabaseFailed, Request, Sink, Stopped, Terms
+from chatd.answers.requests import (
+    Answered,
+    DatabaseFailed,
+    PacedSink,
+    Request,
+    Sink,
+    Stopped,
+    Terms,
+)
 from chatd.answers.slots import DATABASE, ROOM, USER
 from chatd.answers.sql.reading import Talk, Unread
 from chatd.answers.sql.verdicts import Rejected
+from chatd.answers.table import Column, Row
 from chatd.answers.terms import Bounds, RoomDatabase, piece_of, question_terms, request_of
 from chatd.chat.records import Message
 from chatd.wire.codes import Code, Refusal
@@ -27,8 +37,8 @@ STOPPED: Final = Refusal(Code.DB_INTERRUPTED)
 
 @attrs.frozen
 class Rerun:
-    """What is asked once more, in a room, of the database that it was read for, on terms that only
-    read."""
+    """What is asked once more, in a room, on terms that only read; the database is the one that it
+    was read for."""
 
     connection_id: str
     room: RoomDatabase
@@ -38,7 +48,7 @@ class Rerun:
 
 @attrs.frozen
 class Ran:
-    """What ran has answered: what of that is cut, and when it began, as wall time."""
+    """It ran and was answered: what is cut, and the wall time when it began."""
 
     cut: Cut
     executed_ms: int
@@ -54,14 +64,14 @@ class Reruns:
 
     @property
     def max_rows(self) -> int:
-        """Rows that an export may have; 0 where none runs anything."""
+        """Rows that an export may have; 0 if no export runs anything."""
         return self._bounds.max_rows
 
     async def prepare(
         self, user_id: str, question: Message, *, rows_max: int
     ) -> Rerun | Refusal | None:
-        """What of a question may run once more, of which a file holds `rows_max`; None where
-        nothing may: it is no question any more, the guard of today refuses it, or it writes."""
+        """What may run once more of a question, for a file that holds `rows_max` rows; None if
+        nothing may: it is not a question any more, today's guard refuses it, or it writes."""
         room = self._life.databases.get(question.connection_id)
         if room is None:
             return None
@@ -86,16 +96,39 @@ class Reruns:
         slots.append((USER, user_id))
         with trio.move_on_after(self._bounds.timeout_s):
             if not await self._life.slots.acquire_in_time(user_id, slots):
-                return Refusal(Code.DB_BUSY, retry_after_ms=RETRY_BUSY_MS)
+                why = self._life.slots.why_busy(user_id, slots)
+                return Refusal(Code.DB_BUSY, why, retry_after_ms=RETRY_BUSY_MS)
             executed_ms = self._wall_ms()
             try:
                 if not self._life.is_current(rerun.connection_id, rerun.room):
                     return Refusal(Code.DB_UNAVAILABLE, REPLACED)
-                outcome = await _asked(rerun, sink)
+                hold_back = partial(self._life.slots.hold_back, user_id, rerun.connection_id)
+                outcome = await _asked(rerun, _WatchingSink(sink, hold_back))
             finally:
                 self._life.slots.release(user_id, slots)
             return Ran(outcome.cut, executed_ms) if isinstance(outcome, Answered) else outcome
         return Refusal(Code.DB_TIMEOUT)
+
+
+@attrs.frozen(eq=False)
+class _WatchingSink:
+    """The sink of an export, whose user is held back while the statement runs on."""
+
+    _sink: Sink
+    _hold_back: Callable[[trio.Event], None]
+
+    def columns(self, columns: Sequence[Column]) -> None:
+        self._sink.columns(columns)
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        self._sink.rows(rows)
+
+    async def caught_up(self) -> None:
+        if isinstance(self._sink, PacedSink):
+            await self._sink.caught_up()
+
+    def runs_on(self, ended: trio.Event) -> None:
+        self._hold_back(ended)
 
 
 async def _asked(rerun: Rerun, sink: Sink) -> Answered | Refusal:

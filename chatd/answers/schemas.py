@@ -1,8 +1,8 @@
 """The schemas of databases for clients: read when somebody asks, kept for a short time.
 
-One run reads a room's schema for all who ask meanwhile; where nobody waits any more, it is stopped.
-It takes places as an answer does, those of the user who asked first. A run that fails is not
-remembered: the next one who asks begins another.
+One run reads a room's schema for everybody who asks meanwhile; once nobody waits any more, it is
+stopped. It takes places as an answer does, those of the user who asked first. A run that fails is
+not remembered: the next one who asks begins another.
 """
 
 from collections import OrderedDict
@@ -43,15 +43,15 @@ KEPT_MAX: Final = 32
 COLUMNS_MAX: Final = 10_000
 """Columns of all tables that are read; beyond: they are left out."""
 DESCRIBED_MAX: Final = 100
-"""Tables that are described one by one, where a db-mcp does not list all columns at once."""
+"""Tables that are described one by one, if a db-mcp does not list all columns at once."""
 TABLE_COLUMNS_MAX: Final = 1_000
 """Columns of such a table; beyond: they are left out."""
 DESCRIBE_S: Final = 10.0
-"""How long that may take; then the tables that are left have no columns."""
+"""How long describing may take; the tables that are left then have no columns."""
 TIMES_AS_ROWS: Final = 4
-"""So many times the bytes of a schema its rows may have: each names its table again."""
+"""How many times the bytes of a schema its rows may have: each row names its table again."""
 
-NO_DATABASE: Final = "No database answers in this room, so that there is no schema."
+NO_DATABASE: Final = "No database answers in this room, so there is no schema."
 _GONE: Final = (Code.DB_UNAVAILABLE, Code.DB_TIMEOUT, Code.DB_BUSY)
 
 Outcome: TypeAlias = Schema | Refusal
@@ -60,7 +60,7 @@ Told: TypeAlias = Callable[[Outcome], None]
 
 @attrs.define(eq=False)
 class Run:
-    """A schema that is read, and what is called when that has ended."""
+    """A schema that is being read, and what to call when that has ended."""
 
     connection_id: str
     told: dict["Wait", Told] = attrs.field(factory=dict)
@@ -74,7 +74,7 @@ class Wait:
     run: Run
 
     def give_up(self) -> None:
-        """It wants nothing any more."""
+        """Wait no longer; the run stops if nobody else waits for it."""
         self.run.told.pop(self, None)
         if not self.run.told:
             self.run.scope.cancel()
@@ -84,7 +84,7 @@ class Wait:
 class _Kept:
     schema: Schema
     until_s: float
-    writes: int  # of the room, when it was read
+    writes: int  # how often the room had been written to when it was read
 
 
 class Schemas:
@@ -108,8 +108,8 @@ class Schemas:
             self._nursery = None
 
     def known(self, connection_id: str) -> Outcome | None:
-        """The schema of a room, where it was read a short time ago and nothing was written since;
-        a refusal where the room has no database."""
+        """The schema of a room, if it was read a short time ago and nothing was written since; a
+        refusal if the room has no database."""
         if connection_id not in self._life.databases:
             return Refusal(Code.NOT_FOUND, NO_DATABASE, path="connectionId")
         kept = self._kept.get(connection_id)

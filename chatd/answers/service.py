@@ -1,9 +1,9 @@
 """The open answers of all rooms: how they come, are cancelled, drained and taken up again.
 
-A message that may be a question is stored first, and read after: the log holds that it is to be
+A message that may be a question is stored first and read afterwards: the log notes that it is to be
 read. A question has an answer, which belongs to its room: a task of this service, which goes on
 when the client disconnects (`life`). Until the message that ends it is in the log, the answer is
-open, there and here, so that a start closes what a crash has interrupted.
+open, both in the log and here, so that a start closes what a crash has interrupted.
 """
 
 from collections import OrderedDict
@@ -18,7 +18,7 @@ from chatd.answers.answer import ENDS, AnswerState
 from chatd.answers.cancels import CancelOutcome, CancelsElsewhere
 from chatd.answers.life import AnswerLife, AnswerLog
 from chatd.answers.other_nodes import OtherNodes
-from chatd.answers.sql.questions import is_like_question, may_be_question
+from chatd.answers.sql.first_look import is_like_question, may_be_question
 from chatd.answers.sql.talk import Talk
 from chatd.auth import Grant
 from chatd.chat.ids import written_id
@@ -27,7 +27,7 @@ from chatd.chat.records import Message, OpenAnswer
 from chatd.store import StoreClosed, StoreReadFailed
 from chatd.wire.codes import Code, Refusal
 
-HINTED_MAX = 1_000  # hints that are remembered for messages sent again; older ones lose sentences
+HINTED_MAX = 1_000  # hints remembered for messages sent again; older ones lose their sentences
 REPEATED_MAX = 1_000  # messages sent again that the log is asked about; more get no hint again
 
 
@@ -52,13 +52,13 @@ class AnswerService:
 
     @property
     def count(self) -> int:
-        """How many answers are open, with those that are to be read."""
+        """How many answers are open, including those that are to be read."""
         return len(self._open)
 
     def may_be_one(self, connection_id: str, content: str) -> bool:
-        """Whether a message is to be read for a question; cheap.
+        """Whether a message may be a question, and is to be read; cheap.
 
-        In a room that no database answers, it is one only where nobody would take it for talk.
+        In a room without a database, it is only if nobody would take it for talk.
         """
         if not may_be_question(content):
             return False
@@ -76,8 +76,8 @@ class AnswerService:
         self._arrive(asked.opened_by(question), question)
 
     def repeat(self, question: Message, asked: Asked) -> None:
-        """A message that may be a question was sent again; never waits. Where it was talk, its
-        sender is told that again. An answer is on its way to the room, or in its history."""
+        """A message that may be a question was sent again; never waits. If it was talk, its sender
+        is told so again. If not, its answer is on its way to the room, or in its history."""
         one = asked.opened_by(question)
         if one.question_id in self._open:
             return
@@ -90,7 +90,7 @@ class AnswerService:
 
     def adopt(self, open_answers: Sequence[OpenAnswer]) -> None:
         """The log holds these as open, and nobody else owes their ends: those that are not open
-        here were interrupted, by a crash, or since their node is dead."""
+        here were interrupted, by a crash or because their node is dead."""
         for one in open_answers:
             if one.question_id not in self._open:
                 self._arrive(one, None)
@@ -106,9 +106,10 @@ class AnswerService:
     async def cancel(
         self, question_id: str, user_id: str, rooms: Mapping[str, Grant]
     ) -> CancelOutcome | Refusal:
-        """Have an answer stopped, and return when it has ended, in whichever way.
+        """Have an answer stopped, and return when it has ended, in whichever way. An answer whose
+        end cannot be stored any more has not ended: the next start ends it.
 
-        `rooms` are those that the user may use; a viewer stops nobody else's answer. Raises
+        `rooms` are those that the user may use; a viewer may stop nobody else's answer. Raises
         StoreReadFailed, StoreClosed.
         """
         one = self._open_in(question_id, rooms)
@@ -126,21 +127,24 @@ class AnswerService:
             return refusal
         one.want_end(AnswerState.CANCELLED)
         await one.ended.wait()
-        if one.content.ending is None:  # it was plain talk, or is left to the next start
-            code = Code.DRAINING if self._is_draining else Code.NOT_FOUND
-            return Refusal(code, path="messageId")
-        return CancelOutcome(one.content.state, one.is_confirmed)
+        if one.is_stored:
+            return CancelOutcome(one.content.state, one.is_confirmed)
+        if one.is_overtaken:  # the log says how it has ended
+            return await self.cancel(question_id, user_id, rooms)
+        if one.talk is not None:
+            return Refusal(Code.NOT_FOUND, path="messageId")
+        return Refusal(Code.DRAINING, path="messageId")  # it is left to the next start
 
     def _why_not(self, user_id: str, asker: str, grant: Grant) -> Refusal | None:
         """Why a user may not cancel an answer of `asker` in a room."""
         if user_id == asker or (self._life.rules.anybody_cancels and grant.may_write):
             return None
-        sentence = "Only who asked may cancel this answer."
+        sentence = "Only the user who asked may cancel this answer."
         return Refusal(Code.FORBIDDEN, sentence, path="messageId")
 
     def withdraw(self, question_id: str, connection_id: str) -> None:
-        """A message was deleted. Where it is read for a question, or being answered, on whichever
-        node, that ends as if who asked had cancelled it; never waits."""
+        """A message was deleted. If it is to be read, or is being answered, on any node, that ends
+        as if its sender had cancelled it; never waits."""
         one = self._open.get(question_id)
         if one is not None:
             one.want_end(AnswerState.CANCELLED)
@@ -150,8 +154,9 @@ class AnswerService:
     async def end_those(
         self, *, user_id: str | None = None, connection_id: str | None = None
     ) -> None:
-        """Have the answers of a user, or of a room, stopped, as if who asked had cancelled them,
-        and return when each of this node has ended; nothing that is remembered of any is kept."""
+        """Have the answers of a user, or of a room, stopped, as if those who asked had cancelled
+        them, and return when each of this node has ended; nothing that is remembered of any answer
+        is kept."""
         if self._others is not None:
             self._others.end_those(user_id, connection_id)
         for one in self.end_for_erasure(user_id=user_id, connection_id=connection_id):
@@ -159,11 +164,19 @@ class AnswerService:
         self._hinted.clear()
         self._life.executions.forget_results()
 
+    def end_writing(self, user_id: str, connection_id: str | None = None) -> None:
+        """A user may write no longer, in a room or (None) in all: what the user has asked and may
+        write ends as if the user had cancelled it; never waits."""
+        for one in list(self._open.values()):
+            is_there = connection_id in (None, one.of.connection_id)
+            if is_there and one.of.user_id == user_id and self._life.may_write(one):
+                one.want_end(AnswerState.CANCELLED)
+
     # What other nodes tell
 
     def end_for_others(self, question_id: str, connection_id: str) -> bool:
-        """Somebody on another node has cancelled an answer, or deleted its question; whether it is
-        open here."""
+        """Somebody on another node has cancelled an answer, or deleted its question; returns
+        whether the answer is open here."""
         one = self._open_in(question_id, (connection_id,))
         if one is None:
             return False
@@ -177,8 +190,8 @@ class AnswerService:
             self._elsewhere.ended(question_id, CancelOutcome(state, is_confirmed))
 
     def overtaken(self, question_id: str) -> None:
-        """The message that ends an answer was published: where it is still open here, another node
-        has ended it, and it goes on no more."""
+        """The message that ends an answer was published: if the answer is still open here, another
+        node has ended it, and it goes no further."""
         one = self._open.get(question_id)
         if one is not None and one.content.ending is None:
             one.want_end(AnswerState.INTERRUPTED)
@@ -190,8 +203,8 @@ class AnswerService:
     def end_for_erasure(
         self, *, user_id: str | None, connection_id: str | None
     ) -> Sequence[ActiveAnswer]:
-        """A user, or a room, is erased: their answers, which are to end, and nothing that is
-        remembered of any is kept."""
+        """A user, or a room, is erased: have their answers end, and return these; nothing that is
+        remembered of any answer is kept."""
         self._hinted.clear()
         self._life.executions.forget_results()
         meant = [
@@ -204,8 +217,8 @@ class AnswerService:
         return meant
 
     def _open_in(self, question_id: str, rooms: Container[str]) -> ActiveAnswer | None:
-        """The open answer to the question that is known by this id in these rooms. One in another
-        room is looked up like one that is not open, so that both take as long."""
+        """The open answer to the question that is known by this id in these rooms. An answer in
+        another room is looked up like one that is not open, so that both take equally long."""
         one = self._open.get(question_id)
         if one is not None and one.of.connection_id in rooms:
             return one
@@ -215,8 +228,8 @@ class AnswerService:
         return None
 
     async def drain(self) -> None:
-        """End all open answers, and return when that is in the log. What is to be read is left to
-        the next start, as it may be talk, which has no end."""
+        """End all open answers, and return when that is in the log. Messages that are to be read
+        are left to the next start, since they may be talk, which has no end."""
         self._is_draining = True
         for one in list(self._open.values()):
             if one.is_to_read:
@@ -228,7 +241,7 @@ class AnswerService:
             await self._none_open.wait()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Answer, until cancelled. What a crash of this left open ends as interrupted."""
+        """Answer, until cancelled. What a crash of this task left open ends as interrupted."""
         arrived = {id(one) for one in self._arrived}
         for one in self._open.values():
             if id(one) not in arrived:
@@ -257,7 +270,7 @@ class AnswerService:
         self._forget(one)
 
     async def _repeat(self, one: OpenAnswer) -> None:
-        """Give a hint again that is not remembered: the log has no answer to the message."""
+        """Give a hint that is not remembered again, if the log has no answer to the message."""
         with suppress(StoreReadFailed, StoreClosed):
             if await self._log.answer_to(one.question_id, (one.connection_id,)) is None:
                 self._life.tell(one, Talk())
@@ -276,10 +289,10 @@ class AnswerService:
             self._none_open.set()
 
     def _tell_end(self, one: ActiveAnswer) -> None:
-        """Tell the end to who waits for it on another node, and where an answer was adopted, on
-        this one."""
-        question_id, ending = one.cancelled_as, one.content.ending
-        if question_id is None or ending is None or one.is_overtaken or self._others is None:
+        """Tell the end, once it is stored, to those who wait for it on another node and, if the
+        answer was adopted, on this one."""
+        question_id, state = one.cancelled_as, one.content.state
+        if question_id is None or not one.is_stored or self._others is None:
             return
-        self.ended_elsewhere(question_id, ending.state, is_confirmed=one.is_confirmed)
-        self._others.ended(question_id, ending.state, is_confirmed=one.is_confirmed)
+        self.ended_elsewhere(question_id, state, is_confirmed=one.is_confirmed)
+        self._others.ended(question_id, state, is_confirmed=one.is_confirmed)

@@ -1,7 +1,9 @@
-"""The places that answers run in, and the wait for them: of their user, their room, their database.
+"""The places that answers run in, and the wait for them: places of their user, their room, their
+database.
 
-All waiting is done here. A database has as many places as sessions at most, so that whoever has one
-has a session at once. Users have places in turn (`actors.fair_queue`); exports take the same ones.
+All waiting is done here. A database has at most as many places as sessions, so that an answer with
+a place has a session at once. Users get places in turn (`actors.fair_queue`); exports take the same
+ones.
 """
 
 import math
@@ -13,9 +15,18 @@ from chatd.actors.fair_queue import FairSlots, Limit, Slot
 from chatd.answers.active import ActiveAnswer
 from chatd.answers.answer import AnswerState
 from chatd.answers.requests import Database
+from chatd.counts import counted
 
 USER, ROOM, DATABASE = "user", "room", "database"
 """The kinds of slots; their keys are a userId and, twice, a connectionId."""
+OWN_BUSY = (
+    "You have {} under way, as many as one user may have here; cancel one, or ask again when one "
+    "has ended."
+)
+STILL_RUNS = (
+    "A statement of yours still runs in this database, which has not stopped it; ask again when it "
+    "has ended, or tell the operator of this server."
+)
 
 
 class AnswerSlots:
@@ -31,6 +42,7 @@ class AnswerSlots:
         """`sessions_of` says how many answers the database of a connectionId works on at once;
         `wait_s` is how long an answer waits at most."""
         self._wait_s = wait_s
+        self._held_back: dict[tuple[str, str], list[trio.Event]] = {}
         self._slots = FairSlots(
             {
                 USER: Limit(lambda _: per_user),
@@ -39,21 +51,46 @@ class AnswerSlots:
             }
         )
 
+    def why_busy(self, user_id: str, slots: Sequence[Slot]) -> str | None:
+        """Why a user waits for these slots, if the user's own answers have them all; None if
+        answers of others have some too, and nothing of the user's runs on."""
+        if self._is_held_back(user_id, slots):
+            return STILL_RUNS
+        for slot in slots:
+            if self._slots.has_all(user_id, slot):
+                return OWN_BUSY.format(counted(self._slots.taken_by(user_id, slot), "answer"))
+        return None
+
+    def hold_back(self, user_id: str, connection_id: str, ended: trio.Event) -> None:
+        """Give a user no slots in a room before the event: a statement of the user's runs on there,
+        and what cannot be stopped is not to be repeated. Others are not concerned."""
+        self._held_back.setdefault((user_id, connection_id), []).append(ended)
+
+    def _is_held_back(self, user_id: str, slots: Sequence[Slot]) -> bool:
+        for _, key in slots:
+            left = [one for one in self._held_back.pop((user_id, key), ()) if not one.is_set()]
+            if left:
+                self._held_back[user_id, key] = left
+                return True
+        return False
+
     def release(self, user_id: str, slots: Sequence[Slot]) -> None:
         """Give slots of a user back."""
         self._slots.release(user_id, slots)
 
     async def acquire_in_time(self, user_id: str, slots: Sequence[Slot]) -> bool:
-        """Take slots for a user; False where they are not free in time."""
+        """Take slots for a user; False if they are not free in time, or the user is held back."""
+        if self._is_held_back(user_id, slots):
+            return False
         with trio.move_on_after(self._wait_s):
             await self._slots.acquire(user_id, slots)
             return True
         return False
 
     async def acquire(self, slots: Sequence[Slot], one: ActiveAnswer, database: Database) -> bool:
-        """Take slots for an answer; False where they are not free when it is due, or it is to
-        end."""
-        if one.wanted_end is not None:
+        """Take slots for an answer; False if they are not free when it is due, if it is to end, or
+        if its user is held back."""
+        if one.wanted_end is not None or self._is_held_back(one.of.user_id, slots):
             return False
         if self._slots.acquire_nowait(one.of.user_id, slots):
             return True
@@ -77,7 +114,7 @@ class AnswerSlots:
             if database.is_starting:
                 one.due_s = math.inf
                 await database.started()
-            if one.due_s == math.inf:  # it has waited for a start, here or in its wait before
+            if one.due_s == math.inf:  # it has waited for a start, here or in an earlier wait
                 one.due_s = trio.current_time() + self._wait_s
                 one.status(AnswerState.QUEUED)
             await trio.sleep_until(one.due_s)

@@ -1,6 +1,6 @@
 """How a question may be carried out: what its message wants, and what its connection allows."""
 
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import attrs
 import orjson
@@ -10,21 +10,26 @@ from chatd.answers.requests import (
     Database,
     DescribeTable,
     ExplainStatement,
+    ListColumns,
     ListTables,
     Request,
     RunStatement,
     SampleTable,
     Terms,
 )
+from chatd.answers.sql.commands import Help, Misused, Question, help_text
 from chatd.answers.sql.lexer import Dialect
-from chatd.answers.sql.questions import Help, Misused, Question, help_text
 from chatd.answers.sql.reading import Piece
 from chatd.answers.sql.scopes import schema_name
-from chatd.answers.sql.verdicts import Policy, Rejected
+from chatd.answers.sql.verdicts import ONLY_READING, Policy, Rejected
 from chatd.wire.codes import Code
 
 NO_KIND: Final = "none"
-"""What is asked by a message that was refused, or not read."""
+"""The kind of a message that was refused, or not read."""
+SENT_AS_READ_ONLY: Final = (
+    'This question was sent as read only; send it without "Read only" to change something.'
+)
+"""Said if the room allows writing, and the message did not ask for it."""
 
 
 @attrs.frozen
@@ -56,7 +61,7 @@ class QuestionTerms:
 def question_terms(context: bytes | None, room: RoomDatabase, bounds: Bounds) -> QuestionTerms:
     """The terms of a question with this context, as canonical JSON (`wire.context_json`).
 
-    A question writes only where the connection and the message both allow it.
+    A question writes only if the connection and the message both allow it.
     """
     wanted: dict[str, Any] = {} if context is None else orjson.loads(context)
     config: dict[str, Any] = wanted.get("config", {})
@@ -75,7 +80,7 @@ def question_terms(context: bytes | None, room: RoomDatabase, bounds: Bounds) ->
 
 
 def kind_of(question: Rejected | Question) -> str:
-    """What is asked, in a word for metrics and the log; `NO_KIND` where nothing is."""
+    """What is asked, in a word for metrics and the log; `NO_KIND` if nothing is."""
     match question:
         case RunStatement():
             return "sql"
@@ -89,8 +94,10 @@ def kind_of(question: Rejected | Question) -> str:
             return "sample"
         case Help():
             return "help"
-        case _:
+        case Rejected() | Misused() | ListColumns():
             return NO_KIND
+        case _:
+            assert_never(question)
 
 
 def piece_of(content: str, room: RoomDatabase, terms: Terms) -> Piece:
@@ -101,9 +108,11 @@ def piece_of(content: str, room: RoomDatabase, terms: Terms) -> Piece:
 def request_of(
     question: Rejected | Question, room: RoomDatabase, *, dry_run: bool
 ) -> Request | Ending:
-    """The request that may be made of the database, or the end that needs none."""
+    """The request that may be made to the database, or the end that needs no request."""
     match question:
         case Rejected(code, sentence):
+            if sentence == ONLY_READING and not room.read_only:
+                sentence = SENT_AS_READ_ONLY
             return Ending.failed(code, sentence)
         case Help():
             return Ending(text=help_text(room.dialect))
@@ -114,8 +123,11 @@ def request_of(
                 return question
             if not room.database.can_explain:
                 return Ending.failed(Code.DB_DRY_RUN_UNSUPPORTED)
-            return ExplainStatement(sql, question.written)
-    if dry_run:
-        sentence = "There is a plan for statements only; ask without dryRun."
-        return Ending.failed(Code.DB_DRY_RUN_UNSUPPORTED, sentence)
-    return question
+            return ExplainStatement(sql, question.written, question.remark)
+        case ListTables() | ListColumns() | DescribeTable() | SampleTable():
+            if dry_run:
+                sentence = "There is a plan for statements only; ask without dryRun."
+                return Ending.failed(Code.DB_DRY_RUN_UNSUPPORTED, sentence)
+            return question
+        case _:
+            assert_never(question)

@@ -1,13 +1,14 @@
 """Rows as a workbook of spreadsheets (.xlsx), by XlsxWriter, a row at a time.
 
-A text stays a text, whatever it looks like: nothing in the file is a formula or a link. A number is
-one where a spreadsheet holds all of it: it shows 15 digits. So integers and decimals of more digits
-are texts. Floats are numbers, and written with every digit, so that the file holds the same float.
-A date is one where its column is declared to hold dates, and a spreadsheet holds all of it; others
-are the text that they travel as. NULL is no cell, bytes are base64.
+A text stays a text, whatever it looks like: nothing in the file is a formula or a link. A number
+stays a number if a spreadsheet holds all of it: spreadsheets show 15 digits, so integers and
+decimals with more digits become texts. Floats are numbers, and written with every digit, so that
+the file holds the same float. A date stays a date if its column is declared to hold dates, and a
+spreadsheet holds all of it; others are the text that they travel as. NULL is no cell, bytes are
+base64.
 
 A cell holds 32,767 characters (in UTF-16), a sheet 1,048,576 rows and 16,384 columns. What does not
-fit is cut, and told on a second sheet. XlsxWriter keeps one row in memory and the others in a file
+fit is cut, and a second sheet says so. XlsxWriter keeps one row in memory and the others in a file
 of its own, from which it makes the workbook in the end.
 """
 
@@ -36,7 +37,7 @@ CELL_UNITS_MAX: Final = 32_767
 DIGITS_MAX: Final = 15
 """Digits of a number that a spreadsheet shows; a longer integer or decimal is a text."""
 TEMPORARY: Final = "chatd-export-"
-"""How the name of the directory begins in which a workbook is made."""
+"""How the name of the directory of a workbook in the making begins."""
 
 _DATES: Final = frozenset(
     {"date", "datetime", "timestamp", "timestamp without time zone", "smalldatetime", "datetime2"}
@@ -95,6 +96,14 @@ class WorkbookFile:
         self._directory = Path(tempfile.mkdtemp(prefix=TEMPORARY))
         options = {"constant_memory": True, "tmpdir": str(self._directory)}
         self._book = Workbook(self._file, options)
+        try:
+            self._begin_book()
+        except BaseException:
+            self.discard()
+            raise
+
+    def _begin_book(self) -> None:
+        """Make its sheet and formats. Raises `OSError`: a sheet is a file."""
         self._book.use_zip64()
         self._sheet = self._book.add_worksheet("Answer", worksheet_class=_Sheet)
         self._bold = self._book.add_format({"bold": True})
@@ -122,7 +131,7 @@ class WorkbookFile:
                     self._cell(self._row_count, at, cell, kind)
 
     def end(self, row_count: int, cut: Cut) -> Cut:
-        """Write the file, and say all that is missing of so many rows. Raises `OSError`."""
+        """Write the file; returns all that is missing from so many rows. Raises `OSError`."""
         rows = RowsCut.MAX_ROWS if self._has_more else None
         cut = Cut(rows, self._values_cut, self._names_cut).joined(cut)
         row_count = min(row_count, self._row_count)
@@ -175,7 +184,7 @@ class WorkbookFile:
         self._sheet.write_datetime(row, at, moment, style)
 
     def _text(self, sheet: Any, row: int, at: int, text: str, style: Format | None = None) -> int:
-        """A text as it is; 1 where it had to be shortened, else 0."""
+        """Write a text as it is; returns 1 if it had to be shortened, else 0."""
         text = _NOT_XML.sub("\ufffd", text)
         units = text.encode("utf-16-le") if len(text) > CELL_UNITS_MAX // 2 else b""
         is_cut = len(units) > 2 * CELL_UNITS_MAX
@@ -195,7 +204,7 @@ def _kind(type_: str | None) -> str:
 
 
 def _number(text: str) -> float | int | None:
-    """The number that a text is, where a spreadsheet shows all of its digits."""
+    """The number that a text is, if a spreadsheet shows all of its digits."""
     found = _NUMBER.fullmatch(text)
     if found is None:
         return None
@@ -206,7 +215,7 @@ def _number(text: str) -> float | int | None:
 
 
 def _moment(text: str) -> date | None:
-    """The date, or date and time, that a text is, where a spreadsheet holds all of it."""
+    """The date, or date and time, that a text is, if a spreadsheet holds all of it."""
     try:
         if _DATE.fullmatch(text):
             moment = date.fromisoformat(text)

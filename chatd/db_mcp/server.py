@@ -1,7 +1,7 @@
 """The tools over MCP, with the official SDK on stdio (`contract` has the wire).
 
-The SDK's low-level server, not `MCPServer`: errors with a code, arguments taken apart by us, and
-rows that are not copied through models.
+It uses the SDK's low-level server, not `MCPServer`: so errors have a code, we take the arguments
+apart ourselves, and rows are not copied through models.
 """
 
 import os
@@ -20,6 +20,7 @@ from mcp.server.lowlevel.server import Server
 from chatd import __version__
 from chatd.answers.mcp.contract import Field, Tool
 from chatd.answers.requests import DatabaseFailed
+from chatd.counts import counted
 from chatd.db_mcp.arguments import WrongArgument, input_schema, read_arguments
 from chatd.db_mcp.calls import Answer, Calls, Send
 from chatd.db_mcp.stdio import standard_streams
@@ -29,7 +30,8 @@ from chatd.wire.codes import EXPLANATIONS, Code
 END_S = 0.8
 """How long the process may take to end when its client is gone, whatever still runs."""
 TEXT_BYTES_MAX = 65_536
-"""Of a result that stands in the text as well, for clients that read no structured content."""
+"""A result of at most this size also stands in the text, for clients that do not read structured
+content."""
 
 _DESCRIPTIONS: Mapping[Tool, str] = {
     Tool.LIST_TABLES: "The tables and views of the database.",
@@ -70,7 +72,7 @@ async def _heed_signals(serving: trio.CancelScope, is_ending: trio.Event) -> Non
 async def _end_in_time(is_ending: trio.Event) -> None:
     await is_ending.wait()
     await trio.sleep(END_S)
-    # Something does not heed its interrupt. Nobody waits for it, and a database may be left like
+    # Something does not heed its interrupt. Nobody waits for it, and a database can be left like
     # this at any time.
     os._exit(0)
 
@@ -133,7 +135,7 @@ def _as_text(result: Mapping[str, Any]) -> str:
     text = orjson.dumps(result)
     if len(text) <= TEXT_BYTES_MAX:
         return text.decode()
-    return f"{result[Field.ROW_COUNT]} rows; they are in the structured content."
+    return f"{counted(result[Field.ROW_COUNT], 'row')}: see the structured content."
 
 
 def _error(code: Code, sentence: str) -> mcp_types.CallToolResult:

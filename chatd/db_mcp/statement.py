@@ -1,8 +1,8 @@
-"""The first look at a statement: how it begins and how long it is; the database has the other say.
-Also the words that both databases are asked, and people are told, alike.
+"""The first look at a statement: how it begins and how long it is; the database decides the rest.
+Also the limits and sentences that both databases share.
 
-It is no parser. It turns away what a database has no other lock for (VACUUM, COPY), and tells a
-write by its first word, so that the refusal can say what is wrong.
+It is not a parser. It turns away what nothing else in a database stops (VACUUM, COPY), and
+recognises a write by its first word, so that the refusal can say what is wrong.
 """
 
 import re
@@ -14,16 +14,17 @@ from chatd.observe.lines import visible
 from chatd.wire.codes import Code
 
 SQL_BYTES_MAX = 100_000
-"""Of one statement. A message has 10,000 characters at most, of 4 bytes at most."""
+"""The longest statement. A message has at most 10,000 characters of at most 4 bytes."""
 
 SAMPLE_ROWS = 20
-"""Rows of a table that a sample shows, at most: a page of a screen."""
+"""The most rows of a table that a sample shows: one screen."""
 
 _SHOWN_CHARS = 64
 
 # White space and comments as databases skip them. A comment that is not closed ends with the text.
 _BLANK = re.compile(r"(?:[ \t\n\f\r]+|--[^\n]*|/\*.*?(?:\*/|\Z))*", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z]+|\(")
+_CHANGES_ROWS = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "WITH"})
 _PARENTHESES = "The database takes no parentheses around a statement; leave them out."
 
 
@@ -37,7 +38,7 @@ class StatementKind(Enum):
 
 
 def shown(name: str) -> str:
-    """A name out of a statement, as it stands in a sentence."""
+    """A name from a statement, as a sentence shows it."""
     return visible(name[:_SHOWN_CHARS])
 
 
@@ -47,12 +48,12 @@ def quoted(name: str) -> str:
 
 
 def rejected(sentence: str | None = None) -> DatabaseFailed:
-    """A statement that may not run here, for any client."""
+    """The failure of a statement that may not run here, for any client."""
     return DatabaseFailed(Code.DB_STATEMENT_REJECTED, sentence)
 
 
 def check_rows_written(rows_written: int, rows_max: int) -> None:
-    """Raise `DatabaseFailed` where a statement has changed more rows than it may."""
+    """Raise `DatabaseFailed` if a statement has changed more rows than it may."""
     if rows_written > rows_max:
         raise rejected(
             f"The statement changes {rows_written:,} rows and may change {rows_max:,}; "
@@ -60,17 +61,23 @@ def check_rows_written(rows_written: int, rows_max: int) -> None:
         )
 
 
+def rows_written(sql: str, changed: int) -> int | None:
+    """How many rows a statement has changed, as its answer tells it; None for one that is not about
+    rows, such as CREATE and DROP."""
+    return changed if changed or first_word(sql) in _CHANGES_ROWS else None
+
+
 def first_word(sql: str) -> str:
-    """The first word of a statement in capitals, or "(", or "" where it begins with neither."""
+    """The first word of a statement in capitals, or "(", or "" if it begins with neither."""
     blank = _BLANK.match(sql)
     word = _WORD.match(sql, blank.end() if blank else 0)
     return word.group().upper() if word else ""
 
 
 def kind_of(sql: str, kinds: Mapping[str, StatementKind], may_write: bool) -> StatementKind:
-    """What kind of statement this is, where `kinds` has the first words of a database's statements.
+    """What kind of statement this is; `kinds` has the first words of a database's statements.
 
-    Raises `DatabaseFailed` where it may not run in any case.
+    Raises `DatabaseFailed` if it may not run in any case.
     """
     if "\0" in sql:
         raise rejected("A statement holds no NUL character.")
@@ -96,6 +103,6 @@ def kind_of(sql: str, kinds: Mapping[str, StatementKind], may_write: bool) -> St
 
 
 def may_change(sql: str, kind: StatementKind) -> bool:
-    """Whether a statement of this kind may change anything: WITH may, nothing else that reads
-    does."""
+    """Whether a statement of this kind may change anything: a reading statement can only if it
+    begins with WITH."""
     return kind is StatementKind.WRITING or first_word(sql) == "WITH"

@@ -20,13 +20,13 @@ _CURSOR_ONLY: Final = frozenset(
         errors.InvalidCursorDefinition.sqlstate,
     }
 )
-"""A cursor takes no statement that writes, as WITH x AS (DELETE ...)."""
+"""A cursor takes no statement that writes, such as WITH x AS (DELETE ...)."""
 
 _PARAMETERS: Final = frozenset(
     {
         errors.UndefinedParameter.sqlstate,
         errors.IndeterminateDatatype.sqlstate,
-        errors.ProtocolViolation.sqlstate,  # a statement has some, and gets none
+        errors.ProtocolViolation.sqlstate,  # a statement has parameters, and gets none
     }
 )
 
@@ -39,13 +39,21 @@ _UNAVAILABLE: Final[Mapping[str, str]] = {
     "58": "The database has trouble with its disk; tell its operator.",
     "XX": "The database has trouble of its own; tell its operator.",
 }
-"""By class of SQLSTATE: nothing is wrong with the statement."""
+"""By class of SQLSTATE, when nothing is wrong with the statement."""
+
+_OF_THE_STATEMENT: Final = frozenset(
+    {
+        errors.InternalError_.sqlstate,  # also of a value that would be longer than any may be
+        errors.ConfigurationLimitExceeded.sqlstate,  # more temporary files than are allowed
+    }
+)
+"""Of the classes above, but it comes of what the statement asks for."""
 
 
 def as_failure(error: Exception) -> DatabaseFailed:
-    """What to tell of an error of psycopg.
+    """What to say about an error of psycopg.
 
-    Postgres names the word at which it gave up. The place of it is not told: the statement that was
+    Postgres names the word at which it gave up. Its position is not given: the statement that was
     sent need not be the one that a person wrote.
     """
     if isinstance(error, MemoryError):
@@ -54,7 +62,7 @@ def as_failure(error: Exception) -> DatabaseFailed:
     if not isinstance(error, psycopg.Error):
         return DatabaseFailed(Code.DB_ERROR)
     state = error.sqlstate
-    if state is None:  # of libpq or psycopg, not of the server
+    if state is None:  # from libpq or psycopg, not from the server
         if "out of memory" in str(error):
             return as_failure(MemoryError())
         if isinstance(error, psycopg.OperationalError):
@@ -66,7 +74,7 @@ def as_failure(error: Exception) -> DatabaseFailed:
         return DatabaseFailed(Code.DB_TIMEOUT)
     if state in _PARAMETERS:
         return rejected("Parameters are not supported; write the values into the statement.")
-    if state[:2] in _UNAVAILABLE:
+    if state[:2] in _UNAVAILABLE and state not in _OF_THE_STATEMENT:
         return DatabaseFailed(Code.DB_UNAVAILABLE, _UNAVAILABLE[state[:2]])
     words = error.diag.message_primary or ""
     if state in _CURSOR_ONLY and "DECLARE CURSOR" in words:

@@ -1,9 +1,9 @@
-"""One call answered, start to end, in one thread and one transaction of Postgres.
+"""Answers one call from start to end in one thread and one transaction of Postgres.
 
-A transaction that reads is READ ONLY, and its rows come through a cursor: Postgres then takes one
-statement that only reads, says what its columns are before it runs, and computes no more rows than
-are fetched. A call that writes is committed when all went well and it was no more than it may be,
-and leaves no trace otherwise.
+A transaction that reads is READ ONLY, and its rows come through a cursor: Postgres then takes only
+one statement, which can only read, says what its columns are before it runs, and computes no more
+rows than are fetched. A call that writes is committed if all went well and it stayed within its
+limits, and leaves no trace otherwise.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -37,6 +37,7 @@ from chatd.db_mcp.statement import (
     kind_of,
     may_change,
     quoted,
+    rows_written,
 )
 from chatd.postgres_mcp import catalog
 from chatd.postgres_mcp.failures import as_failure
@@ -45,16 +46,17 @@ from chatd.postgres_mcp.statement import KINDS
 
 CURSOR: Final = "chatd_rows"
 EXPLAIN: Final = "EXPLAIN (ANALYZE FALSE) "
-"""With its options written, so that a statement cannot bring some of its own."""
+"""With its options written out, so that a statement cannot bring its own."""
 PLAN_COLUMNS: Final = (Column("plan", "text"),)
 LATER_S: Final = 1.0
-"""After the time of a call, in which it is cancelled, the server gives the statement up itself."""
+"""So long after the time of a call, when it is cancelled, the server itself gives up the
+statement."""
 LARGE_ROW_BYTES: Final = 16_777_216
-"""A row that was longer leaves its size in the buffer of the connection, which is then closed."""
+"""A longer row leaves a buffer of its size in the connection, which is then closed."""
 _GROWTH: Final = 4
-"""The first row is fetched alone, so that it is there at once, then more and more of them."""
+"""The first row is fetched alone, so that it is there at once, then more and more rows together."""
 
-# Each for the transaction alone. A server before PostgreSQL 14 does not know the last one.
+# Each holds for the transaction only. A server before PostgreSQL 14 does not know the last one.
 _BEGIN: Final = SQL("""
     BEGIN {access};
     SELECT pg_catalog.set_config(s.name, s.value, true)
@@ -67,7 +69,7 @@ _BEGIN: Final = SQL("""
     WHERE pg_catalog.current_setting(s.name, true) IS NOT NULL
 """)
 _SEARCH_PATH: Final = SQL("; SELECT pg_catalog.set_config('search_path', {path}, true)")
-# Rows that the session has changed lately, those of triggers included.
+# Rows that the session has changed lately, including changes by triggers.
 _CHANGED: Final = """
     SELECT COALESCE(pg_catalog.sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint
     FROM pg_catalog.pg_stat_xact_user_tables
@@ -79,7 +81,7 @@ def answer(
 ) -> Outcome:
     """Carry a request out and feed its rows to `rows`; see `db_mcp.calls.Answer`.
 
-    Of `terms`, the tables are for the guard in front.
+    The tables in `terms` are for the guard in front.
     """
     return _Call(server, terms, rows, interrupt).answer(request)
 
@@ -127,7 +129,7 @@ class _Call:
 
     @contextmanager
     def _transaction(self, will_write: bool) -> Iterator[Connection]:
-        """A connection in a transaction, which is committed where it wrote; errors are failures."""
+        """A connection in a transaction, which is committed if it wrote; errors become failures."""
         self._interrupt.check()
         try:
             with (
@@ -146,7 +148,7 @@ class _Call:
 
     def _begin(self, connection: Connection, will_write: bool) -> None:
         timeout_ms = Literal(str(round((self._terms.timeout_s + LATER_S) * 1000)))
-        # A lock of the role or the database is left as it is where the call may write.
+        # If the call may write, a read-only setting of the role or the database is left as it is.
         access = SQL("" if will_write else "READ ONLY")
         begin = _BEGIN.format(access=access, timeout_ms=timeout_ms)
         if self._terms.schema is not None:
@@ -175,15 +177,15 @@ class _Call:
         with connection.cursor() as cursor:
             returned: list[tuple[object, ...]] = []
             result: PGresult | None = None
-            for row in _returned(cursor, sql):  # to its end: what is given up has written nothing
+            for row in _returned(cursor, sql):  # to its end: a statement given up writes nothing
                 self._interrupt.check()
                 result = result or cursor.pgresult
-                if len(returned) <= self._terms.max_rows:  # and one more, as there is more
+                if len(returned) <= self._terms.max_rows:  # and one more: there are more
                     returned.append(row)
         outcome = self._feed(self._columns(connection, result), returned)
         changed = _changed(connection) - before
         check_rows_written(changed, self._server.max_rows_written)
-        return attrs.evolve(outcome, rows_written=changed)
+        return attrs.evolve(outcome, rows_written=rows_written(sql, changed))
 
     def _explain(self, connection: Connection, sql: str) -> Outcome:
         with connection.cursor() as cursor:
@@ -214,9 +216,9 @@ def _changed(connection: Connection) -> int:
 
 
 def _returned(cursor: psycopg.Cursor[tuple[Any, ...]], sql: str) -> Iterator[tuple[object, ...]]:
-    """Run one statement, and give the rows that it returns, if it is of the kind that returns any.
+    """Run one statement, and give the rows that it returns, if it is one that returns rows.
 
-    psycopg sends it in the form in which Postgres takes one statement and no more.
+    psycopg sends it in the form in which Postgres takes only one statement.
     """
     try:
         yield from cursor.stream(sql)

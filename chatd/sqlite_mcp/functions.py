@@ -1,39 +1,44 @@
 """Functions of SQLite that take unbounded time, in bounded time.
 
 Nothing can stop SQLite within one call of a function. Two texts of some megabytes kept `instr` busy
-for minutes: its time grows with the product of their lengths, where Python searches in linear time.
+for minutes: its time grows with the product of their lengths, while Python searches in linear time.
 `printf` counted to a width of 2,000,000,000 for seconds, long after its result was too long: here
-the widths are looked at first, and SQLite formats aside.
+the widths are checked first, and then SQLite formats on a second connection.
 
-The results are SQLite's own, but for text that is not UTF-8: a statement that hands such text to
-one of these fails.
+The results are SQLite's own, except for text that is not UTF-8: a statement that hands such text to
+one of these functions fails.
 """
 
 import re
 import sqlite3
-from collections.abc import Callable, Mapping
+from binascii import unhexlify
+from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
 VALUE_BYTES_MAX = 4_194_304
-"""Of one text or blob, read or made; beyond it SQLite refuses. Also what bounds these functions."""
+"""The largest text or blob, read or made; SQLite refuses a longer one. It bounds these functions
+too."""
 
 _WIDTH_DIGITS_MAX = 10
 TRIMMED_CHARS_MAX = 100
-"""How many characters `trim` may be given to take off."""
+"""How many characters `trim` may be given to take off, and `unhex` to leave out."""
+_UNHEX_SINCE = (3, 41)
 
 Value: TypeAlias = str | bytes | int | float | None
 
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
+_HEX_PAIR = re.compile(r"[0-9a-fA-F]{2}")
 # A directive with its width and precision, each a number or *, which takes an argument.
 _DIRECTIVE = re.compile(r"%[-+ #0!,]*(\d+|\*)?(?:\.(\d+|\*)?)?")
 
 
 def bound_functions(connection: sqlite3.Connection, aside: sqlite3.Connection) -> None:
-    """Put these in the place of SQLite's own, for statements on `connection`.
+    """Replace SQLite's own functions by these, for statements on `connection`.
 
     `aside` is a connection without a file, on which `printf` is SQLite's own.
     """
-    functions: Mapping[tuple[str, int], Callable[..., Value]] = {
+    functions: dict[tuple[str, int], Callable[..., Value]] = {
         ("printf", -1): partial(formatted, aside),
         ("format", -1): partial(formatted, aside),
         ("instr", 2): instr,
@@ -42,12 +47,14 @@ def bound_functions(connection: sqlite3.Connection, aside: sqlite3.Connection) -
         ("ltrim", 2): partial(stripped, str.lstrip),
         ("rtrim", 2): partial(stripped, str.rstrip),
     }
+    if sqlite3.sqlite_version_info >= _UNHEX_SINCE:
+        functions["unhex", 2] = unhexed
     for (name, arguments), function in functions.items():
         connection.create_function(name, arguments, function, deterministic=True)
 
 
 def formatted(aside: sqlite3.Connection, *values: Value) -> Value:
-    """What `printf` gives. Raises `ValueError` where widths and precisions are too large."""
+    """What `printf` gives. Raises `ValueError` if widths and precisions are too large."""
     if values and values[0] is not None:
         _check_widths(aside, as_text(values[0]), values[1:])
     places = ", ".join("?" * len(values))
@@ -64,10 +71,10 @@ def _check_widths(aside: sqlite3.Connection, form: str, values: tuple[Value, ...
             if width == "*":
                 from_values += 1
             elif width is not None:
-                # Longer ones are too large, however many digits of them are zeros.
+                # Longer numbers are too large, however many of their digits are zeros.
                 total += int(width) if len(width) < _WIDTH_DIGITS_MAX else VALUE_BYTES_MAX + 1
     if from_values:
-        # Whichever values they take: none may be too large.
+        # Whichever values the directives take, none may be too large.
         largest = 0
         for value in values:
             (number,) = aside.execute("SELECT CAST(? AS INTEGER)", (value,)).fetchone()
@@ -78,7 +85,7 @@ def _check_widths(aside: sqlite3.Connection, form: str, values: tuple[Value, ...
 
 
 def instr(where: Value, what: Value) -> Value:
-    """The place of the first `what`, from 1; 0 where there is none."""
+    """The place of the first `what`, from 1; 0 if there is none."""
     if where is None or what is None:
         return None
     if isinstance(where, bytes) and isinstance(what, bytes):
@@ -87,7 +94,7 @@ def instr(where: Value, what: Value) -> Value:
 
 
 def replace(where: Value, what: Value, by: Value) -> Value:
-    """`where` with every `what` replaced. Raises `ValueError` where that would be too long."""
+    """`where` with every `what` replaced. Raises `ValueError` if that would be too long."""
     if where is None or what is None:
         return None
     old = as_text(what)
@@ -103,13 +110,28 @@ def replace(where: Value, what: Value, by: Value) -> Value:
 
 
 def stripped(strip: Callable[[str, str], str], where: Value, what: Value) -> Value:
-    """`where` without characters of `what` at the ends that `strip` looks at."""
+    """`where` without the characters of `what` at its ends; `strip` decides which ends."""
     if where is None or what is None:
         return None
     characters = as_text(what).partition("\0")[0]  # SQLite takes them up to there
     if len(characters) > TRIMMED_CHARS_MAX:
         raise ValueError("too many characters to take off")
     return strip(as_text(where), characters)
+
+
+def unhexed(where: Value, what: Value) -> Value:
+    """The bytes whose hexadecimal digits `where` is; between two pairs of digits it may have
+    characters of `what`. None if it has anything else."""
+    if where is None or what is None:
+        return None
+    left_out = as_text(what)
+    if len(left_out) > TRIMMED_CHARS_MAX:
+        raise ValueError("too many characters to leave out")
+    text = as_text(where).partition("\0")[0]  # SQLite reads up to there
+    between = set(_HEX_PAIR.sub("", text))
+    if between - (set(left_out) - _HEX_DIGITS):
+        return None
+    return unhexlify("".join(_HEX_PAIR.findall(text)))
 
 
 def as_text(value: str | bytes | int | float) -> str:

@@ -1,8 +1,8 @@
-"""One call answered, start to end, in one thread: open, look, check, run, close.
+"""Answers one call from start to end in one thread: open, look, check, run, close.
 
-The statement is compiled once before it runs (`EXPLAIN` of it), so that what is forbidden or not
-understood is known while nothing has run. A call that writes is one transaction: it is committed
-when all went well and it was no more than it may be, and leaves no trace otherwise.
+The statement is compiled once before it runs (by `EXPLAIN`), so that anything forbidden or not
+understood is known before anything has run. A call that writes is one transaction: it is committed
+if all went well and it stayed within its limits, and leaves no trace otherwise.
 """
 
 import sqlite3
@@ -38,6 +38,7 @@ from chatd.db_mcp.statement import (
     may_change,
     quoted,
     rejected,
+    rows_written,
     shown,
 )
 from chatd.sqlite_mcp.catalog import (
@@ -61,13 +62,14 @@ from chatd.wire.codes import Code
 from chatd.wire.names import RowsCut
 
 TICK_OPERATIONS = 5_000
-"""Operations of SQLite's machine between two looks at whether to go on: less than a millisecond."""
+"""Operations of SQLite's virtual machine between two checks whether to go on: less than a
+millisecond."""
 
 PLAN_COLUMNS = (Column("id", "INTEGER"), Column("parent", "INTEGER"), Column("detail", "TEXT"))
 _TYPING_VIEW = "chatd_columns"
 
-# What reading from `sqlite3` raises: its errors, its warnings (before Python 3.12, of a second
-# statement), text or names that are not what Python takes, too little memory.
+# What reading from `sqlite3` raises: its errors, its warnings (before Python 3.12, about a second
+# statement), text or names that Python does not accept, too little memory.
 _ERRORS = (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, MemoryError)
 
 
@@ -80,8 +82,8 @@ def answer(
 ) -> Outcome:
     """Carry a request out and feed its rows to `rows`.
 
-    Raises `DatabaseFailed`; `Interrupted` where it was stopped, when nothing of it runs any more.
-    Of `terms`, the time is for the caller, which stops the call through `interrupt`.
+    Raises `DatabaseFailed`; `Interrupted` if it was stopped, once nothing of it runs any more. The
+    caller keeps the time in `terms`, and stops the call through `interrupt`.
     """
     if terms.schema is not None and fold(terms.schema) != MAIN:
         sentence = f"There is no schema {shown(terms.schema)} here; the only one is {MAIN}."
@@ -98,8 +100,8 @@ class _Call:
     _catalog: Catalog | None = None
     _authorizer: Authorizer | None = None
     _is_compiling: bool = False
-    _fault: BaseException | None = None  # of `rows`, or of what is written, raised within SQLite
-    _most_beside: int | None = None  # bytes beside the file; None where nothing is written
+    _fault: BaseException | None = None  # of `rows` or of a write, raised within SQLite
+    _most_beside: int | None = None  # bytes beside the file; None if nothing is written
 
     def answer(self, request: Request) -> Outcome:
         work: Work
@@ -131,7 +133,7 @@ class _Call:
         return self._place.is_writable and not self._terms.read_only
 
     def _guarded(self, will_write: bool, work: Work, subject: str) -> Outcome:
-        """`work` in one transaction of a connection of its own, its errors told as failures."""
+        """Do `work` in one transaction on its own connection, and turn its errors into failures."""
         self._interrupt.check()
         try:
             connection = open_handle(self._place, will_write)
@@ -162,7 +164,7 @@ class _Call:
     def _failure(
         self, error: BaseException, connection: sqlite3.Connection, subject: str
     ) -> DatabaseFailed:
-        """What to tell of an error, with the names that may have been meant."""
+        """What to say about an error, with the names that may have been meant."""
         failed = as_failure(error, self._is_compiling)
         if self._catalog is None:
             return failed
@@ -174,7 +176,7 @@ class _Call:
         return DatabaseFailed(failed.code, with_nearest(failed.sentence, names))
 
     def _tick(self) -> int:
-        """Whether the statement is to end; SQLite asks now and then."""
+        """Whether the statement has to end; SQLite asks now and then."""
         if self._interrupt.is_stopped:
             return 1
         if self._most_beside is not None and bytes_beside(self._place.path) > self._most_beside:
@@ -188,7 +190,7 @@ class _Call:
         return 0
 
     def _patiently(self, connection: sqlite3.Connection, sql: str) -> None:
-        """Execute a statement that needs a lock, as soon as others have given it up."""
+        """Execute a statement that needs a lock, as soon as others have released it."""
         while True:
             self._interrupt.check()
             try:
@@ -227,10 +229,10 @@ class _Call:
         written = connection.total_changes
         check_rows_written(written, self._place.max_rows_written)
         self._patiently(connection, "COMMIT")
-        return attrs.evolve(outcome, rows_written=written)
+        return attrs.evolve(outcome, rows_written=rows_written(sql, written))
 
     def _too_large(self) -> DatabaseFailed:
-        """What a write that was undone is told: SQLite does not say which of the two it was."""
+        """The failure of a write that was undone: SQLite does not say which of the two happened."""
         most = self._place.max_growth_bytes
         return rejected(
             f"The statement writes more than the {most:,} bytes that it may, or the disk of the "
@@ -271,17 +273,17 @@ class _Call:
         bound_values(connection, authorizer.calls)
 
     def _authorize(self, connection: sqlite3.Connection, authorizer: Authorizer) -> None:
-        """Have what is compiled from now on asked of `authorizer`."""
+        """From now on, have SQLite ask `authorizer` about what it compiles."""
         self._authorizer = authorizer
         connection.set_authorizer(authorizer)
 
     def _types(
         self, connection: sqlite3.Connection, sql: str, scope: TableScope
     ) -> Sequence[str | None]:
-        """The declared types of the columns of a statement; empty where SQLite does not tell.
+        """The declared types of the columns of a statement; empty if SQLite does not tell.
 
-        `sqlite3` has no way to ask for them. SQLite tells them of the columns of a view, and looks
-        for them without running anything.
+        `sqlite3` has no way to ask for them. SQLite tells them for the columns of a view, and finds
+        them without running anything.
         """
         if first_word(sql) in ("EXPLAIN", "PRAGMA"):
             return ()
@@ -310,7 +312,7 @@ class _Call:
         """Rows from `source` to the caller, as many and as long as the terms allow.
 
         `sqlite3` looks for the next row before it hands one out. So a row comes when the one after
-        it is found, or there is none; and it is lost where that fails or is interrupted.
+        it is found, or there is none; and it is lost if that search fails or is interrupted.
         """
         feeder = Feeder(self._rows, self._terms, self._interrupt)
         try:

@@ -26,7 +26,7 @@ from chatd.answers.requests import (
     Terms,
 )
 from chatd.answers.service import AnswerService
-from chatd.answers.sql.questions import Help, Misused, Question
+from chatd.answers.sql.commands import Help, Misused, Question
 from chatd.answers.table import Column, Row
 from chatd.answers.terms import Bounds, RoomDatabase
 from chatd.chat.messages import Asked, Reply

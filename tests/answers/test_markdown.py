@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from chatd.answers.answer import AnswerState
+from chatd.answers.answer import AnswerContent, AnswerState, Ending
 from chatd.answers.cut import WHOLE, Cut
 from chatd.answers.markdown import (
     BYTES_SHOWN,
@@ -19,11 +19,13 @@ from chatd.answers.markdown import (
     cell_text,
     empty_text,
     end_text,
+    readable,
     table_text,
     with_partial_table,
 )
 from chatd.answers.table import BYTES, Cell, Column, Row
 from chatd.chat.markup import neutralise
+from chatd.wire.codes import Code
 from chatd.wire.names import RowsCut
 from tests.rows import rows
 
@@ -327,6 +329,35 @@ def test_every_other_end_has_a_sentence() -> None:
     assert end_text(AnswerState.TIMEOUT, "It took long.") == "Out of time: It took long."
     assert end_text(AnswerState.INTERRUPTED, "Ask again.") == "Interrupted: Ask again."
     assert len(end_text(AnswerState.ERROR, "x" * 100_000)) < SENTENCE_CHARS_MAX + 50
+
+
+@rows(
+    "ending, said",
+    [
+        (Ending(), "No rows. Columns: n\n\nNote: NULL \\| nothing"),
+        (
+            Ending.failed(Code.DB_ERROR, "No."),
+            "This went wrong: No.\n\nNote: NULL \\| nothing",
+        ),
+    ],
+)
+def test_what_is_remarked_on_a_statement_stands_below_all(ending: Ending, said: str) -> None:
+    content = AnswerContent(10, 1_000)
+    content.asks("SELECT n FROM t")
+    content.remark = "NULL | nothing"
+    content.set_columns([Column("n", None)])
+    content.end(ending)
+    assert readable(content) == said
+
+
+def test_a_text_with_its_remark_is_no_longer_than_a_text_may_be() -> None:
+    content = AnswerContent(1_000, 1_000_000)
+    content.asks("SELECT n FROM t")
+    content.remark = "x" * 300
+    content.set_columns([Column(f"column {number}", None) for number in range(40)])
+    content.add_rows([["y" * 100] * 40] * 900)
+    content.end(Ending(cut=Cut(RowsCut.MAX_ROWS, values=100_000, names=100)))
+    assert 6_000 < len(readable(content)) <= CHARS_MAX
 
 
 def test_rows_that_had_come_stand_below_the_sentence() -> None:

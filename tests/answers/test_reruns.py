@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+import trio
 
 from chatd.answers.requests import (
     DescribeTable,
@@ -11,11 +12,14 @@ from chatd.answers.requests import (
     ListTables,
     RunStatement,
     Terms,
+    WatchingSink,
 )
 from chatd.answers.reruns import Rerun, Reruns
+from chatd.answers.slots import STILL_RUNS
 from chatd.answers.terms import Bounds
 from chatd.chat.records import Message
 from chatd.wire.codes import Code, Refusal
+from tests.answers.mcp.pools import Plate
 from tests.answers.services import ROOM, Service, open_service
 from tests.answers.sql.readers import ENDLESS
 from tests.chat.commands import message_id
@@ -98,3 +102,18 @@ async def test_a_question_that_is_not_read_is_refused(autojump_clock: object) ->
         refused = await prepared(service, "SELECT 1")
         assert isinstance(refused, Refusal)
         assert refused.code is Code.DB_UNAVAILABLE
+
+
+async def test_who_runs_again_what_does_not_stop_is_held_back(autojump_clock: object) -> None:
+    async with open_service() as service:
+        rerun = await prepared(service, "SELECT 1")
+        assert isinstance(rerun, Rerun)
+        reruns = Reruns(service.answers._life, BOUNDS, lambda: 0)
+        assert await reruns.run("bob", rerun, Plate()) == Refusal(Code.DB_TIMEOUT)
+        (call,) = service.database.calls
+        assert isinstance(call.sink, WatchingSink)
+        call.sink.runs_on(trio.Event())
+        refusal = await reruns.run("bob", rerun, Plate())
+        assert isinstance(refusal, Refusal)
+        assert (refusal.code, refusal.sentence) == (Code.DB_BUSY, STILL_RUNS)
+        assert len(service.database.calls) == 1

@@ -14,15 +14,17 @@ from chatd.answers.requests import (
     SampleTable,
     Stopped,
 )
-from chatd.answers.sql.questions import Help, Misused, Question
+from chatd.answers.slots import OWN_BUSY
+from chatd.answers.sql.commands import Help, Misused, Question
 from chatd.answers.sql.reader import WAITING_MAX
 from chatd.answers.sql.reading import Piece
-from chatd.answers.sql.verdicts import Policy
+from chatd.answers.sql.verdicts import ONLY_READING, Policy
+from chatd.answers.terms import SENT_AS_READ_ONLY
 from chatd.auth import Grant
 from chatd.chat.changes import deleted, edited
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, InternalError
-from chatd.wire.codes import Code, Refusal
+from chatd.wire.codes import EXPLANATIONS, Code, Refusal
 from tests.answers.services import (
     COLUMNS,
     OTHER_ROOM,
@@ -137,12 +139,17 @@ async def test_writing_needs_the_word_of_the_connection_and_of_the_message(
     write = "UPDATE orders SET n = 1"
     async with open_service(read_only=False) as service:
         refused = await service.ask(write)
-        assert service.end(refused)["error"]["code"] == "db_read_only"
+        assert service.end(refused)["error"] == {
+            "code": "db_read_only",
+            "message": SENT_AS_READ_ONLY,
+            "retryable": False,
+        }
         await service.ask(write, config={"readOnly": False})
         assert service.database.calls[0].terms.read_only is False
     async with open_service(read_only=True) as service:
-        await service.ask(write, config={"readOnly": False})
+        refused = await service.ask(write, config={"readOnly": False})
         assert service.database.calls == []
+        assert service.end(refused)["error"]["message"] == ONLY_READING
 
 
 async def test_a_dry_run_asks_for_the_plan_and_runs_nothing(
@@ -609,6 +616,7 @@ async def test_who_finds_no_place_waits_for_a_bounded_time(
         await service.settled()
         end = service.end(third)
         assert (end["state"], end["error"]["code"]) == ("error", "db_busy")
+        assert end["error"]["message"] == OWN_BUSY.format("1 answer")
         assert second not in service.shelf.stored
 
 
@@ -624,7 +632,8 @@ async def test_room_and_database_have_bounds_of_their_own(
         assert len(service.database.calls) == 2
         mock_clock.jump(1)
         await service.settled()
-        assert service.end(questions[2])["error"]["code"] == "db_busy"
+        error = service.end(questions[2])["error"]
+        assert (error["code"], error["message"]) == ("db_busy", EXPLANATIONS[Code.DB_BUSY].sentence)
 
 
 async def test_who_waits_for_a_place_can_be_cancelled(mock_clock: trio.testing.MockClock) -> None:
@@ -705,6 +714,23 @@ async def test_a_drain_ends_all_that_is_under_way_and_leaves_what_is_to_be_read(
             assert question not in service.shelf.read
             assert question not in service.watcher.shown
         assert refused == [Refusal(Code.DRAINING, path="messageId")]
+
+
+async def test_an_end_that_a_drain_has_no_time_to_store_is_told_to_nobody(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service(per_user=1) as service:
+        question = await service.ask()
+        service.shelf.refusals = [Refusal(Code.DRAINING)]
+        assert await cancelled(service, question) == Refusal(Code.DRAINING, path="messageId")
+        assert service.recorder.of(AnswerEnded) == []
+        assert service.told(question, "end") == []
+        assert service.answers.count == 0
+        adopted = OpenAnswer(question, message_id(1001), ROOM, "ann", None, 5)
+        service.answers.adopt([adopted])  # as the next start does
+        await service.settled()
+        assert service.end(question)["state"] == "interrupted"
+        assert [ended.state for ended in service.recorder.of(AnswerEnded)] == ["interrupted"]
 
 
 async def test_what_a_crash_left_open_ends_as_interrupted(
@@ -1076,6 +1102,7 @@ async def test_one_user_leaves_a_session_to_others(mock_clock: trio.testing.Mock
         await service.settled()
         error = service.end(second)["error"]
         assert (error["code"], error["retryAfterMs"]) == ("db_busy", 2_000)
+        assert error["message"] == OWN_BUSY.format("1 answer")  # of two sessions one is for others
         assert first not in service.shelf.stored
 
 
@@ -1158,3 +1185,13 @@ async def test_an_end_that_another_node_was_faster_with_is_dropped_quietly(
         assert service.recorder.of(AnswerEnded) == []
         await service.ask()  # and its place is free
         assert len(service.database.calls) == 2
+
+
+async def test_a_cancel_that_another_node_was_faster_than_is_told_how_the_answer_ended(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        question = await service.ask()
+        service.shelf.ended_elsewhere.add(question)
+        service.shelf.stored[question] = ("", {"state": "interrupted"})
+        assert await cancelled(service, question) == CancelOutcome("interrupted")

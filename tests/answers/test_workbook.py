@@ -215,3 +215,20 @@ def test_nothing_is_left_beside_the_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.iterdir())
     book.discard()
     assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_left_of_a_workbook_that_could_not_be_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scarce(**_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(workbook.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(workbook.tempfile, "mkstemp", scarce)
+    file = io.BytesIO()
+    with pytest.raises(OSError, match="Too many open files"):
+        WorkbookFile(file)
+    gc.collect()
+    assert not list(tmp_path.iterdir())
+    assert not file.closed
+    assert file.getvalue() == b""

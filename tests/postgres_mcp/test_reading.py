@@ -174,6 +174,25 @@ def test_an_error_is_one_sentence_in_the_words_of_the_server(shop: Shop) -> None
     )
 
 
+def test_an_internal_error_is_the_fault_of_the_statement_that_brings_it_about(shop: Shop) -> None:
+    # As an aggregate of more than 1 GB does, which takes seconds.
+    failed = shop.failure("SELECT array_in('{1}'::cstring, 0, -1)")
+    assert failed.code is Code.DB_ERROR
+    assert failed.sentence == "The database says: cache lookup failed for type 0."
+
+
+def test_temporary_files_beyond_their_limit_are_the_fault_of_the_statement(shop: Shop) -> None:
+    with shop.postgres.connect(shop.database) as connection:
+        connection.execute("ALTER ROLE shopper SET temp_file_limit = '64kB'")
+    try:
+        failed = shop.failure("SELECT g FROM generate_series(1, 1000000) g ORDER BY g DESC")
+    finally:
+        with shop.postgres.connect(shop.database) as connection:
+            connection.execute("ALTER ROLE shopper RESET temp_file_limit")
+    assert failed.code is Code.DB_ERROR
+    assert "temp_file_limit" in failed.sentence
+
+
 def test_more_than_the_terms_allow_is_left_out_and_said(shop: Shop) -> None:
     numbers = "SELECT n FROM generate_series(1, 100000) n"
     few = shop.ask(numbers, max_rows=3)

@@ -7,7 +7,12 @@ from contextlib import closing
 
 import pytest
 
-from chatd.sqlite_mcp.functions import VALUE_BYTES_MAX, bound_functions
+from chatd.sqlite_mcp.functions import (
+    TRIMMED_CHARS_MAX,
+    VALUE_BYTES_MAX,
+    bound_functions,
+    unhexed,
+)
 from tests.rows import rows
 
 VALUES: tuple[object, ...] = (
@@ -120,3 +125,32 @@ def test_a_format_that_is_none_gives_what_sqlite_gives(
 def test_what_would_be_too_much_fails(bounded: sqlite3.Connection, call: str) -> None:
     with pytest.raises(sqlite3.OperationalError, match="user-defined function"):
         bounded.execute(f"SELECT {call}").fetchone()
+
+
+@pytest.mark.parametrize(
+    ("text", "left_out", "expected"),
+    [
+        ("414243", "", b"ABC"),
+        ("41-42 43", "- ", b"ABC"),
+        ("--41", "-", b"A"),
+        ("4-1", "-", None),  # not within a pair
+        ("41-42", " ", None),
+        ("414", "4", None),  # digits are never left out
+        ("41\0zz", "", b"A"),
+        ("", "", b""),
+        (None, "", None),
+        ("41", None, None),
+    ],
+)
+def test_unhex_leaves_out_what_stands_between_two_pairs_of_digits(
+    text: str | None, left_out: str | None, expected: bytes | None
+) -> None:
+    assert unhexed(text, left_out) == expected
+    if sqlite3.sqlite_version_info >= (3, 41):
+        with closing(sqlite3.connect(":memory:")) as connection:
+            assert rows(connection, "SELECT unhex(?, ?)", (text, left_out)) == [(expected,)]
+
+
+def test_unhex_takes_few_characters_to_leave_out() -> None:
+    with pytest.raises(ValueError, match="too many characters"):
+        unhexed("41", "-" * (TRIMMED_CHARS_MAX + 1))

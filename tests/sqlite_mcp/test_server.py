@@ -104,7 +104,7 @@ async def test_the_text_holds_a_short_result_for_clients_that_read_no_other(data
         assert json.loads(result.content[0].text) == result.structured_content
         result = await talk.client.call_tool("query", {"sql": "SELECT hex(zeroblob(100000))"})
         assert isinstance(result.content[0], mcp_types.TextContent)
-        assert result.content[0].text == "1 rows; they are in the structured content."
+        assert result.content[0].text == "1 row: see the structured content."
 
 
 @pytest.mark.parametrize("most", [7, 1_000, 100_000])
@@ -391,12 +391,14 @@ async def test_a_message_without_end_ends_the_connection(database: Path) -> None
         assert await peer.ended() == 0
 
 
-def test_a_database_that_is_not_there_is_a_wrong_command_line(tmp_path: Path) -> None:
-    path = tmp_path / "absent.db"
-    ended = subprocess.run([*COMMAND, str(path)], capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert "does not exist" in ended.stderr
-    assert ended.stdout == ""
+def test_a_file_that_is_missing_or_no_file_is_told_in_one_sentence(tmp_path: Path) -> None:
+    missing = tmp_path / "none.db"
+    for path, told in (
+        (missing, f"The file {missing} does not exist.\n"),
+        (tmp_path, f"{tmp_path} is no file.\n"),
+    ):
+        ended = subprocess.run([*COMMAND, str(path)], capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", told)
 
 
 def test_other_commands_do_not_import_the_sdk() -> None:

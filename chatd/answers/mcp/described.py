@@ -4,17 +4,19 @@ All of it is known from the configuration, whether a db-mcp runs or not.
 """
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from chatd.answers.mcp.mapping import PeerMapping
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import (
     DescribeTable,
     ExplainStatement,
+    ListColumns,
     ListTables,
     RunStatement,
     SampleTable,
 )
-from chatd.answers.sql.questions import COMMANDS, Question
+from chatd.answers.sql.commands import COMMANDS, Help, Misused, Question
 from chatd.wire.events import CommandHelp, RoomDatabase
 from chatd.wire.names import DatabaseKind
 
@@ -50,10 +52,13 @@ def _kind(settings: DatabaseSettings) -> DatabaseKind:
 
 
 def _has_tool(mapping: PeerMapping, asked: Question) -> bool:
-    """Whether the mapping has a tool for a question; chatd itself answers what needs none."""
+    """Whether the mapping has a tool for a question; chatd itself answers questions that need
+    none."""
     match asked:
         case ListTables():
             return mapping.list_tables is not None
+        case ListColumns():
+            return mapping.list_columns is not None
         case DescribeTable():
             return mapping.describe_table is not None
         case SampleTable():
@@ -62,4 +67,7 @@ def _has_tool(mapping: PeerMapping, asked: Question) -> bool:
             return mapping.query is not None
         case ExplainStatement():
             return mapping.explain is not None
-    return True
+        case Help() | Misused():
+            return True
+        case _:
+            assert_never(asked)

@@ -1,10 +1,10 @@
 """What the daemon and the process that has its sessions with db-mcps say to each other; pure.
 
 The daemon opens a session under a number, asks one call after the other in it, each under a number
-of its own, and closes it. The process says once that it is ready (`frames`), and then of each
-session that it is open, what comes of each call, and at last that the session is over. Rows go in
-pieces of `PIECE_BYTES`; what the daemon has not yet taken (`Took`) is bounded where the db-mcp
-sends rows while they come.
+of its own, and closes it. The process says once that it is ready (`frames`), and then, for each
+session, that it is open, what comes of each call, and at last that the session is over. Rows go in
+pieces of `PIECE_BYTES`; what the daemon has not yet taken (`Took`) is bounded if the db-mcp sends
+rows while they come.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from chatd.answers.table import Column, Row
 from chatd.wire.codes import Code
 
 PIECE_BYTES: Final = 65_536
-"""Of rows in one frame, as JSON; a longer row is a frame of its own."""
+"""Bytes of rows in one frame, as JSON; a longer row is a frame of its own."""
 
 
 @attrs.frozen
@@ -38,7 +38,7 @@ class Open:
 
 @attrs.frozen
 class Ask:
-    """Carry a call out in a session that is open, and at none."""
+    """Carry out a call in a session that is open and has no other call."""
 
     session: int
     number: int
@@ -49,7 +49,7 @@ class Ask:
 
 @attrs.frozen
 class Stop:
-    """Have a call stopped; where it has ended already, nothing."""
+    """Have a call stopped; if it has ended already, do nothing."""
 
     session: int
     number: int
@@ -57,7 +57,7 @@ class Stop:
 
 @attrs.frozen
 class Took:
-    """So many bytes of the rows of a call were taken."""
+    """The daemon took so many bytes of the rows of a call."""
 
     session: int
     number: int
@@ -101,7 +101,7 @@ class Columns:
 
 @attrs.frozen
 class Rows:
-    """The next rows of an answer; `size` is that of their frame."""
+    """The next rows of an answer; `size` is the size of their frame."""
 
     session: int
     number: int
@@ -140,7 +140,7 @@ class Ended:
 class Over:
     """A session has ended, and nothing of it is left.
 
-    `reason` is why, in the words of the log; None where it was closed here, or is of no more use.
+    `reason` is why, in the words of the log; None if it was closed here, or is of no more use.
     `breach` is why the peer was cut off, if it was.
     """
 
@@ -150,8 +150,8 @@ class Over:
 
 
 Word: TypeAlias = Opened | Wrote | Columns | Ended | Over
-"""What the process says, other than rows. These are many, and what a child wrote is any bytes, so
-that both have a form of their own."""
+"""What the process says, other than rows. Rows are many, and what a child wrote may be any bytes,
+so both have separate forms."""
 
 
 def order_to_json(order: Order) -> bytes:
@@ -190,7 +190,7 @@ def word_from_json(content: bytes) -> Word | Rows:
     if type(session) is not int or type(number) is not int or type(rows) is not list:
         raise FrameBreach("no rows")
     if not all(type(row) is list for row in rows):
-        raise FrameBreach("a row that is none")
+        raise FrameBreach("not a row")
     return Rows(session, number, rows, len(content))
 
 
@@ -214,7 +214,7 @@ def _mapping(value: Any, _: Any) -> str | PeerMapping:
 
 
 _converter = strict_converter()
-# What stands in the configuration, and the arguments of a call, are JSON as they are.
+# Settings and the arguments of a call are JSON already.
 _converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
 _converter.register_structure_hook(str | PeerMapping, _mapping)
 _outcomes = Shapes(_converter, *get_args(Outcome))

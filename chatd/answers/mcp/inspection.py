@@ -1,7 +1,7 @@
 """A look at the database of one room, for `chatd config check --databases`.
 
-Its db-mcp is started as the daemon starts it, and asked for its tools and its tables; then, by the
-same db-mcp, the database is asked for its locks. All of it is bounded in time.
+Its db-mcp is started as the daemon starts it, and asked for its tools and its tables; then, through
+the same db-mcp, the database is asked for its locks. All of it is bounded in time.
 """
 
 import os
@@ -20,20 +20,22 @@ from chatd.answers.mcp.secrets import Masks
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.requests import DatabaseFailed, ListTables, Request, RunStatement, Terms
 from chatd.answers.table import Column, Row
+from chatd.counts import counted
 from chatd.observe import Recorder
 from chatd.observe.lines import visible
 
 ASKING_S: Final = 15.0
 """How long all questions to a database may take, once its db-mcp is ready."""
 TABLES_SHOWN: Final = 100
-"""Names of tables that are listed; of more, their number is told."""
+"""Names of tables that are listed; if there are more, only their number is told."""
 INDENT: Final = "    "
 
 
 @attrs.frozen
 class Inspected:
-    """What was found; `is_usable`: it can be asked. `wrong` says what to do as well. `words` are
-    the last lines of the db-mcp's standard error where it cannot be asked, without secrets."""
+    """What was found; `is_usable`: it can be asked. `wrong` says what is wrong and what to do.
+    `words` are the last lines of the db-mcp's standard error if it cannot be asked, without
+    secrets."""
 
     connection_id: str
     is_usable: bool
@@ -116,7 +118,7 @@ async def _asked(
         if settings.peer.list_tables is not None:
             listed = await _ask(database, ListTables())
             tables = names_listed(listed.names, listed.kept)
-            fine.append("1 table" if len(tables) == 1 else f"{len(tables)} tables")
+            fine.append(counted(len(tables), "table"))
         in_force = await _first_row(database, STATEMENTS[settings.dialect] or ("SELECT 1",))
     except DatabaseFailed as failed:
         if settings.dialect == "sqlite" or not fine:
@@ -158,7 +160,7 @@ def _of_sqlite(settings: DatabaseSettings) -> str:
 async def _first_row(database: McpDatabase, statements: Sequence[str]) -> dict[str, str]:
     """The one row of the first statement that the database understands.
 
-    Raises `DatabaseFailed` where it understands none.
+    Raises `DatabaseFailed` if it understands none.
     """
     first, *others = statements
     try:

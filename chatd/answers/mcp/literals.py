@@ -1,8 +1,8 @@
 """Python's own notation for values, as some db-mcps print their rows; pure.
 
-`ast.literal_eval` does not serve: it holds the interpreter's lock while it parses, runs out of
-stack where a text is nested deeply, and does not know `Decimal('1.50')`. This reader takes literals
-and calls, which is what database drivers print; a call is never carried out.
+`ast.literal_eval` will not do: it holds the interpreter's lock while it parses, runs out of stack
+if a text is nested deeply, and does not know `Decimal('1.50')`. This reader takes literals and
+calls, which is what database drivers print; a call is never carried out.
 """
 
 import ast
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 DEPTH_MAX: Final = 16
-"""Nesting; rows of a table have three levels, and values that are lists a few more."""
+"""The deepest nesting; rows of a table have three levels, and values that are lists a few more."""
 
 _TOKEN: Final = re.compile(
     r"""\s*(?:
@@ -29,7 +29,7 @@ _CLOSING: Final = {"[": "]", "(": ")"}
 
 
 class BadLiteral(ValueError):
-    """The text is no value in Python's notation, or too deep."""
+    """The text is not a value in Python's notation, or is nested too deeply."""
 
 
 class _Reader:
@@ -53,7 +53,7 @@ class _Reader:
         self.text = match.group(self.kind)
 
     def take(self, mark: str) -> bool:
-        """Whether the mark comes next; it is passed over then."""
+        """Whether the mark comes next; if so, it is skipped."""
         if self.kind != "mark" or self.text != mark:
             return False
         self.advance()
@@ -116,9 +116,9 @@ def _text(text: str) -> str | bytes:
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError):
-        raise BadLiteral("a text that is none") from None
+        raise BadLiteral("not a text") from None
     if not isinstance(value, str | bytes):
-        raise BadLiteral("a text that is none")
+        raise BadLiteral("not a text")
     return value
 
 
@@ -169,7 +169,7 @@ def _braced(reader: _Reader, depth: int) -> object:
 
 
 def _called(name: str, members: list[object], named: dict[str, object]) -> object | None:
-    """The value that a call makes; None where it is not one of those that are known."""
+    """The value that a call makes; None if the call is not a known one."""
     zone = named.pop("tzinfo", "")
     if named or not isinstance(zone, str) or zone not in ("", "+00:00"):
         return None

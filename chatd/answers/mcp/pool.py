@@ -1,13 +1,19 @@
 """The sessions with the db-mcp of one database, and the `Database` that they make.
 
-Each session lives in a task of its own, so that a peer that dies, hangs or lies costs its own call
-only. The first is opened at once and kept, so that a question does not wait for a process to start;
-the others when there are more questions than sessions. A call holds a session; calls that find none
-wait in order. A session that was lost is opened again, at once where it was of use; else after 1 s,
-2 s, and so on up to a minute.
+Each session lives in a task of its own, so that a peer that dies, hangs or lies costs only its own
+call. The first is opened at once and kept, so that a question does not wait for a process to start;
+the others are opened when there are more questions than sessions. A call holds a session; calls
+that find none wait in order. A session that was lost is opened again, at once if it was of use,
+otherwise after 1 s, 2 s, and so on up to a minute.
 
-How a session is opened is the caller's choice (`Opener`): in the process that has those of a daemon
-(`host`), or in this one (`opened_here`), which the MCP SDK is imported into then.
+What a statement of Postgres does after it was given up is looked up there (`running_on`), and told
+to its sink for as long as it runs.
+
+A db-mcp that says `db_unavailable` has lost its database. Its session then counts as lost, and the
+others of the database are closed: a new one shows whether the database is back, as at the start.
+
+The caller chooses how a session is opened (`Opener`): in the process that has a daemon's sessions
+(`host`), or in this one (`opened_here`), which then imports the MCP SDK.
 """
 
 import math
@@ -33,6 +39,7 @@ from chatd.answers.mcp.last_words import LastWords
 from chatd.answers.mcp.link import Forgotten, Link, reason_of
 from chatd.answers.mcp.listing import ListedTables
 from chatd.answers.mcp.pooled_call import PooledCall
+from chatd.answers.mcp.running_on import LOOK_TERMS, watch
 from chatd.answers.mcp.secrets import Masks
 from chatd.answers.mcp.session_slot import SessionSlot
 from chatd.answers.mcp.settings import DatabaseSettings, bundled_command
@@ -50,18 +57,28 @@ from chatd.answers.requests import (
 )
 from chatd.answers.sql.complaints import located
 from chatd.answers.sql.nearest import unknown_table, with_nearest
-from chatd.observe import DatabaseAsked, DatabaseConnected, DatabaseLost, DatabaseWrote, EventLog
+from chatd.observe import (
+    DatabaseAsked,
+    DatabaseConnected,
+    DatabaseLost,
+    DatabaseStuck,
+    DatabaseWrote,
+    EventLog,
+)
 from chatd.wire.codes import EXPLANATIONS, Code
 
 LASTING_S: Final = 10.0
-"""A session that was ready for so long was of use, also where no request came."""
+"""A session that was ready for so long was of use, even if no request came."""
 LISTING_S: Final = 3.0
-"""How long a list of tables may take that a failure is told with: it comes at once, or not."""
+"""How long the list of tables that goes with a failure may take: it comes at once, or not at
+all."""
 WHOLE_COLUMNS_MAX: Final = 2_000
-"""Columns of all tables that are asked of a db-mcp which sends them in one message: of 500 bytes
-each, as some send them, these are as long as a message may be."""
+"""Columns of all tables that a db-mcp is asked for if it sends them in one message: at 500 bytes
+each, as some send them, they are as long as a message may be."""
+OUTAGE: Final = "it has lost its database"
+"""The reason of the end of a session whose db-mcp said `db_unavailable`."""
 COMPLAINTS: Final = 20
-"""Times that a life of a child is said to have written to its standard error."""
+"""How often it is reported that a child, during its life, wrote to its standard error."""
 
 
 class Session(Protocol):
@@ -72,7 +89,7 @@ class Session(Protocol):
     async def ask(
         self, call: ToolCall, terms: Terms, sink: Sink, stop: trio.Event, timeout_s: float
     ) -> Answered | Stopped:
-        """Carry a call out. Raises `DatabaseFailed`, or `Forgotten`: it may be repeated."""
+        """Carry out a call. Raises `DatabaseFailed`, or `Forgotten`: it may be repeated."""
         ...
 
 
@@ -91,9 +108,9 @@ async def opened_here(
     link: Link,
     on_complaint: Callable[[bytes], None],
 ) -> AsyncIterator[Session]:
-    """Open a session in this process, for a command of chatd's that ends soon.
+    """Open a session in this process, for a chatd command that ends soon.
 
-    The MCP SDK takes a second to import and 30 MB, so that it is imported here, and in a thread.
+    The MCP SDK takes a second to import and 30 MB, so it is imported here, and in a thread.
     """
     # Typed as Any, so that the import stays late; `session.opened` has the types.
     module: Any = await trio.to_thread.run_sync(import_module, "chatd.answers.mcp.session")
@@ -117,10 +134,10 @@ class McpDatabase:
         first_starts: trio.CapacityLimiter | None = None,
         opened: Opener | None = None,
     ) -> None:
-        """`sample` is the file of the sample database, where the settings name it. `opened` opens a
-        session; without it they are in this process.
+        """`sample` is the file of the sample database, if the settings name that. `opened` opens a
+        session; without it, sessions are in this process.
 
-        `on_complaint` alone is given what the db-mcp writes to its standard error. `first_starts`
+        Only `on_complaint` is given what the db-mcp writes to its standard error. `first_starts`
         has a place for each database that may be started for the first time at the same moment.
         """
         self._connection_id = connection_id
@@ -132,7 +149,7 @@ class McpDatabase:
         file = sample if settings.sample else Path(settings.sqlite) if settings.sqlite else None
         if settings.is_bundled:
             self._command = bundled_command(settings, file)
-            # The child is to find what the daemon has found.
+            # So that the child finds what the daemon found.
             self._passed = (*settings.pass_environment, "PYTHONPATH")
         self._own_environment = own_environment
         self._on_complaint = on_complaint
@@ -144,22 +161,24 @@ class McpDatabase:
         self._queue: deque[PooledCall] = deque()
         self._news = trio.Event()
         self._is_running = False
+        self._watches: trio.Nursery | None = None
+        self._outages = 0
         self._reason = EXPLANATIONS[Code.DB_UNAVAILABLE].sentence
 
     @property
     def is_available(self) -> bool:
-        """Whether a session is there, or is opened for the first time."""
+        """Whether a session is there, or is being opened for the first time."""
         return self._is_running and any(
             slot.is_ready or slot.is_about_to_open for slot in self._slots
         )
 
     @property
     def is_starting(self) -> bool:
-        """Whether no session is there, and one is opened that did not fail before."""
+        """Whether no session is there, and one is being opened that did not fail before."""
         return self.is_available and not any(slot.is_ready for slot in self._slots)
 
     async def started(self) -> None:
-        """Wait until it is not starting any more: a session is there, or it failed."""
+        """Wait until it is no longer starting: a session is there, or it failed."""
         while self.is_starting:
             await self._news.wait()
 
@@ -170,13 +189,13 @@ class McpDatabase:
 
     @property
     def why_unavailable(self) -> str | None:
-        """A sentence where no session is there; None where one is, or the first is on its way."""
+        """A sentence if no session is there; None if one is, or the first is on its way."""
         return None if self.is_available or not self._is_running else self._reason
 
     @property
     def sessions(self) -> int:
-        """How many sessions there are, or would be opened now; 1 at least, which may be waited for
-        while it is opened."""
+        """How many sessions there are, or would be opened now; at least 1, for which callers may
+        wait while it is being opened."""
         return max(1, sum(not slot.is_resting for slot in self._slots))
 
     @property
@@ -192,7 +211,7 @@ class McpDatabase:
     async def ask(
         self, request: Request, terms: Terms, sink: Sink, stop: trio.Event
     ) -> Answered | Stopped:
-        """Carry a request out; see `Database`."""
+        """Carry out a request; see `Database`."""
         try:
             return await self._carry_out(request, terms, sink, stop)
         except DatabaseFailed as failed:
@@ -202,7 +221,8 @@ class McpDatabase:
             raise DatabaseFailed(failed.code, sentence) from failed
 
     async def _explained(self, complaint: str, request: Request, terms: Terms) -> str:
-        """What the database says, with the place that it means, or the tables that may be meant."""
+        """What the database says, with the place that it means, or the tables that the user may
+        have meant."""
         dialect = self._settings.dialect
         if isinstance(request, RunStatement | ExplainStatement):
             told = located(complaint, request.written or request.sql, dialect)
@@ -247,11 +267,12 @@ class McpDatabase:
         self._is_running = True
         try:
             async with trio.open_nursery() as nursery:
+                self._watches = nursery
                 for slot in self._slots:
                     nursery.start_soon(self._keep, slot)
                 task_status.started()
         finally:
-            self._is_running = False
+            self._is_running, self._watches = False, None
             self._fail_waiting()
             for slot in self._slots:
                 slot.is_ready = slot.is_opening = slot.is_busy = slot.is_resting = False
@@ -262,7 +283,7 @@ class McpDatabase:
         self._withdraw(job)
 
     def _withdraw(self, job: PooledCall) -> None:
-        """Give a job up: one that waits is taken out, one that runs is stopped."""
+        """Give up a job: one that waits is taken out, one that runs is stopped."""
         if job in self._queue:
             self._queue.remove(job)
             job.end(Stopped(is_confirmed=True))
@@ -289,7 +310,7 @@ class McpDatabase:
             slot.has_served, slot.ready_at_s = False, None
             reason = await self._live(slot)
             slot.is_ready = slot.is_opening = slot.is_busy = False
-            if reason is None:  # closed on our side, as a call may still run on
+            if reason is None:  # closed on our side, as a call may still be running
                 continue
             slot.count(trio.current_time(), self._lasting_s)
             wait_s = slot.backoff.wait_s
@@ -304,7 +325,7 @@ class McpDatabase:
             slot.is_resting = False
 
     def _is_wanted(self) -> bool:
-        """Whether more wait than there are sessions that are free, or will be soon."""
+        """Whether more calls wait than there are sessions that are free, or will be soon."""
         coming = (
             not slot.is_busy if slot.is_ready else slot.is_opening or slot.is_about_to_open
             for slot in self._slots
@@ -312,9 +333,9 @@ class McpDatabase:
         return len(self._queue) > sum(coming)
 
     async def _live(self, slot: SessionSlot) -> str | None:
-        """One life of a session. The reason of its end, None where it was ended here.
+        """One life of a session. Returns the reason for its end, None if it was ended here.
 
-        The time of a start counts from its turn.
+        The time for a start counts from its turn.
         """
         async with AsyncExitStack() as turn:
             if slot.is_about_to_open:
@@ -329,6 +350,7 @@ class McpDatabase:
         link = Link(self._settings.max_message_bytes, self._notify)
         words = LastWords(self._masks)
         fault: Exception | None = None
+        outage: str | None = None
         is_closed_here = False
         start_s = self._settings.start_timeout_s
         try:
@@ -343,18 +365,20 @@ class McpDatabase:
                     took_ms = (slot.ready_at_s - began_s) * 1000
                     self._event_log.record(DatabaseConnected(self._connection_id, took_ms))
                     self._notify()
-                    await self._serve(slot, session, link)
-                    is_closed_here = not link.is_lost
+                    outage = await self._serve(slot, session, link)
+                    is_closed_here = outage is None and not link.is_lost
         except* Exception as error:  # beside it there may be a cancellation, which goes its way
             fault = error
         slot.last_words = words.lines if slot.ready_at_s is None else ()
+        if outage is not None:
+            return outage
         if fault is None and is_closed_here:
             return None
         return "not ready in time" if starting.cancelled_caught else reason_of(link, fault)
 
     def _heard(self, slot: SessionSlot, words: LastWords) -> Callable[[bytes], None]:
-        """What records that a child wrote to its standard error, and keeps it until it is ready:
-        later words may be of what somebody asked."""
+        """A function that records that a child wrote to its standard error, and keeps what it wrote
+        until it is ready: later words may be about what somebody asked."""
         left = COMPLAINTS
 
         def hear(piece: bytes) -> None:
@@ -369,9 +393,11 @@ class McpDatabase:
 
         return hear
 
-    async def _serve(self, slot: SessionSlot, session: Session, link: Link) -> None:
-        """Carry out one job after the other, until the session is of no more use."""
-        while session.is_usable and not link.is_lost:
+    async def _serve(self, slot: SessionSlot, session: Session, link: Link) -> str | None:
+        """Carry out one job after the other, until the session is of no more use, or any session
+        of the database finds that it is away: OUTAGE if it was this one."""
+        outages = self._outages
+        while _is_well(session, link) and outages == self._outages:
             if not self._queue:
                 await self._news.wait()
                 continue
@@ -390,7 +416,12 @@ class McpDatabase:
                     self._queue.appendleft(job)
             except DatabaseFailed as failed:
                 job.end(failed)
+                if failed.code is Code.DB_UNAVAILABLE and _is_well(session, link):
+                    self._outages += 1
+                    return OUTAGE
             finally:
+                if not _is_well(session, link):
+                    self._watch(job, began_s)
                 if job not in self._queue:  # cancelled by a dead peer, or with the daemon
                     job.end(link.failure)
                     took_ms = (trio.current_time() - began_s) * 1000
@@ -399,6 +430,28 @@ class McpDatabase:
                     )
                 slot.is_busy = False
                 self._notify()
+        return None
+
+    def _watch(self, job: PooledCall, began_s: float) -> None:
+        """Watch what a call left behind in the database, if the database can be asked about it."""
+        can_tell = self._settings.dialect == "postgres" and self._mapping.confirms_stop
+        watcher = job.watcher
+        if not can_tell or self._watches is None or watcher is None:
+            return
+
+        async def look(request: RunStatement, found: Sink) -> None:
+            await self._carry_out(request, LOOK_TERMS, found, trio.Event())
+
+        def tell(pids: tuple[int, ...], ended: trio.Event) -> None:
+            age_s = trio.current_time() - began_s
+            self._event_log.record(DatabaseStuck(self._connection_id, pids, age_s))
+            watcher.runs_on(ended)
+
+        self._watches.start_soon(watch, look, began_s, tell)
+
+
+def _is_well(session: Session, link: Link) -> bool:
+    return session.is_usable and not link.is_lost
 
 
 def _word_for(outcome: Answered | Stopped | DatabaseFailed | None) -> str:

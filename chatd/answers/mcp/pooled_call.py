@@ -13,21 +13,27 @@ from chatd.answers.requests import (
     Sink,
     Stopped,
     Terms,
+    WatchingSink,
 )
 from chatd.answers.table import Column, Row
 
 
 @attrs.define(eq=False)
 class PooledCall:
-    """A call that waits or runs. It is the sink of its rows until the caller has gone."""
+    """A call that waits or runs. It is the sink of its rows until the caller has gone; `watcher` is
+    told later too whether it runs on."""
 
     call: ToolCall
     terms: Terms
     sink: Sink | None
+    watcher: WatchingSink | None = attrs.field(init=False)
     stop: trio.Event = attrs.field(factory=trio.Event)
     done: trio.Event = attrs.field(factory=trio.Event)
     outcome: Answered | Stopped | DatabaseFailed | None = None
     is_repeated: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self.watcher = self.sink if isinstance(self.sink, WatchingSink) else None
 
     def columns(self, columns: Sequence[Column]) -> None:
         if self.sink is not None:

@@ -120,6 +120,9 @@ class Calls:
     def coded_error(self) -> None:
         self.result("no", {"code": "db_read_only", "message": "No."}, is_error=True)
 
+    def lost_database(self) -> None:
+        self.result("no", {"code": "db_unavailable", "message": "Gone."}, is_error=True)
+
     def protocol_error(self) -> None:
         send(id=self.id, error={"code": -32602, "message": "Bad arguments"})
 

@@ -33,6 +33,7 @@ FAULTS: Final[Mapping[str, End]] = {
     "endless_requests": BROKEN,
     "error": End("error", "db_syntax"),
     "coded_error": End("error", "db_read_only"),
+    "lost_database": GONE,
     "protocol_error": BROKEN,
     "wrong_schema": BROKEN,
     "wrong_document": BROKEN,

@@ -192,6 +192,9 @@ async def test_rows_are_written_where_both_words_allow_it(database: Path) -> Non
         assert (end, plate.rows_) == (Answered(rows_written=1), [["x"]])
         end, _ = await peer.ask("DELETE FROM audit WHERE 0", read_only=False)
         assert end == Answered(rows_written=0)
+        for about_no_rows in ("CREATE TABLE new (a)", "DROP TABLE new"):
+            end, _ = await peer.ask(about_no_rows, read_only=False)
+            assert end == Answered()
         end, _ = await peer.ask("SELECT 1", read_only=False)
         assert end == Answered()
         assert (await peer.ask("SELECT count(*) FROM audit"))[1].rows_ == [[1]]

@@ -5,7 +5,7 @@ import pytest
 from chatd.answers.mcp.described import command_help, described
 from chatd.answers.mcp.mapping import READY, Call, PeerMapping
 from chatd.answers.mcp.settings import DatabaseSettings
-from chatd.answers.sql.questions import COMMANDS, help_text
+from chatd.answers.sql.commands import COMMANDS, help_text
 from chatd.wire.names import DatabaseKind
 
 ALL = ["/tables", "/describe", "/sample", "/sql", "/explain", "/help"]

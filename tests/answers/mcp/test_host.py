@@ -278,7 +278,7 @@ async def test_a_process_that_says_what_is_no_answer_is_replaced(said: bytes) ->
         failed = await failure(both.peer, "SELECT 'rows' -- lie")
         assert failed.code is Code.DB_UNAVAILABLE
         [lost] = both.hosted.recorder.of(SessionHostLost)
-        assert lost.reason == "it said something that is no answer"
+        assert lost.reason == "it said something that is not an answer"
         assert (await both.peer.ask("rows"))[0] == Answered()
 
 

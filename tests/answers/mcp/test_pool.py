@@ -16,7 +16,7 @@ from chatd.answers.cut import Cut
 from chatd.answers.mcp import link, session
 from chatd.answers.mcp.last_words import WORDS_BYTES
 from chatd.answers.mcp.mapping import READY, Call, PeerMapping
-from chatd.answers.mcp.pool import McpDatabase
+from chatd.answers.mcp.pool import OUTAGE, McpDatabase
 from chatd.answers.mcp.results import UNEXPECTED
 from chatd.answers.mcp.session_slot import BACKOFF_S
 from chatd.answers.requests import (
@@ -376,6 +376,22 @@ async def test_a_peer_that_dies_while_nobody_asks_is_there_again_for_the_next(
         assert again != row
         assert len(peer.recorder.of(DatabaseConnected)) == 2
         assert peer.recorder.of(DatabaseLost)[0].retry_in_s == 0
+
+
+async def test_a_peer_that_says_its_database_is_away_is_started_again_to_see_whether_it_is(
+    tmp_path: Path,
+) -> None:
+    async with running(fake(file=tmp_path / "told", connections=2)) as peer:
+        async with trio.open_nursery() as nursery:  # two at a time open both sessions
+            nursery.start_soon(peer.ask, "rows")
+            nursery.start_soon(peer.ask, "rows")
+        await peer.recorder.until(DatabaseConnected, count=2)
+        assert (await failure(peer, "lost_database")).code is Code.DB_UNAVAILABLE
+        assert (await peer.ask("rows"))[0] == Answered()
+        before = processes(tmp_path / "told")[:2]
+        assert not any(map(is_alive, before))
+        [lost] = peer.recorder.of(DatabaseLost)
+        assert (lost.reason, lost.retry_in_s) == (OUTAGE, 0)
 
 
 async def test_a_peer_that_dies_before_anybody_asked_is_there_for_the_first(tmp_path: Path) -> None:
