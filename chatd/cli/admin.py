@@ -1,4 +1,4 @@
-"""`chatd admin`: look at the daemon that runs, and act in it, by its private socket."""
+"""`chatd admin`: look at the running daemon, and act in it, over its private socket."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,16 +9,15 @@ import click
 import orjson
 
 from chatd.app.errors import EXIT_FAILURE
+from chatd.chat.audit import NOTHING
 from chatd.cli.moments import shown
-from chatd.cli.options import configured, fail, say
+from chatd.cli.options import DiscreetGroup, configured, fail, say
 from chatd.cli.private_socket import NoDaemonError, PrivateSocket
 from chatd.counts import counted
 from chatd.observe.lines import people_line
 
-UNKNOWN_USER: Final = (
-    "Nobody of the id {} is connected or a member of a room. Is it the id (`sub` of the token, "
-    "`chatd admin users`), and not the name?"
-)
+IS_IT_THE_ID: Final = "Is it the id (`sub` of the token, `chatd admin users`), and not the name?"
+UNKNOWN_USER: Final = f"Nobody with the id {{}} is connected or a member of a room. {IS_IT_THE_ID}"
 
 
 def _asking(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,12 +46,12 @@ def _tell(answer: Any, as_json: bool, lines: Callable[[Any], Iterable[str]]) -> 
     say(orjson.dumps(answer).decode() if as_json else "\n".join(lines(answer)))
 
 
-@click.group()
+@click.group(cls=DiscreetGroup)
 def admin() -> None:
     """Look at the running daemon, and act in it.
 
-    It is asked by its internal listener, a socket in the state directory that only its own user
-    can reach. What is done stands in the log and in the audit.
+    The command asks its internal listener, a socket in the state directory that only the daemon's
+    own user can reach. What is done is in the log and in the audit.
     """
 
 
@@ -162,26 +161,29 @@ def _rest(count: int) -> Iterator[str]:
 def kick(config_path: Path | None, state_dir: str | None, as_json: bool, target: str) -> None:
     """End the sessions of a user.
 
-    TARGET is a user, or the id of a socket, whose session alone ends then. Clients come back by
+    TARGET is a user, or the id of a socket; then only its session ends. Clients come back by
     themselves; revoke voids their tokens too.
     """
     answer = _ask(config_path, state_dir, "/admin/kick", {"target": target})
-    _tell(answer, as_json, lambda it: [_ended(it["kicked"], target)])
+    _tell(answer, as_json, lambda it: [_ended(it, target)])
 
 
-def _ended(count: int, target: str) -> str:
-    if count == 0:
+def _ended(answer: Any, target: str) -> str:
+    if answer["outcome"] == NOTHING:
         return f"Nobody is connected as {target}, so nothing was ended."
-    return f"Ended: {counted(count, 'session')} of {target}."
+    count = counted(answer["kicked"], "session")
+    if answer["kicked"] == 0:
+        return f"Ended: {count} of {target} on this node; the other nodes were told."
+    return f"Ended: {count} of {target}."
 
 
 @admin.command()
 @_asking
 @click.argument("user")
 def revoke(config_path: Path | None, state_dir: str | None, as_json: bool, user: str) -> None:
-    """End the sessions of USER, and void all tokens.
+    """End the sessions of USER, and void this user's tokens.
 
-    No token of the user that was issued until now is taken any more.
+    No token that was issued to the user until now is accepted any more.
     """
     answer = _ask(config_path, state_dir, "/admin/revoke", {"userId": user})
     _tell(answer, as_json, _revoked)
@@ -189,7 +191,7 @@ def revoke(config_path: Path | None, state_dir: str | None, as_json: bool, user:
 
 def _revoked(answer: Any) -> Iterator[str]:
     user_id = answer["revoked"]
-    yield f"No token of {user_id} that was issued until now is taken any more."
+    yield f"No token issued to {user_id} until now is accepted any more."
     if answer["isKnown"]:
         yield f"Ended: {counted(answer['kicked'], 'session')}."
     else:
@@ -198,7 +200,7 @@ def _revoked(answer: Any) -> Iterator[str]:
 
 @admin.command(name="say")
 @_asking
-@click.option("--room", help="Only in this room; else in each in which somebody is.")
+@click.option("--room", help="Only in this room; by default in every room where somebody is.")
 @click.argument("text")
 def say_command(
     config_path: Path | None, state_dir: str | None, as_json: bool, room: str | None, text: str
@@ -211,11 +213,11 @@ def say_command(
 
 @admin.command()
 @_asking
-@click.option("--level", default="info", show_default=True, help="The least that is shown.")
+@click.option("--level", default="info", show_default=True, help="The lowest level to show.")
 def tail(config_path: Path | None, state_dir: str | None, as_json: bool, level: str) -> None:
     """Follow the events of the log.
 
-    It begins now, and ends with Ctrl-C. What log.level leaves out of the log is not here either.
+    It begins now, and ends with Ctrl-C. What log.level leaves out of the log is left out here too.
     """
     try:
         for line in PrivateSocket.of(config_path, state_dir).follow(f"/admin/tail?level={level}"):

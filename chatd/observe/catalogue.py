@@ -1,6 +1,6 @@
 """What is counted and measured: each metric's name, labels, buckets, and what it says.
 
-The one home of all metrics that are no gauge (`chatd.app.gauges` has those). An event is counted
+The one home of all metrics that are not gauges (`chatd.app.gauges` has those). An event is counted
 (`COUNTED`), and some of what it says is measured (`MEASURED`); times and sizes that belong to no
 event are told to `Metrics` (`HISTOGRAMS`). Labels are words of the daemon's own: limits, codes,
 reasons, rooms of the configuration; never what a client chose, so that no client can grow the
@@ -20,7 +20,7 @@ from chatd.observe.events import LogEvent
 class Count:
     """How a class of events is counted: the counter, what it says, the fields that are labels.
 
-    `field` is what is added, 1 for an event where there is none; `sums` are counted beside it.
+    `field` is what is added; without a field, each event adds 1. `sums` are counted beside it.
     """
 
     name: str
@@ -69,13 +69,15 @@ COUNTED: Final[Mapping[type[LogEvent], Count]] = {
     ),
     events.SocketDisconnected: Count("sockets_disconnected", "Sockets that are gone.", ("reason",)),
     events.MessageSent: Count(
-        "messages", "Messages that were acknowledged, by whether before.", ("duplicate",)
+        "messages",
+        "Messages that were acknowledged; duplicate says whether the log had them already.",
+        ("duplicate",),
     ),
     events.MessageRefused: Count("messages_refused", "Messages that were not accepted.", ("code",)),
     events.MessageChanged: Count(
         "changes",
-        "Changes of messages that were acknowledged (edit, delete, react, unreact), by whether "
-        "before.",
+        "Changes of messages that were acknowledged (edit, delete, react, unreact); duplicate says "
+        "whether the log had them already.",
         ("change", "duplicate"),
     ),
     events.ChangeRefused: Count("changes_refused", "Changes that were not accepted.", ("code",)),
@@ -109,9 +111,16 @@ COUNTED: Final[Mapping[type[LogEvent], Count]] = {
         ("connection_id", "outcome"),
     ),
     events.ActorCrashed: Count("actor_crashes", "Actors that raised.", ("actor",)),
-    events.LifeLost: Count("life_lost", "How often the session that this node lives by was lost."),
+    events.LifeLost: Count(
+        "life_lost",
+        "How often the session was lost that proves to PostgreSQL that this node is alive.",
+    ),
     events.NodeReaped: Count("reaped_nodes", "Dead nodes whose users this node saw to."),
-    events.StoreFailed: Count("store_failures", "What the disk did not take.", ("code",)),
+    events.StoreFailed: Count(
+        "store_failures",
+        "Writes that the log or the disk did not take, by the code that clients get.",
+        ("code",),
+    ),
     events.ReadFailed: Count("store_reads_failed", "Reads of the log that failed."),
     events.RowDamaged: Count("rows_damaged", "Rows of the log that cannot be read, each once."),
     events.MessagesRemoved: Count("rooms_shortened", "Rooms that retention removed messages of."),
@@ -127,7 +136,7 @@ ACK_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 LAG_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 """From what timers are late by anyway to what makes clients think that nobody is there."""
 ANSWER_BOUNDS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""From the cache to answers.timeout_s, and beyond where somebody has raised that."""
+"""From the cache to answers.timeout_s, and beyond, if somebody has raised that."""
 CONNECT_BOUNDS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 """From what needs no wait to a directory that nearly does not answer."""
 BATCH_BOUNDS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
@@ -175,8 +184,8 @@ LAG: Final = Distribution(
 )
 
 HISTOGRAMS: Final = (ACK, STORED, DELIVERED, BATCH, COMMIT, SYNC, LAG)
-"""What is measured of no event. The name on the wire is `chatd_NAME`, with `_bucket`, `_sum` and
-`_count`."""
+"""What is measured without an event. The name on the wire is `chatd_NAME`, with `_bucket`, `_sum`
+and `_count`."""
 
 MEASURED: Final[Mapping[type[LogEvent], Measure]] = {
     events.SocketConnected: Measure(
@@ -217,12 +226,12 @@ MEASURED: Final[Mapping[type[LogEvent], Measure]] = {
         ),
     ),
 }
-"""What is measured of events that are counted too."""
+"""What is measured from events that are also counted."""
 
 
 @attrs.frozen
 class Described:
-    """A metric as documents and dashboards know it; `name` is that of the wire."""
+    """A metric as documents and dashboards know it; `name` is its name on the wire."""
 
     name: str
     kind: str

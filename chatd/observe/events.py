@@ -23,9 +23,9 @@ class Level(enum.IntEnum):
 
 
 class LogEvent:
-    """The base of all events. `is_cheap`: a peer, a database or a disk can make them without end,
-    so the log writes so many a second, and how many it left out. Of those that are alike in the
-    fields `alike_by` it writes one a minute."""
+    """The base of all events. `is_cheap`: a peer, a database or a disk can cause them without end,
+    so the log writes only so many a second, and how many it left out. Of events that are alike in
+    the fields `alike_by` it writes one a minute."""
 
     __slots__ = ()
     event_name: ClassVar[str]
@@ -41,13 +41,13 @@ class LogEvent:
         is_cheap: bool = False,
         alike_by: tuple[str, ...] = (),
     ) -> None:
-        if name is not None:  # attrs makes the class again, with slots, and without these
+        if name is not None:  # attrs makes the class again, with slots, but without these arguments
             cls.event_name, cls.level, cls.is_cheap = name, level, is_cheap
             cls.alike_by = alike_by
 
 
 class EventLog(Protocol):
-    """Where events go: the log of the daemon, or a `Recorder` in tests."""
+    """Where events go: the log of the daemon, or a `Recorder`, which keeps them."""
 
     def wants(self, level: Level) -> bool:
         """Whether events of this level are written; saves making those that are not."""
@@ -56,7 +56,7 @@ class EventLog(Protocol):
     def record(self, event: LogEvent) -> None: ...
 
     def record_all(self, events: Sequence[LogEvent]) -> None:
-        """The same for events of one class that come together, one at least: it costs less."""
+        """Record events of one class that come together, at least one: this costs less."""
         ...
 
     def settle(self, timeout_s: float) -> None:
@@ -65,13 +65,13 @@ class EventLog(Protocol):
 
     @property
     def lost(self) -> int:
-        """How many lines were not written, as nothing took them."""
+        """How many lines were not written, because nothing took them."""
         ...
 
 
 @attrs.frozen
 class ConfigurationLoaded(LogEvent, name="configuration.loaded", level=Level.INFO):
-    """The first event; `source` is the file, None where there was none."""
+    """The first event; `source` is the file, None if there was none."""
 
     source: str | None
 
@@ -85,10 +85,10 @@ class ConfigurationExposed(LogEvent, name="configuration.exposed", level=Level.W
 
 @attrs.frozen
 class DaemonStarted(LogEvent, name="daemon.started", level=Level.INFO):
-    """The port is open; `port` is the real one where 0 was configured, None where `host` is a
-    socket. `internal` is where the internal listener is: the path of a socket, or HOST:PORT.
-    `connections` is how many may come: server.max_connections, or fewer where the system grants
-    fewer descriptors (`ulimit -n`). `page` is `built`, `missing` or `off`.
+    """The port is open; `port` is the real one if 0 was configured, None if `host` is a socket.
+    `internal` is where the internal listener is: the path of a socket, or HOST:PORT. `connections`
+    is how many may come: server.max_connections, or fewer if the system grants fewer descriptors
+    (`ulimit -n`). `page` is `built`, `missing` or `off`.
     """
 
     host: str
@@ -117,8 +117,8 @@ class DaemonStopping(LogEvent, name="daemon.stopping", level=Level.INFO):
 
 @attrs.frozen
 class DaemonStopped(LogEvent, name="daemon.stopped", level=Level.INFO):
-    """The last event; `clean` is false where the deadline cut something off, or where the daemon is
-    to begin anew (`epoch.changed`)."""
+    """The last event; `clean` is false if the deadline cut something off, or if the daemon has to
+    begin anew (`epoch.changed`)."""
 
     clean: bool
 
@@ -146,16 +146,16 @@ class ListenersInherited(LogEvent, name="listeners.inherited", level=Level.INFO)
 
 @attrs.frozen
 class NoticeFailed(LogEvent, name="notice.failed", level=Level.WARNING):
-    """The service manager could not be told how the daemon is; said once."""
+    """The daemon could not tell the service manager how it is; reported once."""
 
     detail: str
 
 
 @attrs.frozen
 class ConfigurationReloaded(LogEvent, name="configuration.reloaded", level=Level.INFO):
-    """SIGHUP had the configuration read again. `changed` are the keys whose new value is in force
-    now, `needs_restart` those whose new value waits for a restart. So many `sockets` had to leave a
-    room by it."""
+    """On SIGHUP the daemon has read the configuration again. `changed` are the keys whose new value
+    is in force now, `needs_restart` those whose new value waits for a restart. So many `sockets`
+    had to leave a room because of it."""
 
     source: str | None
     changed: tuple[str, ...]
@@ -165,7 +165,8 @@ class ConfigurationReloaded(LogEvent, name="configuration.reloaded", level=Level
 
 @attrs.frozen
 class ConfigurationRefused(LogEvent, name="configuration.refused", level=Level.ERROR):
-    """SIGHUP had the configuration read again, and it has mistakes: all is as it was."""
+    """On SIGHUP the daemon has read the configuration again, and it has mistakes: all stays as it
+    was."""
 
     mistakes: tuple[str, ...]
 
@@ -182,8 +183,8 @@ class StoreRecovered(LogEvent, name="store.recovered", level=Level.INFO):
 
 @attrs.frozen
 class PostgresThreaded(LogEvent, name="postgres.threaded", level=Level.WARNING):
-    """The psycopg that is installed is not the one that Trio can wait with (`reason`): each
-    connection has a thread, and takes twice the time; install the version that chatd asks for."""
+    """Trio cannot wait with the psycopg that is installed (`reason`): each connection has a thread,
+    and takes twice the time; install the version that chatd asks for."""
 
     reason: str
 
@@ -191,7 +192,7 @@ class PostgresThreaded(LogEvent, name="postgres.threaded", level=Level.WARNING):
 @attrs.frozen
 class LogLost(LogEvent, name="store.lost", level=Level.ERROR):
     """The log is less than it was (`kind`: its end, another log, no log); `proof` is the file that
-    shows it. At least so many records and messages are missing; None where that is not known. The
+    shows it. At least so many records and messages are missing; None if that is not known. The
     daemon goes on under a new epoch."""
 
     kind: str
@@ -203,7 +204,7 @@ class LogLost(LogEvent, name="store.lost", level=Level.ERROR):
 
 @attrs.frozen
 class EpochFound(LogEvent, name="epoch.changed", level=Level.ERROR):
-    """The log that nodes share has another epoch than at the start: the daemon ends."""
+    """The log that nodes share has another epoch than at the start of this daemon, which ends."""
 
     detail: str
 
@@ -219,7 +220,7 @@ class SnapshotUnusable(LogEvent, name="snapshot.unusable", level=Level.WARNING):
 @attrs.frozen
 class SnapshotOutdated(LogEvent, name="snapshot.outdated", level=Level.INFO):
     """A snapshot in the form of an earlier version was passed over at the start after an update:
-    the log alone gives all but who was present or typing."""
+    the log alone gives everything except who was present or typing."""
 
     name: str
 
@@ -256,21 +257,20 @@ class LogReturned(LogEvent, name="store.returned", level=Level.WARNING):
 
 @attrs.frozen
 class FileRenewed(LogEvent, name="file.renewed", level=Level.WARNING):
-    """A file of the state directory, the lock's or the mark's, had been removed, and was made
-    again."""
+    """A file of the state directory, the lock or the mark, had been removed, and was made again."""
 
     file: str
 
 
 @attrs.frozen
 class SearchIndexRenewing(LogEvent, name="search.renewing", level=Level.INFO):
-    """The index of the search had another form, of an older chatd or Unicode, and is built anew,
-    the newest messages first. Searches find older ones as it goes on."""
+    """The search index had the form of an older chatd or Unicode, and is being rebuilt, the newest
+    messages first. Searches find older messages as this goes on."""
 
 
 @attrs.frozen
 class SearchIndexRenewed(LogEvent, name="search.renewed", level=Level.INFO):
-    """The index of the search holds all messages again; so many were indexed anew."""
+    """The search index holds all messages again; so many were indexed anew."""
 
     messages: int
 
@@ -287,8 +287,8 @@ class MessagesRemoved(LogEvent, name="retention.removed", level=Level.INFO):
 
 @attrs.frozen
 class ClockDoubted(LogEvent, name="clock.doubted", level=Level.WARNING):
-    """The clock jumped by `ahead_ms` (back where negative): nothing is too old by it, until it has
-    been so for a day."""
+    """The clock jumped by `ahead_ms` (back if negative): nothing counts as too old by it
+    until it has stayed so for a day."""
 
     ahead_ms: int
 
@@ -358,8 +358,8 @@ class AuthenticationFailed(
     is_cheap=True,
     alike_by=("address", "code", "reason"),
 ):
-    """A token was missing, expired or bad; `code` is that of the CONNECT_ERROR, `reason` what
-    `chatd token check` says of it."""
+    """A token was missing, expired or bad; `code` is the one in the CONNECT_ERROR, `reason` what
+    `chatd token check` says about the token."""
 
     session_id: str
     address: str
@@ -375,7 +375,7 @@ class DirectoryUnavailable(
     is_cheap=True,
     alike_by=("reason",),
 ):
-    """The directory of rooms does not answer, or answers what is no list of rooms: nobody comes in
+    """The directory of rooms does not answer, or its answer is not a list of rooms: nobody comes in
     whose rooms are not known. `reason` is what the database says."""
 
     reason: str
@@ -401,8 +401,8 @@ class DirectoryRowIgnored(
 
 @attrs.frozen
 class KeySetRead(LogEvent, name="keys.read", level=Level.INFO):
-    """The key set of the issuer of tokens was read, and is another one than before; `keys` is how
-    many of it can be used, `passed_over` says why others cannot."""
+    """The key set of the issuer of tokens was read, and differs from the one before; `keys` is how
+    many of its keys can be used, `passed_over` says why others cannot."""
 
     place: str
     keys: int
@@ -421,8 +421,8 @@ class KeySetFailed(
 
 @attrs.frozen
 class UserRevoked(LogEvent, name="user.revoked", level=Level.INFO):
-    """The tokens of a user are not taken any more; so many sockets were closed. `durable` is false
-    where the disk did not take it: it is forgotten at the next start."""
+    """The tokens of a user are no longer accepted; so many sockets were closed. `durable` is false
+    if the disk did not take this: then the next start forgets it."""
 
     user_id: str
     sockets: int
@@ -441,7 +441,8 @@ class MessageReceived(LogEvent, name="message.received", level=Level.DEBUG):
 
 @attrs.define  # not frozen: one is made for each message
 class MessageSent(LogEvent, name="message.sent", level=Level.INFO):
-    """A message is committed and on its way to the room; `duplicate` says that it was before."""
+    """A message is committed and on its way to the room; `duplicate` says that it was committed
+    before."""
 
     message_id: str
     connection_id: str
@@ -469,8 +470,8 @@ class MessageRefused(
 
 @attrs.frozen
 class MessageChanged(LogEvent, name="message.changed", level=Level.INFO):
-    """A message was edited or deleted, or a reaction to it was put or taken off, as number `rev` of
-    its room; `duplicate` says that it was so before."""
+    """A message was edited or deleted, or a reaction to it was added or removed, as change number
+    `rev` of its room; `duplicate` says that it was so before."""
 
     message_id: str
     connection_id: str
@@ -509,8 +510,8 @@ class AnswerStarted(LogEvent, name="answer.started", level=Level.INFO):
 
 @attrs.frozen
 class AnswerEnded(LogEvent, name="answer.ended", level=Level.INFO):
-    """An answer has ended; `kind`: what was asked (`sql`, `tables` and so on; `none` where it was
-    refused or not read); `code` is what the room got where it failed."""
+    """An answer has ended; `kind`: what was asked (`sql`, `tables` and so on; `none` if it was
+    refused or not read); `code` is what the room got if it failed."""
 
     answer_id: str
     connection_id: str
@@ -525,8 +526,9 @@ class AnswerEnded(LogEvent, name="answer.ended", level=Level.INFO):
 class ExportEnded(LogEvent, name="export.ended", level=Level.INFO, is_cheap=True):
     """An answer was downloaded as a file, or was not.
 
-    `outcome` is `sent`, `broken_off` where the client took only a part, or the code that it got.
-    `rerun`: the statement ran once more. `rows` are those of the file, `size` the bytes that left.
+    `outcome` is `sent`, `broken_off` if the client took only a part, or the code that it got.
+    `rerun`: the statement ran once more. `rows` counts the rows of the file, `size` the bytes that
+    were sent.
     """
 
     answer_id: str
@@ -549,8 +551,9 @@ class LimitHit(
     is_cheap=True,
     alike_by=("limit", "user_id", "address"),
 ):
-    """A limit refused something, or ended what had shown no token for longest; `limit` is its key
-    in the configuration, or a name in "Where a limit shows"."""
+    """A limit refused something, or ended a peer: the one that went too far, or, to make room, the
+    one that had gone longest without showing a token. `limit` is its key in the configuration, or a
+    name in "Where a limit shows"."""
 
     limit: str
     user_id: str | None
@@ -565,9 +568,9 @@ class HandshakeRefused(
     is_cheap=True,
     alike_by=("address", "reason"),
 ):
-    """A request for a session was turned away before there was one, or a connection: `reason` is
-    `proxy_protocol` where it does not begin with that header, `proxy_untrusted` where it does not
-    come from a trusted proxy."""
+    """A request for a session, or a connection, was turned away before there was a session:
+    `reason` is `proxy_protocol` if it does not begin with that header, `proxy_untrusted` if it does
+    not come from a trusted proxy."""
 
     address: str
     reason: str
@@ -579,7 +582,7 @@ class RequestForbidden(LogEvent, name="request.forbidden", level=Level.WARNING):
     the configuration decides, and `advice` says what to do. At most ten a minute, each host and
     origin once."""
 
-    # `net.proxies` sees to that.
+    # `net.proxies` ensures that.
 
     address: str
     host: str | None
@@ -602,6 +605,19 @@ class ProxyNotTrusted(LogEvent, name="proxy.untrusted", level=Level.WARNING):
 
 
 @attrs.frozen
+class ProxyUnread(LogEvent, name="proxy.unread", level=Level.WARNING):
+    """A trusted proxy passed on only headers of the family that `key` does not name, and they were
+    ignored; `advice` says what to do."""
+
+    address: str
+    key: str = "server.proxy_headers"
+    advice: str = (
+        "if your proxy writes this family of headers, say so with proxy_headers in [server]; until "
+        "then everybody behind it counts as one address; if it writes none, a client did"
+    )
+
+
+@attrs.frozen
 class ProtocolViolated(LogEvent, name="protocol.violated", level=Level.INFO, is_cheap=True):
     """A peer broke a protocol and lost its session; `what` names the rule, not the bytes."""
 
@@ -612,8 +628,8 @@ class ProtocolViolated(LogEvent, name="protocol.violated", level=Level.INFO, is_
 
 @attrs.frozen
 class AdministratorActed(LogEvent, name="admin.acted", level=Level.INFO):
-    """An administrator did something to a user, a room, a socket or all (`target`); `by` is who,
-    as the audit has it, and `outcome` how it ended."""
+    """An administrator did something to a user, a room, a socket or all (`target`); `by` is the
+    administrator, as in the audit, and `outcome` how it ended."""
 
     action: str
     target: str
@@ -623,7 +639,7 @@ class AdministratorActed(LogEvent, name="admin.acted", level=Level.INFO):
 
 @attrs.frozen
 class ActorCrashed(LogEvent, name="actor.crashed", level=Level.ERROR, is_cheap=True):
-    """An actor raised; its supervisor decides what is next."""
+    """An actor raised; its supervisor decides what happens next."""
 
     actor: str
     error_type: str
@@ -631,8 +647,8 @@ class ActorCrashed(LogEvent, name="actor.crashed", level=Level.ERROR, is_cheap=T
 
 @attrs.frozen
 class LifeLost(LogEvent, name="node.lost", level=Level.WARNING):
-    """The session that this node lives by is lost; other nodes may take it for dead. `node_id` is
-    the number of its life."""
+    """The session that proves that this node is alive is lost; others may take it for dead.
+    `node_id` is the number of its life."""
 
     node_id: int
     reason: str
@@ -654,8 +670,8 @@ class LifeBegunAnew(LogEvent, name="node.renewed", level=Level.WARNING):
 
 @attrs.frozen
 class NodeReaped(LogEvent, name="node.reaped", level=Level.WARNING):
-    """Another node is dead: its users are away since it was last heard (`members`, one for each
-    room of each), and this node ends the answers that it left open."""
+    """Another node is dead: its users count as away since it was last heard (`members`, one for
+    each room of each user), and this node ends the answers that it left open."""
 
     node: str
     node_id: int
@@ -667,7 +683,7 @@ class NodeReaped(LogEvent, name="node.reaped", level=Level.WARNING):
 class StoreFailed(
     LogEvent, name="store.failed", level=Level.ERROR, is_cheap=True, alike_by=("code", "detail")
 ):
-    """The disk refused; `code` is what clients get."""
+    """The disk, or the database of the log, refused; `code` is what clients get."""
 
     code: str
     detail: str
@@ -682,11 +698,17 @@ class DatabaseConnected(LogEvent, name="database.connected", level=Level.INFO, i
 
 
 @attrs.frozen
-class DatabaseLost(LogEvent, name="database.lost", level=Level.WARNING, is_cheap=True):
-    """A session with a db-mcp has ended, or none came about; it is tried again in `retry_in_s`.
+class DatabaseLost(
+    LogEvent,
+    name="database.lost",
+    level=Level.WARNING,
+    is_cheap=True,
+    alike_by=("connection_id", "reason", "last_words"),
+):
+    """A session with a db-mcp has ended, or could not be opened; the next try is in `retry_in_s`.
 
     `last_words` is the end of what it wrote to its standard error before it was ready, without the
-    secrets that it was given; empty where it was ready, as then it may know what somebody asked.
+    secrets that it was given; empty if it was ready, as then it may know what somebody asked.
     """
 
     connection_id: str
@@ -697,12 +719,23 @@ class DatabaseLost(LogEvent, name="database.lost", level=Level.WARNING, is_cheap
 
 @attrs.frozen
 class DatabaseAsked(LogEvent, name="database.asked", level=Level.DEBUG):
-    """A db-mcp has carried a call out; `outcome`: `answered`, `stopped`, or the code; without the
-    wait for a session."""
+    """A db-mcp has carried out a call; `outcome`: `answered`, `stopped`, or the code; the time is
+    without the wait for a session."""
 
     connection_id: str
     outcome: str
     took_ms: float
+
+
+@attrs.frozen
+class DatabaseStuck(LogEvent, name="database.stuck", level=Level.WARNING, is_cheap=True):
+    """A statement was told to stop `age_s` after it began, but the database still runs it, in the
+    backend `pids` (more than one if it is not certain in which). Its user gets `db_busy` until it
+    has ended."""
+
+    connection_id: str
+    pids: tuple[int, ...]
+    age_s: float
 
 
 @attrs.frozen
@@ -716,7 +749,7 @@ class DatabaseWrote(LogEvent, name="database.wrote", level=Level.DEBUG):
 
 @attrs.frozen
 class ReaderReady(LogEvent, name="reader.ready", level=Level.INFO, is_cheap=True):
-    """The process that reads messages which may be questions is ready."""
+    """The process that reads messages that may be questions is ready."""
 
     took_ms: float
 
@@ -767,7 +800,7 @@ class ConditionEnded(
     is_cheap=True,
     alike_by=("code", "connection_id"),
 ):
-    """It is well again, after so long."""
+    """What was amiss is well again, after so long."""
 
     code: str
     connection_id: str | None
@@ -784,7 +817,7 @@ class InternalError(
 ):
     """A fault of the daemon itself; `traceback` has places, and no values."""
 
-    # Made by `InternalError.of`, which sees to that.
+    # Made by `InternalError.of`, which ensures that.
 
     where: str
     error_type: str
@@ -796,17 +829,40 @@ class InternalError(
         return cls(where, type(error).__name__, traceback_of(error))
 
 
+@attrs.frozen
+class SignalUnreadable(
+    LogEvent,
+    name="bus.unreadable",
+    level=Level.WARNING,
+    is_cheap=True,
+    alike_by=("kind", "error_type", "traceback"),
+):
+    """A signal of another node is not as this node expects it; `traceback` has places, and no
+    values."""
+
+    # Made by `SignalUnreadable.of`, which ensures that.
+
+    kind: str
+    error_type: str
+    traceback: str
+
+    @classmethod
+    def of(cls, kind: str, error: Exception) -> "SignalUnreadable":
+        """The event for what the handler of this kind of signal has raised."""
+        return cls(kind, type(error).__name__, traceback_of(error))
+
+
 MOST_FRAMES = 30
-"""Frames shown of one exception, the innermost ones."""
+"""How many frames of one exception are shown, the innermost ones."""
 MOST_ERRORS = 10
-"""Exceptions shown of one chain or group."""
+"""How many exceptions of one chain or group are shown."""
 
 
 def traceback_of(error: BaseException) -> str:
     """Where an exception came from: types, files, lines and functions, causes and groups.
 
-    No locals, and no messages of exceptions: these quote what was being worked on (`KeyError:
-    '<token>'`, a validation error with the content), and no review covers each raise of each
+    No locals, and no messages of exceptions: these quote what was being processed (`KeyError:
+    '<token>'`, a validation error with the content), and no review covers every raise of every
     library. An `OSError` keeps the system's own words (strerror).
     """
     lines: list[str] = []

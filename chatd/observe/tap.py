@@ -1,7 +1,7 @@
-"""Following the log live: what is recorded goes to those who look, beside where it goes anyway.
+"""Following the log live: what is recorded also goes to those who follow.
 
-Nothing is copied while nobody looks: the tap stands in the way of events only then. A follower that
-does not keep up loses lines, and is told how many.
+Nothing is copied while nobody follows: only when somebody does are events passed through the tap. A
+follower that does not keep up loses lines, and is told how many.
 """
 
 from collections import deque
@@ -15,17 +15,16 @@ import trio
 from chatd.observe.clock import Clock
 from chatd.observe.events import EventLog, Level, LogEvent
 from chatd.observe.lines import json_line
-from chatd.observe.log import fields_of
+from chatd.observe.log import LEFT_OUT, fields_of
 
 FOLLOWERS_MAX: Final = 8
 """Followers at once; more are refused."""
 LINES_MAX: Final = 1_000
 """Lines that wait for a follower; beyond: the oldest are dropped, and counted."""
-LEFT_OUT: Final = "log.left_out"
 
 
 class Passing(Protocol):
-    """What hands events on to a log, and can be told to which."""
+    """Something that hands events on to a log, and can be told to which."""
 
     def pass_to(self, log: EventLog) -> None:
         """Hand events on to this one from now on."""
@@ -34,9 +33,11 @@ class Passing(Protocol):
 
 @attrs.define(eq=False)
 class Follower:
-    """Lines of one follower, as JSON."""
+    """Lines of one follower, as JSON. `is_over`: no more come, for the daemon is about to end."""
 
     _least: Level
+    ends_with_drain: bool = False
+    is_over: bool = attrs.field(init=False, default=False)
     _lines: deque[bytes] = attrs.field(init=False, factory=deque)
     _dropped: int = attrs.field(init=False, default=0)
     _news: trio.Event = attrs.field(init=False, factory=trio.Event)
@@ -51,8 +52,13 @@ class Follower:
         self._lines.append(line)
         self._news.set()
 
+    def end(self) -> None:
+        """No more lines come."""
+        self.is_over = True
+        self._news.set()
+
     async def lines(self, within_s: float) -> bytes:
-        """The lines since the last call, once there are some; none after `within_s`."""
+        """The lines since the last call, once there are some; after `within_s`, none."""
         with trio.move_on_after(within_s):
             await self._news.wait()
         self._news = trio.Event()
@@ -78,20 +84,26 @@ class EventTap:
         """How many follow."""
         return len(self._followers)
 
-    def follow(self, least: Level) -> Follower | None:
-        """Follow events of a level or above, until `leave`; None where too many do."""
+    def follow(self, least: Level, *, ends_with_drain: bool = False) -> Follower | None:
+        """Follow events of a level or above, until `leave`, or `drain`; None if too many do."""
         if len(self._followers) >= FOLLOWERS_MAX:
             return None
-        follower = Follower(least)
+        follower = Follower(least, ends_with_drain)
         self._followers[follower] = None
         self._source.pass_to(self)
         return follower
 
     def leave(self, follower: Follower) -> None:
-        """Follow no more; once more does nothing."""
+        """Stop following; a second call does nothing."""
         self._followers.pop(follower, None)
         if not self._followers:
             self._source.pass_to(self._log)
+
+    def drain(self) -> None:
+        """The daemon is about to end: those who would keep it from that follow no longer."""
+        for follower in self._followers:
+            if follower.ends_with_drain:
+                follower.end()
 
     def record(self, event: LogEvent) -> None:
         self._log.record(event)
@@ -111,7 +123,7 @@ class EventTap:
             follower.offer(line, event.level)
 
     def wants(self, level: Level) -> bool:
-        """Whether the log does. That somebody looks makes no event of what is left out there."""
+        """Whether the log does. Followers get no events that the log leaves out."""
         return self._log.wants(level)
 
     def settle(self, timeout_s: float) -> None:

@@ -56,6 +56,19 @@ async def test_events_that_come_together_are_shown_each() -> None:
     assert [event.reason for event in log.of(DaemonStopping)] == ["one", "two"]
 
 
+async def test_a_drain_ends_those_who_would_hold_it_up_and_nobody_else() -> None:
+    log = Recorder()
+    tap = EventTap(Source(log), log)
+    page = tap.follow(Level.INFO, ends_with_drain=True)
+    operator = tap.follow(Level.INFO)
+    assert page is not None
+    assert operator is not None
+    tap.record(DaemonStopping("now"))
+    tap.drain()
+    assert [line["reason"] for line in parsed(await page.lines(5))] == ["now"]
+    assert (page.is_over, operator.is_over) == (True, False)
+
+
 async def test_what_is_below_its_level_is_not_shown() -> None:
     log = Recorder()
     source = Source(log)

@@ -1,7 +1,7 @@
 """The clock: tokens expire by it, and messages are dated by it.
 
-No server is asked for the time. The clock is wrong where it is behind what was already written, and
-doubtful where the system says that nothing keeps it right.
+No server is asked for the time. The clock is wrong if it is behind what was already written, and
+doubtful if the system says that nothing keeps it right.
 """
 
 import ctypes
@@ -31,8 +31,8 @@ def look_at_clock(surroundings: Surroundings) -> Found:
     for what, at_s in written_s.items():
         if at_s is not None and at_s > now_s + AHEAD_S:
             return wrong(
-                f"It is {_moment(now_s)} here, but {what} is of {_moment(at_s)}: set the clock, or "
-                "tokens are taken after they expired."
+                f"It is {_moment(now_s)} here, but {what} is from {_moment(at_s)}: set the clock, "
+                "or tokens are accepted after they have expired."
             )
     if is_synchronised() is False:
         return doubtful(
@@ -43,7 +43,7 @@ def look_at_clock(surroundings: Surroundings) -> Found:
 
 
 def is_synchronised() -> bool | None:
-    """Whether the kernel takes its clock for synchronised; None where it does not say."""
+    """Whether the kernel considers its clock synchronised; None if it does not say."""
     try:
         state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
     except (OSError, AttributeError):

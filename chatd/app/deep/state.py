@@ -1,7 +1,7 @@
-"""The state directory and its disk: whose it is, whether it takes what a daemon writes, and room.
+"""The state directory and its disk: who owns it, whether a daemon can write there, and free space.
 
-Where the directory is not there yet, the one in which a start would make it is looked at. A probe
-is a file of 4 KiB that is removed at once.
+If the directory is not there yet, the checks look at the one in which a start would make it. A
+probe is a file of 4 KiB that is removed at once.
 """
 
 import os
@@ -26,13 +26,13 @@ SPACE_BYTES_DOUBTFUL: Final = 1_073_741_824
 PROBE_BYTES: Final = 4096
 PROBES: Final = 5
 SYNC_S_DOUBTFUL: Final = 0.1
-"""Seconds of a sync beyond which people notice that every message waits for one."""
+"""If a sync takes more seconds, people notice that every message waits for one."""
 _REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "fuse.sshfs"})
 _PASSING: Final = frozenset({"tmpfs", "ramfs"})
 
 
 def look_at_owner(surroundings: Surroundings) -> Found:
-    """Whose the directory and the files in it are, and whether others may change them."""
+    """Who owns the directory and the files in it, and whether others may change them."""
     directory = _state_directory(surroundings)
     if not directory.exists():
         above = _existing(directory)
@@ -61,14 +61,15 @@ def look_at_owner(surroundings: Surroundings) -> Found:
     strange = sorted(entry.name for entry in files if entry.stat().st_uid != here.st_uid)
     if strange:
         return wrong(
-            f"{shown} belongs to {owner}, but not so {', '.join(map(_shown, strange))}: a command "
+            f"{shown} belongs to {owner}, but not {', '.join(map(_shown, strange))}: a command "
             f"ran as another user; chown {owner} what is in it.",
             EXIT_CONFIG,
         )
     read = sorted(entry.name for entry in files if entry.stat().st_mode & 0o077)
     if read:
         return doubtful(
-            f"Others than {owner} can open {', '.join(map(_shown, read))} in {shown}: chmod 600."
+            f"Users other than {owner} can open {', '.join(map(_shown, read))} in {shown}: "
+            "chmod 600."
         )
     return fine(f"{shown} and what is in it belong to {owner}.")
 
@@ -102,7 +103,7 @@ def look_at_writing(surroundings: Surroundings) -> Found:
 
 
 def look_at_space(surroundings: Surroundings) -> Found:
-    """How much more the disk takes."""
+    """How much room the disk has left."""
     directory = _existing(_state_directory(surroundings))
     shown, disk = shown_path(directory), os.statvfs(directory)
     free = disk.f_bavail * disk.f_frsize
@@ -116,7 +117,7 @@ def look_at_space(surroundings: Surroundings) -> Found:
 
 
 def look_at_disk(surroundings: Surroundings) -> Found | None:
-    """What kind of file system it is, where the system tells."""
+    """What kind of file system it is, if the system tells."""
     directory = _existing(_state_directory(surroundings))
     kind, shown = _file_system(directory), shown_path(directory)
     if kind is None:
@@ -133,7 +134,7 @@ def look_at_disk(surroundings: Surroundings) -> Found | None:
 
 
 def look_at_exports(surroundings: Surroundings) -> Found | None:
-    """Whether downloads that are made whole first have their place."""
+    """Whether downloads, which are made whole first, have room."""
     answers = surroundings.config.answers
     if not (answers.enabled and answers.export_rows):
         return None
@@ -156,7 +157,7 @@ def look_at_exports(surroundings: Surroundings) -> Found | None:
 
 
 def newest_s(directory: Path) -> float | None:
-    """When something in the directory was written last, in seconds since the epoch."""
+    """When something in the directory was last written, in seconds since the epoch."""
     return max((entry.stat().st_mtime for entry in _files(directory)), default=None)
 
 

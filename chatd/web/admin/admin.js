@@ -110,17 +110,35 @@ function show({ status, rooms, users }) {
     ...figures.map(([name, figure]) => box("div", box("dt", name), box("dd", String(figure)))),
   );
   part("reasons").replaceChildren(...status.reasons.map((reason) => box("li", reason.message)));
-  part("rooms").replaceChildren(
-    ...rooms.rooms.map((room) => row(room.connectionId, room.present, room.members, room.lastSeq)),
+  fill(
+    "rooms",
+    rooms.rooms.map((room) => row(room.connectionId, room.present, room.members, room.lastSeq)),
+    "There is no room.",
   );
-  part("users").replaceChildren(
-    ...users.users.map((user) => {
+  fill(
+    "users",
+    users.users.map((user) => {
       const from = [...new Set(user.sockets.map((socket) => socket.address))].join(", ");
       return row(user.userId, user.name ?? "", user.sockets.length, from, user.rooms.join(", "));
     }),
+    "Nobody is connected.",
   );
   rest("rooms-rest", rooms.total - rooms.rooms.length);
   rest("users-rest", users.total - users.users.length);
+}
+
+function fill(id, rows, nothing) {
+  if (rows.length > 0) return part(id).replaceChildren(...rows);
+  const cell = box("td", nothing);
+  cell.colSpan = 9;
+  cell.className = "is-nothing";
+  part(id).replaceChildren(box("tr", cell));
+}
+
+function noEvent() {
+  const item = box("li", "Nothing yet.");
+  item.className = "is-nothing";
+  return item;
 }
 
 function showEvent(line) {
@@ -128,6 +146,7 @@ function showEvent(line) {
   const told = Object.entries(fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   const item = box("li", [timestamp, event, ...told].join(" "));
   item.className = `is-${level}`;
+  part("events").querySelector(".is-nothing")?.remove();
   part("events").prepend(item);
   while (part("events").childElementCount > EVENTS_MAX) part("events").lastElementChild.remove();
 }
@@ -157,7 +176,7 @@ function span(seconds) {
 
 function begin() {
   round += 1;
-  part("events").replaceChildren();
+  part("events").replaceChildren(noEvent());
   void poll(round);
   void follow(round);
 }

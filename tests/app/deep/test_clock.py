@@ -27,14 +27,14 @@ def test_a_clock_that_is_kept_right_is_fine(
 def test_a_clock_that_is_behind_what_was_written_is_wrong(tmp_path: Path) -> None:
     found = look_at_clock(here(tmp_path, clock=SetClock(-1e9)))
     assert found.verdict is Verdict.WRONG
-    assert "but this version of chatd is of " in found.sentence
+    assert "but this version of chatd is from " in found.sentence
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "log.sqlite3").write_text("")
     ahead_s = time.time() + 7200
     os.utime(tmp_path / "state" / "log.sqlite3", (ahead_s, ahead_s))
     found = look_at_clock(here(tmp_path))
     assert found.verdict is Verdict.WRONG
-    assert f"but the newest file in {tmp_path}/state is of " in found.sentence
+    assert f"but the newest file in {tmp_path}/state is from " in found.sentence
 
 
 def test_the_system_says_whether_its_clock_is_kept_right_or_does_not() -> None:

@@ -76,7 +76,7 @@ def test_a_directory_as_a_daemon_leaves_it_is_fine(place: Path, tmp_path: Path) 
 def test_others_who_may_write_or_read_are_told(place: Path, tmp_path: Path) -> None:
     surroundings = here(tmp_path)
     (place / "log.sqlite3").chmod(0o640)
-    assert said(look_at_owner, surroundings).startswith("doubtful: Others than ")
+    assert said(look_at_owner, surroundings).startswith("doubtful: Users other than ")
     assert said(look_at_owner, surroundings).endswith(
         " can open log.sqlite3 in HERE/state: chmod 600."
     )
@@ -117,7 +117,7 @@ def test_files_that_a_command_left_as_another_user_are_told(
     monkeypatch.setattr(os, "scandir", lambda path: [Strange(entry) for entry in real(path)])
     told = said(look_at_owner, here(tmp_path))
     assert told.startswith("wrong: HERE/state belongs to ")
-    assert "but not so log.sqlite3: a command ran as another user; chown " in told
+    assert "but not log.sqlite3: a command ran as another user; chown " in told
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO])

@@ -8,6 +8,7 @@ from tests.page.browser.people import WATCH_POLICY, House
 from tests.peers.servers import token
 
 CONFIG = '[auth]\nadmin_claim = "connections"\nadmin_role = "admins"\n'
+QUIET = "[answers]\nenabled = false\n"  # no database connects while the page looks
 ODD = "a&lt;b&gt;"  # an id that HTML would show as something else
 
 
@@ -38,6 +39,34 @@ def test_an_administrator_sees_who_is_there_and_what_happens_live(
     assert "marmalade" not in admin.content()
     assert violations(admin) == []
     admin.close()
+
+
+def test_where_nothing_is_that_is_said_and_no_word_is_broken_on_a_telephone(
+    chromium: Browser, house: House
+) -> None:
+    house.start(CONFIG + QUIET)
+    admin = opened(chromium, house, f"#token={token('root', 'admins')}")
+    admin.set_viewport_size({"width": 360, "height": 720})
+    events = admin.get_by_role("list", name="Events of the log, the newest first")
+    expect(events).to_have_text("Nothing yet.")
+    expect(admin.get_by_role("row", name="Nobody is connected.")).to_be_visible()
+    ada = house.person("ada").is_in()
+    ada.say("marmalade")
+    expect(admin.get_by_role("cell", name="127.0.0.1")).to_be_visible()
+    expect(events).not_to_contain_text("Nothing yet.")
+    assert admin.evaluate(BROKEN) == []
+    assert admin.evaluate("document.documentElement.scrollWidth") == 360
+    admin.close()
+
+
+BROKEN = """
+() => [...document.querySelectorAll("th, td")].filter((cell) => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  return !cell.textContent.includes(" ") && range.getClientRects().length > 1;
+}).map((cell) => cell.textContent)
+"""
+"""Words on more than one line."""
 
 
 def test_others_are_told_that_they_are_none_and_may_sign_in(
