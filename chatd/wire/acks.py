@@ -1,6 +1,6 @@
 """What the server answers to events that ask for an ack: one class for each shape.
 
-An ack says `ok`: true, with what came of the event; or false, with the error. The fields are those
+An ack says `ok`: true, with the result of the event; or false, with the error. The fields are those
 of `wire.events`, and are written in the same way.
 """
 
@@ -37,7 +37,7 @@ class MessageAck(AckPayload):
 
     question: Annotated[
         bool,
-        Note("Whether it is read for a question: then `chat:answer:start` or `chat:hint` follows."),
+        Note("Whether it is read as a question: then `chat:answer:start` or `chat:hint` follows."),
     ]
 
     sent: Annotated[SentMessage, Note("The message.", is_flattened=True)]
@@ -55,18 +55,18 @@ class JoinAck(AckPayload):
     """To `connection:join`: the client is in the room, and has what it missed."""
 
     connection_id: Annotated[str, Note("The room.")]
-    last_seq: Annotated[int, Note("The newest seq of the room; 0 where it has none.")]
+    last_seq: Annotated[int, Note("The newest seq of the room; 0 if it has none.")]
     epoch: Annotated[str, Note("The name of the log that the seq is from.")]
 
 
 @statically_frozen(kw_only=True)
 class LeaveAck(AckPayload):
-    """To `connection:leave`: the client is not in the room any more. A client that may not use the
-    room does not learn where it stands."""
+    """To `connection:leave`: the client is no longer in the room. A client that may not use the
+    room does not learn its newest seq."""
 
-    connection_id: Annotated[str | None, Note("The room, where its name is an id.")] = None
+    connection_id: Annotated[str | None, Note("The room, if its name is an id.")] = None
     last_seq: Annotated[
-        int | None, Note("The newest seq of the room, where the client may use it.")
+        int | None, Note("The newest seq of the room, if the client may use it.")
     ] = None
     epoch: Annotated[
         str | None, Note("The name of the log that the seq is from; it comes with the seq.")
@@ -110,17 +110,17 @@ class CancelAck(AckPayload):
 
     state: Annotated[AnswerOutcome, Note("How it has ended.")]
     confirmed: Annotated[
-        bool | None, Note("Whether the database says that nothing of it runs on.")
+        bool | None, Note("Whether the database says that nothing of it still runs.")
     ] = None
 
 
 @statically_frozen(kw_only=True)
 class ReadAck(AckPayload):
-    """To `chat:read`: where the user stands in the room now."""
+    """To `chat:read`: how far the user has read the room now."""
 
     connection_id: Annotated[str, Note("The room.")]
-    read_seq: Annotated[int, Note("Up to where the user has read it.")]
-    unread: Annotated[int, Note("Messages of others behind it, 1000 at most.", unit="messages")]
+    read_seq: Annotated[int, Note("The seq up to which the user has read it.")]
+    unread: Annotated[int, Note("Messages of others after it, 1000 at most.", unit="messages")]
     mentions: Annotated[int, Note("Those of them that mention the user.", unit="messages")]
 
 
@@ -149,7 +149,7 @@ class SchemaColumn(Payload):
     """A column of a table."""
 
     name: Annotated[str, Note("Its name, exactly. It can hold markup.")]
-    type: Annotated[str | None, Note("The database's own word for its type, where it has one.")]
+    type: Annotated[str | None, Note("The database's own word for its type, if it has one.")]
 
 
 @statically_frozen(kw_only=True)
@@ -157,7 +157,7 @@ class SchemaTable(Payload):
     """A table of a database, or a view."""
 
     name: Annotated[str, Note("Its name, exactly. It can hold markup.")]
-    schema: Annotated[str | None, Note("Its schema, where the database has several.")] = None
+    schema: Annotated[str | None, Note("Its schema, if the database has several.")] = None
     kind: Annotated[str, Note("`table`, `view`, or the database's own word.")]
     columns: Annotated[Sequence[SchemaColumn], Note("Its columns, in their order.")]
 

@@ -3,7 +3,7 @@
     python -m chatd.wire.catalogue > tests/wire/catalogue.json
 
 `types` has a JSON Schema for each class of a payload and each enum, under its name. Properties are
-in the order in which they are written; each has a `description`, and a `unit` where it is counted
+in the order in which they are written; each has a `description`, and a `unit` if it is counted
 in one. What is not `required` is left out. `serverEvents` and `clientEvents` say which payloads an
 event has, and which ack answers it; `refused` is the ack of any event that is refused.
 """
@@ -79,13 +79,14 @@ CLIENT_EVENTS: Mapping[ClientEvent, tuple[type, type[AckPayload]]] = {
     ClientEvent.AUTH_REFRESH: (AuthRefresh, TokenAck),
 }
 
+_OVER_SOCKETS = attrs.filters.exclude("http_status")
 _PLAIN = {
     str: "string",
     int: "integer",
     float: "number",
     bool: "boolean",
     NoneType: "null",
-    orjson.Fragment: "null",  # where a field may be that, and is not said to hold another class
+    orjson.Fragment: "null",  # if a field may be that, and names no class that it holds
 }
 
 
@@ -105,7 +106,7 @@ def catalogue() -> dict[str, Any]:
         "clientEvents": client_events,
         "refused": _refer(RefusedAck, types),
         "connect": {"auth": _refer(ConnectAuth, types), "error": _refer(ConnectErrorData, types)},
-        "codes": {code: attrs.asdict(EXPLANATIONS[code]) for code in Code},
+        "codes": {code: attrs.asdict(EXPLANATIONS[code], filter=_OVER_SOCKETS) for code in Code},
         "hints": HINTS,
         "types": dict(sorted(types.items())),
     }
@@ -113,7 +114,7 @@ def catalogue() -> dict[str, Any]:
 
 
 def schemas_of(*kinds: type) -> dict[str, Any]:
-    """The schemas of these classes and of all that is inside of them, by name."""
+    """The schemas of these classes and of everything inside them, by name."""
     types: dict[str, Any] = {}
     for kind in kinds:
         _refer(kind, types)
@@ -129,7 +130,7 @@ def _refer(kind: type, types: dict[str, Any]) -> str:
     """The name of a class or enum, with its schema in `types`."""
     name = kind.__name__
     if name not in types:
-        types[name] = None  # one that holds itself ends here
+        types[name] = None  # a class that holds itself ends here
         types[name] = {"description": " ".join((kind.__doc__ or "").split())}
         if issubclass(kind, StrEnum):
             types[name]["enum"] = list(kind)
@@ -152,9 +153,9 @@ def _properties(kind: type, types: dict[str, Any]) -> Iterator[tuple[str, tuple[
         if note.is_flattened:
             yield from _properties(of, types)
             continue
-        if note.rendered is not None:  # JSON already: what it holds is what counts
+        if note.rendered is not None:  # it is JSON already: the class that it holds counts
             is_list = get_origin(of) is Sequence
-            # A type that is known at run time only.
+            # A type that is known only at run time.
             of = Sequence[note.rendered] if is_list else note.rendered  # type: ignore[name-defined]
         schema = _schema(of, types, is_optional=is_optional)
         schema["description"] = note.sentence
@@ -164,7 +165,7 @@ def _properties(kind: type, types: dict[str, Any]) -> Iterator[tuple[str, tuple[
 
 
 def _schema(of: Any, types: dict[str, Any], *, is_optional: bool = False) -> dict[str, Any]:
-    """The JSON Schema of a type; None in one of an optional field is its absence."""
+    """The JSON Schema of a type; None in the type of an optional field means its absence."""
     origin, args = get_origin(of), get_args(of)
     if of in _PLAIN:
         return {"type": _PLAIN[of]}

@@ -1,4 +1,5 @@
-"""Every error code of the wire, with its sentence and whether a retry helps; and those of hints.
+"""Every error code of the wire: its sentence, its status over HTTP, and whether a retry helps; and
+every code of a hint.
 
 These tables are the only home of codes (docs/protocol, "Codes" and "Hints"). A `Refusal` is a
 value: rules return it, the service turns it into an ack and an error event.
@@ -55,95 +56,112 @@ class Code(StrEnum):
 
 @attrs.frozen
 class Explanation:
-    """What a code says to a person, and whether the same request may succeed later."""
+    """What a code says to a person, and whether the same request may succeed later.
 
+    `http_status` is its status where a request over HTTP is refused with it (docs/http, "Errors",
+    and docs/answers, "Export"). Sockets have no statuses.
+    """
+
+    http_status: int
     sentence: str
     retryable: bool = False
 
 
 EXPLANATIONS: Mapping[Code, Explanation] = {
-    Code.INVALID_PAYLOAD: Explanation("The payload has a missing or wrong field; see path."),
+    Code.INVALID_PAYLOAD: Explanation(400, "The payload has a missing or wrong field; see path."),
     Code.INVALID_MESSAGE_ID: Explanation(
-        "messageId must be a UUID; make a new one for each message."
+        400, "messageId must be a UUID; make a new one for each message."
     ),
-    Code.CONTENT_EMPTY: Explanation("The message is empty; write something first."),
-    Code.CONTENT_TOO_LONG: Explanation("The message is too long; shorten it or send it in parts."),
+    Code.CONTENT_EMPTY: Explanation(400, "The message is empty; write something first."),
+    Code.CONTENT_TOO_LONG: Explanation(
+        400, "The message is too long; shorten it or send it in parts."
+    ),
     Code.MESSAGE_ID_CONFLICT: Explanation(
-        "This messageId was already used for another message; make a new one."
+        409, "This messageId was already used for another message; make a new one."
     ),
     Code.ROOM_DELETED: Explanation(
-        "An administrator has deleted all that was said in this room; join it to begin anew."
+        409, "An administrator has deleted all that was said in this room; join it to begin anew."
     ),
-    Code.FORBIDDEN_ROOM: Explanation("You may not use this connection; ask its owner for access."),
+    Code.FORBIDDEN_ROOM: Explanation(
+        403, "You may not use this connection; ask its owner for access."
+    ),
     Code.READ_ONLY_ROOM: Explanation(
-        "You may read in this room, and not write; ask its owner for another role."
+        403, "You may read in this room, and not write; ask its owner for another role."
     ),
-    Code.FORBIDDEN: Explanation("Only the user who began this may do that."),
-    Code.MESSAGE_DELETED: Explanation("This message was deleted, and does not change any more."),
+    Code.FORBIDDEN: Explanation(403, "Only the user who began this may do that."),
+    Code.MESSAGE_DELETED: Explanation(
+        410, "This message was deleted, and does not change any more."
+    ),
     Code.EDIT_CONFLICT: Explanation(
-        "This message was changed meanwhile; look at it, and edit it again."
+        409, "This message was changed meanwhile; look at it, and edit it again."
     ),
-    Code.TOO_MANY_REACTIONS: Explanation("This message has as many reactions as it may have."),
-    Code.UNKNOWN_THREAD: Explanation("No message of this connection opened that thread."),
-    Code.INVALID_QUERY: Explanation('This cannot be searched for; write words or a "phrase".'),
+    Code.TOO_MANY_REACTIONS: Explanation(409, "This message has as many reactions as it may have."),
+    Code.UNKNOWN_THREAD: Explanation(404, "No message of this connection opened that thread."),
+    Code.INVALID_QUERY: Explanation(400, 'This cannot be searched for; write words or a "phrase".'),
     Code.RATE_LIMITED: Explanation(
-        "Too many in a short time; try again after retryAfterMs.", retryable=True
+        429, "Too many in a short time; try again after retryAfterMs.", retryable=True
     ),
-    Code.OVERLOADED: Explanation("The server is busy; try again shortly.", retryable=True),
-    Code.DRAINING: Explanation("The server is restarting; reconnect shortly.", retryable=True),
+    Code.OVERLOADED: Explanation(503, "The server is busy; try again shortly.", retryable=True),
+    Code.DRAINING: Explanation(503, "The server is restarting; reconnect shortly.", retryable=True),
     Code.STORAGE_FULL: Explanation(
-        "The server's disk is full; nothing was stored, try again later.", retryable=True
+        503, "The server's disk is full; nothing was stored, try again later.", retryable=True
     ),
     Code.STORAGE_ERROR: Explanation(
-        "The server could not store this; nothing was stored, try again later.", retryable=True
+        503, "The server could not store this; nothing was stored, try again later.", retryable=True
     ),
     Code.STORAGE_READ_ERROR: Explanation(
+        503,
         "The server could not read this from its disk; try again later, and tell its operator if "
         "it persists.",
         retryable=True,
     ),
     Code.DIRECTORY_UNAVAILABLE: Explanation(
-        "The directory of rooms does not answer; try again later.", retryable=True
+        503, "The directory of rooms does not answer; try again later.", retryable=True
     ),
     Code.INTERNAL: Explanation(
+        500,
         "Something went wrong in the server; try again, and tell its operator if it persists.",
         retryable=True,
     ),
-    Code.UNAUTHORIZED: Explanation("A token is needed; sign in and connect again."),
-    Code.TOKEN_EXPIRED: Explanation("The token has expired; get a new one and connect again."),
-    Code.TOKEN_INVALID: Explanation("The token is not valid here; sign in again."),
-    Code.TOKEN_REVOKED: Explanation("An administrator has ended your sessions; sign in again."),
-    Code.NOT_FOUND: Explanation("There is no such message in your connections."),
+    Code.UNAUTHORIZED: Explanation(401, "A token is needed; sign in and connect again."),
+    Code.TOKEN_EXPIRED: Explanation(401, "The token has expired; get a new one and connect again."),
+    Code.TOKEN_INVALID: Explanation(401, "The token is not valid here; sign in again."),
+    Code.TOKEN_REVOKED: Explanation(
+        401, "An administrator has ended your sessions; sign in again."
+    ),
+    Code.NOT_FOUND: Explanation(404, "There is no such message in your connections."),
     Code.ANSWER_FAILED: Explanation(
-        "This answer failed, and has no rows to download; ask the question again."
+        409, "This answer failed, and has no rows to download; ask the question again."
     ),
     Code.DB_UNAVAILABLE: Explanation(
-        "The database of this connection does not answer; try again shortly.", retryable=True
+        503, "The database of this connection does not answer; try again shortly.", retryable=True
     ),
     Code.DB_TIMEOUT: Explanation(
-        "The database took too long; ask for less, or try again later.", retryable=True
+        504, "The database took too long; ask for less, or try again later.", retryable=True
     ),
-    Code.DB_CANCELLED: Explanation("The answer was cancelled.", retryable=True),
-    Code.DB_READ_ONLY: Explanation("Only reading is allowed here; ask for rows with SELECT."),
+    Code.DB_CANCELLED: Explanation(408, "The answer was cancelled.", retryable=True),
+    Code.DB_READ_ONLY: Explanation(409, "Only reading is allowed here; ask for rows with SELECT."),
     Code.DB_STATEMENT_REJECTED: Explanation(
-        "This statement may not run here; send one plain SELECT."
+        409, "This statement may not run here; send one plain SELECT."
     ),
-    Code.DB_SYNTAX: Explanation("The database does not understand this statement; correct it."),
-    Code.DB_ERROR: Explanation("The database could not answer this; look at the statement."),
+    Code.DB_SYNTAX: Explanation(
+        409, "The database does not understand this statement; correct it."
+    ),
+    Code.DB_ERROR: Explanation(409, "The database could not answer this; look at the statement."),
     Code.DB_BUSY: Explanation(
-        "Too many answers are under way; try again when one has ended.", retryable=True
+        503, "Too many answers are under way; try again when one has ended.", retryable=True
     ),
     Code.DB_DRY_RUN_UNSUPPORTED: Explanation(
-        "This database cannot tell a plan without running it; ask without dryRun."
+        409, "This database cannot tell a plan without running it; ask without dryRun."
     ),
     Code.DB_INTERRUPTED: Explanation(
-        "The server was stopped while the database answered; ask again.", retryable=True
+        503, "The server was stopped while the database answered; ask again.", retryable=True
     ),
 }
 
 
 class HintCode(StrEnum):
-    """Why a message that was read for a question gets no answer; clients switch on it."""
+    """Why a message that was read as a question gets no answer; clients switch on it."""
 
     TALK = "talk"
     NEAR_SQL = "near_sql"
@@ -157,7 +175,7 @@ HINTS: Mapping[HintCode, str | None] = {
     HintCode.UNKNOWN_COMMAND: "There is no such command; /help says what can be asked.",
     HintCode.NO_DATABASE: "No database answers in this room, so this was taken as talk.",
 }
-"""What each hint says where nothing closer is known. Plain talk is left without a sentence."""
+"""What each hint says if nothing more specific is known. Plain talk gets no sentence."""
 
 
 @attrs.frozen
@@ -165,7 +183,7 @@ class Refusal:
     """A request that is not carried out, and why.
 
     `path` names the field in wire names (`context.tables[3]`), `retry_after_ms` says when a retry
-    may succeed, `message` replaces the sentence of the table where more is known.
+    may succeed, `message` replaces the sentence of the table if more is known.
     `connection_id` is the room that `chat:error` names.
     """
 
@@ -179,6 +197,11 @@ class Refusal:
     def sentence(self) -> str:
         """The sentence for people."""
         return self.message or EXPLANATIONS[self.code].sentence
+
+    @property
+    def http_status(self) -> int:
+        """The status of a response that says so."""
+        return EXPLANATIONS[self.code].http_status
 
     @property
     def retryable(self) -> bool:

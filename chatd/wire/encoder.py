@@ -2,7 +2,7 @@
 
 For each class a function is made once that puts its fields into a dictionary, as attrs makes
 `__init__`: a message is encoded three times faster than by a loop over the fields. orjson writes
-what it knows, and asks `plain` for payloads inside of others.
+what it knows, and asks `plain` for payloads inside others.
 """
 
 from collections.abc import Callable
@@ -29,10 +29,10 @@ def encode(payload: Payload) -> bytes:
 
 
 def plain(payload: Payload) -> dict[str, Any]:
-    """The fields of a payload by their names on the wire; raises TypeError for what is none."""
+    """The fields of a payload by their names on the wire; raises TypeError for anything else."""
     writer = _WRITERS.get(type(payload))
     if writer is None:
-        raise TypeError(f"{type(payload).__name__} is no payload.")
+        raise TypeError(f"{type(payload).__name__} is not a payload.")
     return writer(payload)
 
 
@@ -54,7 +54,7 @@ def replayed(message_json: bytes) -> bytes:
 
 
 def with_fields(payload_json: bytes, **fields: object) -> bytes:
-    """The JSON of a payload, with those of its last fields that are not None behind it.
+    """The JSON of a payload, followed by those of its last fields that are not None.
 
     >>> with_fields(b'{"messageId":"m"}', rev=3, edited_at=None)
     b'{"messageId":"m","rev":3}'
@@ -64,8 +64,8 @@ def with_fields(payload_json: bytes, **fields: object) -> bytes:
 
 
 def encoder_of(kind: Callable[P, Payload]) -> Callable[P, bytes]:
-    """What makes the JSON of a payload of this class straight from its fields, on the hot path: a
-    payload that is made only to be encoded costs as much as its encoding. Nothing in it is
+    """A function that makes the JSON of a payload of this class straight from its fields, for the
+    hot path: making a payload only to encode it costs as much as encoding it. Nothing in it is
     flattened."""
     of: Any = kind
     fields = attrs.fields(of)
@@ -81,7 +81,7 @@ def _writer(kind: type[Any]) -> Writer:
 
 
 def _source(kind: Any, head: str, value: str, result: str) -> list[str]:
-    """A function that puts the fields of a payload, each found behind `value`, into `written`."""
+    """A function that puts the fields of a payload, each found after `value`, into `written`."""
     fields = list(attrs.fields(kind))
     first: list[str] = []  # the fields that are always there, as far as they come first
     while fields and fields[0].default is not None and not note_of(fields[0]).is_flattened:

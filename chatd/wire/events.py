@@ -1,4 +1,4 @@
-"""What the server sends, as typed values: one class for each event, and those inside of them.
+"""What the server sends, as typed values: one class for each event, and for each value inside.
 
 Field names here are Python's; on the wire they are camelCase (`wire.fields`), in the order in which
 they stand here. `wire.encoder` writes them. An event whose shapes differ by its `status` has a
@@ -86,7 +86,7 @@ class RoomDatabase(Payload):
     dialect: Annotated[str | None, Note("Its SQL: `sqlite`, `postgres` or `mysql`.")] = None
     read_only: Annotated[bool, Note("Whether nothing may be written, whatever a message says.")]
     dry_run: Annotated[bool, Note("Whether it can tell a plan without running it.")]
-    commands: Annotated[Sequence[str], Note("The commands that it answers, as `/tables`.")]
+    commands: Annotated[Sequence[str], Note("The commands that it answers, such as `/tables`.")]
 
 
 @statically_frozen(kw_only=True)
@@ -94,19 +94,19 @@ class RoomStanding(Payload):
     """A room that the user may use."""
 
     connection_id: RoomId
-    last_seq: Annotated[int, Note("The seq of its newest message; 0 where it has none.")]
-    last_rev: Annotated[int, Note("The rev of its newest change; 0 where nothing was changed.")]
-    read_seq: Annotated[int, Note("Up to where the user has read it.")]
-    unread: Annotated[int, Note("Messages of others behind it, 1000 at most.", unit="messages")]
+    last_seq: Annotated[int, Note("The seq of its newest message; 0 if it has none.")]
+    last_rev: Annotated[int, Note("The rev of its newest change; 0 if nothing was changed.")]
+    read_seq: Annotated[int, Note("The seq up to which the user has read it.")]
+    unread: Annotated[int, Note("Messages of others after it, 1000 at most.", unit="messages")]
     mentions: Annotated[int, Note("Those of them that mention the user.", unit="messages")]
     owed: Annotated[
         int, Note("Messages that the room's queue holds for the user.", unit="messages")
     ]
-    role: Annotated[Role, Note("What the user may do there; a viewer does not write.")]
+    role: Annotated[Role, Note("What the user may do there; a viewer cannot write.")]
     title: Annotated[str | None, Note("What the directory calls the room.")] = None
     database: Annotated[
         orjson.Fragment | None,
-        Note("The database that answers there; absent where none does.", rendered=RoomDatabase),
+        Note("The database that answers there; absent if none does.", rendered=RoomDatabase),
     ] = None
 
 
@@ -114,8 +114,8 @@ class RoomStanding(Payload):
 class CommandHelp(Payload):
     """A command that a message can begin with."""
 
-    name: Annotated[str, Note("How it is written, as `/describe`.")]
-    argument: Annotated[str | None, Note("What follows it, as `TABLE`.")]
+    name: Annotated[str, Note("How it is written, such as `/describe`.")]
+    argument: Annotated[str | None, Note("What follows it, such as `TABLE`.")]
     purpose: Annotated[str, Note("What it does, in words for people.")]
 
 
@@ -132,15 +132,15 @@ class ServerInfo(Payload):
 class ServerLimits(Payload):
     """The limits that a client can keep to by itself."""
 
-    content_chars: Annotated[int, Note("The most of one message.", unit="code points")]
-    history_page: Annotated[int, Note("The most of one page of history.", unit="messages")]
+    content_chars: Annotated[int, Note("The longest message.", unit="code points")]
+    history_page: Annotated[int, Note("The longest page of history.", unit="messages")]
     messages_per_minute: Annotated[
         float, Note("What one user may send.", unit="messages per minute")
     ]
     typing_per_minute: Annotated[
         float, Note("How often one user may start to type.", unit="events per minute")
     ]
-    max_payload: Annotated[int, Note("The most of one packet.", unit="bytes")]
+    max_payload: Annotated[int, Note("The largest packet.", unit="bytes")]
 
 
 @statically_frozen(kw_only=True)
@@ -177,7 +177,7 @@ class StatusLagging(EventPayload):
     event: ClassVar[ServerEvent] = ServerEvent.CONNECTION_STATUS
     status: Annotated[Literal["lagging"], Note("Which status this is.")] = "lagging"
     code: Annotated[Literal[Code.OVERLOADED], Note("Why.")] = Code.OVERLOADED
-    retry_after_ms: Annotated[int, Note("When it is worth looking again.", unit="ms")]
+    retry_after_ms: Annotated[int, Note("When to look again.", unit="ms")]
 
 
 @statically_frozen(kw_only=True)
@@ -203,8 +203,8 @@ class StatusClosing(EventPayload):
 
 @statically_frozen
 class RoomRevoked(EventPayload):
-    """The client was taken out of a room: its token or the directory does not give it any more, or
-    all that was said there was deleted, and what the client has of it is not there any more."""
+    """The client was removed from a room: its token or the directory no longer gives it the room,
+    or all that was said there was deleted, and what the client has of it no longer exists."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CONNECTION_LEFT
     connection_id: RoomId
@@ -230,15 +230,15 @@ class AnswerColumn(Payload):
     type: Annotated[
         str | None,
         Note(
-            "The database's own word for its type; where it says none, what its values are; "
-            "null where they are of several kinds, or that is not known."
+            "The database's own word for its type; if it names none, what its values are; "
+            "null if they are of several kinds, or that is not known."
         ),
     ]
 
 
 @statically_frozen
 class AnswerCut(Payload):
-    """What of an answer was left out, so that it fits."""
+    """What was left out of an answer, so that it fits."""
 
     rows: Annotated[RowsCut | None, Note("Rows are missing at its end, and why.")] = None
     values: Annotated[int | None, Note("How many values are shortened.")] = None
@@ -253,11 +253,14 @@ class AnswerResult(Payload):
     row_count: Annotated[int, Note("Rows that came.")]
     truncated: Annotated[bool, Note("Whether anything was left out; `cut` says what.")]
     elapsed_ms: Annotated[int, Note("How long it took.", unit="ms")]
-    cached: Annotated[bool, Note("Whether it was known from before.")]
+    cached: Annotated[bool, Note("Whether it comes from the cache.")]
     rows_written: Annotated[
-        int | None, Note("Rows that the statement changed, where it may write and that is known.")
+        int | None, Note("Rows that the statement changed, if it may write and that is known.")
     ] = None
     cut: Annotated[AnswerCut | None, Note("What was left out.")] = None
+    remark: Annotated[
+        str | None, Note("What the statement probably does not do as it was meant; a sentence.")
+    ] = None
     error: Annotated[ErrorDetails | None, Note("What went wrong.")] = None
 
 
@@ -266,7 +269,7 @@ class AnswerTable(AnswerResult):
     """How an answer has ended, and all of its table."""
 
     statement: Annotated[
-        str | None, Note("What was run, exactly as it was written. It can hold markup.")
+        str | None, Note("What was asked, as it was written. It can hold markup.")
     ] = None
     columns: Annotated[Sequence[AnswerColumn], Note("Its columns.")]
     rows: Annotated[Sequence[Row], Note("Its rows; a cell of bytes is `{$bytes: base64}`.")]
@@ -281,12 +284,14 @@ class Reaction(Payload):
     """A reaction to a message, and whose it is."""
 
     emoji: Annotated[str, Note("The reaction.")]
-    users: Annotated[Sequence[str], Note("The users who have put it there, the first one first.")]
+    users: Annotated[
+        Sequence[str], Note("The users who have reacted with it, the first one first.")
+    ]
 
 
 @statically_frozen(kw_only=True)
 class ThreadReplies(Payload):
-    """What a thread holds behind its opener."""
+    """What a thread holds after its opener."""
 
     count: Annotated[int, Note("How many replies, 1000 at most.", unit="messages")]
     last_seq: Annotated[int, Note("The seq of the newest one.")]
@@ -320,18 +325,18 @@ class PublishedMessage(EventPayload):
     )
     error: Annotated[
         str | orjson.Fragment | None,
-        Note("A sentence: why the answer failed, or what is damaged; null where it is lost."),
+        Note("A sentence: why the answer failed, or what is damaged; null if it is lost."),
     ] = None
     raw: Annotated[
         str | None,
-        Note("What was written, where that may be SQL and `content` differs. It can hold markup."),
+        Note("What was written, if that may be SQL and `content` differs. It can hold markup."),
     ] = None
     mentions: Annotated[
         Sequence[str] | None, Note("The users whom it mentions, by `@name`; at most 50.")
     ] = None
     rev: Annotated[
         int | None,
-        Note("The number of its newest change among those of its room; absent where it has none."),
+        Note("The number of its newest change among those of its room; absent if it has none."),
     ] = None
     edited_at: Annotated[
         int | None, Note("When its author last edited it.", unit="ms since 1970")
@@ -355,16 +360,16 @@ class RoomHistory(EventPayload):
     connection_id: RoomId
     messages: Annotated[Sequence[orjson.Fragment], Note("The messages.", rendered=PublishedMessage)]
     has_more: Annotated[bool, Note("Whether there are more in the direction of the page.")]
-    first_seq: Annotated[int, Note("The oldest seq that the room has; 0 where it has none.")]
-    last_seq: Annotated[int, Note("The newest seq of the room; 0 where it has none.")]
-    last_rev: Annotated[int, Note("The rev of the room's newest change; 0 where it has none.")]
+    first_seq: Annotated[int, Note("The oldest seq that the room has; 0 if it has none.")]
+    last_seq: Annotated[int, Note("The newest seq of the room; 0 if it has none.")]
+    last_rev: Annotated[int, Note("The rev of the room's newest change; 0 if it has none.")]
     reset: Annotated[
-        Literal[True] | None, Note("What the client has of the room is of no use.")
+        Literal[True] | None, Note("The client has to drop what it has of the room.")
     ] = None
     root: Annotated[
         orjson.Fragment | None,
         Note(
-            "The message that opened the thread, where one was asked for.",
+            "The message that opened the thread, if one was asked for.",
             rendered=PublishedMessage,
         ),
     ] = None
@@ -390,7 +395,8 @@ class MessageError(EventPayload):
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_MESSAGE_ERROR
     message_id: Annotated[
-        str | None, Note("Its id, in lower case; what was written there, null where that is no id.")
+        str | None,
+        Note("Its id, in lower case; what was written there, null if that is not an id."),
     ]
     error: ErrorSentence
     code: ErrorCode
@@ -425,7 +431,7 @@ class MessageReceipt(EventPayload):
 
 @statically_frozen(kw_only=True)
 class MessageChange(EventPayload):
-    """Something of a message was changed. Changes of a room are numbered by `rev`, from 1."""
+    """Something about a message was changed. Changes of a room are numbered by `rev`, from 1."""
 
     message_id: Annotated[str, Note("The message.")]
     connection_id: RoomId
@@ -441,7 +447,7 @@ class MessageEdited(MessageChange):
     content: Annotated[str, Note("Its text now, with markup neutralised.")]
     raw: Annotated[
         str | None,
-        Note("What was written, where that may be SQL and `content` differs. It can hold markup."),
+        Note("What was written, if that may be SQL and `content` differs. It can hold markup."),
     ] = None
     mentions: Annotated[Sequence[str] | None, Note("The users whom it mentions now.")] = None
     edited_at: Annotated[int, Note("When.", unit="ms since 1970")]
@@ -455,13 +461,13 @@ class MessageDeleted(MessageChange):
     deleted_at: Annotated[int, Note("When.", unit="ms since 1970")]
     user_id: Annotated[
         str | None,
-        Note("Where its author was erased: whose it is said to be, without a name, from then on."),
+        Note("If its author was erased: the user id that it has from then on, without a name."),
     ] = None
 
 
 @statically_frozen(kw_only=True)
 class MessageReaction(MessageChange):
-    """A user has put a reaction to a message, or taken it off."""
+    """A user has added a reaction to a message, or removed it."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_MESSAGE_REACTION
     user_id: Annotated[str, Note("The user.")]
@@ -471,18 +477,18 @@ class MessageReaction(MessageChange):
 
 @statically_frozen(kw_only=True)
 class ReadMarker(EventPayload):
-    """Up to where this user has read a room, told to the user's other sockets."""
+    """How far this user has read a room, told to the user's other sockets."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_READ
     connection_id: RoomId
-    read_seq: Annotated[int, Note("Up to where.")]
-    unread: Annotated[int, Note("Messages of others behind it, 1000 at most.", unit="messages")]
+    read_seq: Annotated[int, Note("The seq up to which.")]
+    unread: Annotated[int, Note("Messages of others after it, 1000 at most.", unit="messages")]
     mentions: Annotated[int, Note("Those of them that mention the user.", unit="messages")]
 
 
 @statically_frozen(kw_only=True)
 class MessageHint(EventPayload):
-    """A message of this user was read for a question, and is none. Only its sender gets this."""
+    """A message of this user was read as a question, but is not one. Only its sender gets this."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_HINT
     message_id: Annotated[str, Note("The message.")]
@@ -495,7 +501,7 @@ class MessageHint(EventPayload):
 
 @statically_frozen(kw_only=True)
 class AnswerEvent(EventPayload):
-    """Something of an answer."""
+    """Something about an answer."""
 
     message_id: Annotated[str, Note("The answer.")]
     reply_to: Annotated[str, Note("The question.")]
@@ -545,12 +551,12 @@ class AnswerEnd(AnswerEvent):
 
 @statically_frozen
 class TypingNotice(EventPayload):
-    """A user types in a room, or does not any more."""
+    """A user is typing in a room, or has stopped."""
 
     event: ClassVar[ServerEvent] = ServerEvent.CHAT_TYPING
     user_id: Annotated[str, Note("The user.")]
     connection_id: RoomId
-    is_typing: Annotated[bool, Note("Whether the user types.")]
+    is_typing: Annotated[bool, Note("Whether the user is typing.")]
     timestamp: Annotated[int, Note("Since when.", unit="ms since 1970")]
     name: UserName = None
 
@@ -567,7 +573,7 @@ class UserPresence(Payload):
 
 @statically_frozen(kw_only=True)
 class PresenceNotice(EventPayload):
-    """A user of a room has come, changed its status, or gone."""
+    """A user of a room has come, changed status, or gone."""
 
     event: ClassVar[ServerEvent] = ServerEvent.PRESENCE_UPDATE
     user: Annotated[UserPresence, Note("The user.", is_flattened=True)]
@@ -585,7 +591,8 @@ class PresenceSnapshot(EventPayload):
 
 @statically_frozen
 class QueueOverflow(EventPayload):
-    """Messages fell out of the user's queue of a room; the history still has them."""
+    """Messages fell out of the user's queue of a room. The history still has those that retention
+    has not removed."""
 
     event: ClassVar[ServerEvent] = ServerEvent.QUEUE_OVERFLOW
     connection_id: RoomId

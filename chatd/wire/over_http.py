@@ -37,19 +37,19 @@ class StreamOpened(Payload):
 
     connection_id: RoomId
     epoch: Annotated[str, Note("The name of the log that the seqs are from.")]
-    first_seq: Annotated[int, Note("The oldest seq that the room has; 0 where it has none.")]
-    last_seq: Annotated[int, Note("The newest seq of the room; 0 where it has none.")]
-    last_rev: Annotated[int, Note("The rev of the room's newest change; 0 where it has none.")]
+    first_seq: Annotated[int, Note("The oldest seq that the room has; 0 if it has none.")]
+    last_seq: Annotated[int, Note("The newest seq of the room; 0 if it has none.")]
+    last_rev: Annotated[int, Note("The rev of the room's newest change; 0 if it has none.")]
     resumed: Annotated[bool, Note("Whether it goes on where `Last-Event-ID` says.")]
     reset: Annotated[
         Literal[True] | None,
-        Note("What the client has is of another log, or is none of it: read the room anew."),
+        Note("What the client has is from another log, or was never in this one: read it anew."),
     ] = None
 
 
 @statically_frozen(kw_only=True)
 class StreamGap(Payload):
-    """`stream:gap`: messages that the client cannot get any more; retention has removed them."""
+    """`stream:gap`: messages that the client can no longer get; retention has removed them."""
 
     connection_id: RoomId
     from_seq: Annotated[int, Note("The first of them.")]

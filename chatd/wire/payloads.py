@@ -1,4 +1,4 @@
-"""What clients send, as typed values: one class an event.
+"""What clients send, as typed values: one class for each event.
 
 Field names here are Python's; on the wire they are camelCase (`wire.fields`). Shapes only: whether
 a room is permitted or a content too long is decided in `chat`.
@@ -28,7 +28,7 @@ class ContextConfig:
     """How a question is to be run."""
 
     read_only: Annotated[bool | None, Note("Whether the statement may only read.")] = None
-    dry_run: Annotated[bool | None, Note("Whether to plan it, and not to run it.")] = None
+    dry_run: Annotated[bool | None, Note("Whether to plan it without running it.")] = None
 
 
 @statically_frozen
@@ -57,6 +57,9 @@ class ChatAck:
 
     message_id: Annotated[str, Note("The message.")]
     up_to: Annotated[bool | None, Note("Whether it is all messages up to this one.")] = None
+    connection_id: Annotated[
+        str | None, Note("The room of the message; absent: any room with a message of this id.")
+    ] = None
 
 
 @statically_frozen
@@ -78,7 +81,7 @@ class MessageGet:
 
 @statically_frozen
 class MessageEdit:
-    """Another text for a message of the user's own. It is not asked anew where it is a question."""
+    """Another text for the user's own message. If that is a question, it is not asked again."""
 
     message_id: Annotated[str, Note("The message.")]
     connection_id: RoomId
@@ -91,7 +94,7 @@ class MessageEdit:
 
 @statically_frozen
 class MessageDelete:
-    """The user takes a message of its own back. Its place stays, and says so."""
+    """The user deletes its own message. Its place stays, and says so."""
 
     message_id: Annotated[str, Note("The message.")]
     connection_id: RoomId
@@ -99,38 +102,38 @@ class MessageDelete:
 
 @statically_frozen
 class MessageReact:
-    """The user puts a reaction to a message, or takes it off."""
+    """The user adds a reaction to a message, or removes it."""
 
     message_id: Annotated[str, Note("The message.")]
     connection_id: RoomId
     emoji: Annotated[str, Note("The reaction, 16 code points at most.")]
-    is_on: Annotated[bool, Note("Whether it is put there; false takes it off.", name="on")]
+    is_on: Annotated[bool, Note("Whether to add it; false removes it.", name="on")]
 
 
 @statically_frozen
 class SchemaGet:
-    """The tables and columns of a room's database, for completion; no message of the room."""
+    """The tables and columns of a room's database, for completion; not a message of the room."""
 
     connection_id: RoomId
 
 
 @statically_frozen
 class TypingStart:
-    """The user has begun to type, or types on: without a new start it ends after 10 s."""
+    """The user has begun to type, or goes on: without a new start typing ends after 10 s."""
 
     connection_id: RoomId
 
 
 @statically_frozen
 class TypingStop:
-    """The user has stopped typing; a message that is sent says so by itself."""
+    """The user has stopped typing; sending a message implies it."""
 
     connection_id: RoomId
 
 
 @statically_frozen
 class PresenceUpdate:
-    """How present the user is in a room, at whichever socket."""
+    """How present the user is in a room, on any socket."""
 
     status: Annotated[PresenceStatus, Note("The status that the client declares.")]
     connection_id: RoomId

@@ -3,8 +3,8 @@
     python -m chatd.wire.typescript > chatd/web/client/src/websocket/wire.gen.ts
 
 An interface for each payload, a union for each enum, `ServerEvents`, `ClientEvents` and `Acks` from
-the name of an event to what it carries, and `CODES` and `HINTS` as values. What an optional field
-lacks is absent, never null.
+the name of an event to what it carries, and `CODES` and `HINTS` as values. An optional field
+without a value is absent, never null.
 """
 
 import json
@@ -63,7 +63,7 @@ def _hints(hints: Mapping[str, str | None]) -> str:
     lines = [f"  {code}: {json.dumps(sentence)}," for code, sentence in hints.items()]
     return "\n".join(
         [
-            "/** Every code of a hint, with its sentence where it has one. */",
+            "/** Every code of a hint, with its sentence if it has one. */",
             "export const HINTS = {",
             *lines,
             "} as const;",

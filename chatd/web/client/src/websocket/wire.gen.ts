@@ -43,7 +43,7 @@ export const CODES = {
   db_interrupted: { retryable: true, sentence: "The server was stopped while the database answered; ask again." },
 } as const;
 
-/** Every code of a hint, with its sentence where it has one. */
+/** Every code of a hint, with its sentence if it has one. */
 export const HINTS = {
   talk: null,
   near_sql: "This was taken as talk. Send it with /sql to run it.",
@@ -69,11 +69,11 @@ export interface AnswerCancel {
 export interface AnswerColumn {
   /** Its name. */
   name: string;
-  /** The database's own word for its type; where it says none, what its values are; null where they are of several kinds, or that is not known. */
+  /** The database's own word for its type; if it names none, what its values are; null if they are of several kinds, or that is not known. */
   type: string | null;
 }
 
-/** What of an answer was left out, so that it fits. */
+/** What was left out of an answer, so that it fits. */
 export interface AnswerCut {
   /** Rows are missing at its end, and why. */
   rows?: RowsCut;
@@ -99,12 +99,14 @@ export interface AnswerEnd {
   truncated: boolean;
   /** How long it took. Unit: ms. */
   elapsedMs: number;
-  /** Whether it was known from before. */
+  /** Whether it comes from the cache. */
   cached: boolean;
-  /** Rows that the statement changed, where it may write and that is known. */
+  /** Rows that the statement changed, if it may write and that is known. */
   rowsWritten?: number;
   /** What was left out. */
   cut?: AnswerCut;
+  /** What the statement probably does not do as it was meant; a sentence. */
+  remark?: string;
   /** What went wrong. */
   error?: ErrorDetails;
 }
@@ -175,15 +177,17 @@ export interface AnswerTable {
   truncated: boolean;
   /** How long it took. Unit: ms. */
   elapsedMs: number;
-  /** Whether it was known from before. */
+  /** Whether it comes from the cache. */
   cached: boolean;
-  /** Rows that the statement changed, where it may write and that is known. */
+  /** Rows that the statement changed, if it may write and that is known. */
   rowsWritten?: number;
   /** What was left out. */
   cut?: AnswerCut;
+  /** What the statement probably does not do as it was meant; a sentence. */
+  remark?: string;
   /** What went wrong. */
   error?: ErrorDetails;
-  /** What was run, exactly as it was written. It can hold markup. */
+  /** What was asked, as it was written. It can hold markup. */
   statement?: string;
   /** Its columns. */
   columns: AnswerColumn[];
@@ -207,7 +211,7 @@ export interface CancelAck {
   ignored?: string[];
   /** How it has ended. */
   state: AnswerOutcome;
-  /** Whether the database says that nothing of it runs on. */
+  /** Whether the database says that nothing of it still runs. */
   confirmed?: boolean;
 }
 
@@ -235,6 +239,8 @@ export interface ChatAck {
   messageId: string;
   /** Whether it is all messages up to this one. */
   upTo?: boolean;
+  /** The room of the message; absent: any room with a message of this id. */
+  connectionId?: string;
 }
 
 /** A message to a room. */
@@ -287,15 +293,15 @@ export type Code = "invalid_payload" | "invalid_message_id" | "content_empty" | 
 
 /** A command that a message can begin with. */
 export interface CommandHelp {
-  /** How it is written, as `/describe`. */
+  /** How it is written, such as `/describe`. */
   name: string;
-  /** What follows it, as `TABLE`. */
+  /** What follows it, such as `TABLE`. */
   argument: string | null;
   /** What it does, in words for people. */
   purpose: string;
 }
 
-/** The `auth` of a CONNECT; each part is looked at by itself. */
+/** The `auth` of a CONNECT; each part is checked by itself. */
 export interface ConnectAuth {
   /** The token; it may also stand in a header. */
   token?: string;
@@ -357,7 +363,7 @@ export interface Context {
 export interface ContextConfig {
   /** Whether the statement may only read. */
   readOnly?: boolean;
-  /** Whether to plan it, and not to run it. */
+  /** Whether to plan it without running it. */
   dryRun?: boolean;
 }
 
@@ -407,7 +413,7 @@ export interface FoundMessage {
   highlights: [number, number][];
 }
 
-/** Why a message that was read for a question gets no answer; clients switch on it. */
+/** Why a message that was read as a question gets no answer; clients switch on it. */
 export type HintCode = "talk" | "near_sql" | "unknown_command" | "no_database";
 
 /** To `chat:history:get`: what `chat:history` says. */
@@ -422,15 +428,15 @@ export interface HistoryAck {
   messages: PublishedMessage[];
   /** Whether there are more in the direction of the page. */
   hasMore: boolean;
-  /** The oldest seq that the room has; 0 where it has none. */
+  /** The oldest seq that the room has; 0 if it has none. */
   firstSeq: number;
-  /** The newest seq of the room; 0 where it has none. */
+  /** The newest seq of the room; 0 if it has none. */
   lastSeq: number;
-  /** The rev of the room's newest change; 0 where it has none. */
+  /** The rev of the room's newest change; 0 if it has none. */
   lastRev: number;
-  /** What the client has of the room is of no use. */
+  /** The client has to drop what it has of the room. */
   reset?: true;
-  /** The message that opened the thread, where one was asked for. */
+  /** The message that opened the thread, if one was asked for. */
   root?: PublishedMessage;
 }
 
@@ -460,21 +466,21 @@ export interface JoinAck {
   ignored?: string[];
   /** The room. */
   connectionId: string;
-  /** The newest seq of the room; 0 where it has none. */
+  /** The newest seq of the room; 0 if it has none. */
   lastSeq: number;
   /** The name of the log that the seq is from. */
   epoch: string;
 }
 
-/** To `connection:leave`: the client is not in the room any more. A client that may not use the room does not learn where it stands. */
+/** To `connection:leave`: the client is no longer in the room. A client that may not use the room does not learn its newest seq. */
 export interface LeaveAck {
   /** The event was carried out. */
   ok: true;
   /** Fields that the client sent and the server does not know, as `context.config.read`. */
   ignored?: string[];
-  /** The room, where its name is an id. */
+  /** The room, if its name is an id. */
   connectionId?: string;
-  /** The newest seq of the room, where the client may use it. */
+  /** The newest seq of the room, if the client may use it. */
   lastSeq?: number;
   /** The name of the log that the seq is from; it comes with the seq. */
   epoch?: string;
@@ -486,7 +492,7 @@ export interface MessageAck {
   ok: true;
   /** Fields that the client sent and the server does not know, as `context.config.read`. */
   ignored?: string[];
-  /** Whether it is read for a question: then `chat:answer:start` or `chat:hint` follows. */
+  /** Whether it is read as a question: then `chat:answer:start` or `chat:hint` follows. */
   question: boolean;
   /** Its id, in lower case. */
   messageId: string;
@@ -500,7 +506,7 @@ export interface MessageAck {
   duplicate?: true;
 }
 
-/** The user takes a message of its own back. Its place stays, and says so. */
+/** The user deletes its own message. Its place stays, and says so. */
 export interface MessageDelete {
   /** The message. */
   messageId: string;
@@ -520,11 +526,11 @@ export interface MessageDeleted {
   rev: number;
   /** When. Unit: ms since 1970. */
   deletedAt: number;
-  /** Where its author was erased: whose it is said to be, without a name, from then on. */
+  /** If its author was erased: the user id that it has from then on, without a name. */
   userId?: string;
 }
 
-/** Another text for a message of the user's own. It is not asked anew where it is a question. */
+/** Another text for the user's own message. If that is a question, it is not asked again. */
 export interface MessageEdit {
   /** The message. */
   messageId: string;
@@ -548,7 +554,7 @@ export interface MessageEdited {
   rev: number;
   /** Its text now, with markup neutralised. */
   content: string;
-  /** What was written, where that may be SQL and `content` differs. It can hold markup. */
+  /** What was written, if that may be SQL and `content` differs. It can hold markup. */
   raw?: string;
   /** The users whom it mentions now. */
   mentions?: string[];
@@ -558,7 +564,7 @@ export interface MessageEdited {
 
 /** A message of this client was refused. */
 export interface MessageError {
-  /** Its id, in lower case; what was written there, null where that is no id. */
+  /** Its id, in lower case; what was written there, null if that is not an id. */
   messageId: string | null;
   /** A sentence for people. */
   error: string;
@@ -592,7 +598,7 @@ export interface MessageGetAck {
   message: PublishedMessage;
 }
 
-/** A message of this user was read for a question, and is none. Only its sender gets this. */
+/** A message of this user was read as a question, but is not one. Only its sender gets this. */
 export interface MessageHint {
   /** The message. */
   messageId: string;
@@ -604,7 +610,7 @@ export interface MessageHint {
   message?: string;
 }
 
-/** The user puts a reaction to a message, or takes it off. */
+/** The user adds a reaction to a message, or removes it. */
 export interface MessageReact {
   /** The message. */
   messageId: string;
@@ -612,11 +618,11 @@ export interface MessageReact {
   connectionId: string;
   /** The reaction, 16 code points at most. */
   emoji: string;
-  /** Whether it is put there; false takes it off. */
+  /** Whether to add it; false removes it. */
   on: boolean;
 }
 
-/** A user has put a reaction to a message, or taken it off. */
+/** A user has added a reaction to a message, or removed it. */
 export interface MessageReaction {
   /** The message. */
   messageId: string;
@@ -646,7 +652,7 @@ export interface MessageReceipt {
   by: string;
 }
 
-/** How far a message is; `damaged` where its record on the disk cannot be read. */
+/** How far a message is; `damaged` if its record on the disk cannot be read. */
 export type MessageStatus = "sent" | "delivered" | "damaged";
 
 /** To `presence:update`. */
@@ -659,7 +665,7 @@ export interface PresenceAck {
   status: PresenceStatus;
 }
 
-/** A user of a room has come, changed its status, or gone. */
+/** A user of a room has come, changed status, or gone. */
 export interface PresenceNotice {
   /** The user. */
   userId: string;
@@ -684,7 +690,7 @@ export interface PresenceSnapshot {
 /** How present a user is in a room, the most present first. */
 export type PresenceStatus = "online" | "away" | "offline";
 
-/** How present the user is in a room, at whichever socket. */
+/** How present the user is in a room, on any socket. */
 export interface PresenceUpdate {
   /** The status that the client declares. */
   status: PresenceStatus;
@@ -718,13 +724,13 @@ export interface PublishedMessage {
   replyTo?: string;
   /** The answer's table. */
   answer?: AnswerTable;
-  /** A sentence: why the answer failed, or what is damaged; null where it is lost. */
+  /** A sentence: why the answer failed, or what is damaged; null if it is lost. */
   error?: string | null;
-  /** What was written, where that may be SQL and `content` differs. It can hold markup. */
+  /** What was written, if that may be SQL and `content` differs. It can hold markup. */
   raw?: string;
   /** The users whom it mentions, by `@name`; at most 50. */
   mentions?: string[];
-  /** The number of its newest change among those of its room; absent where it has none. */
+  /** The number of its newest change among those of its room; absent if it has none. */
   rev?: number;
   /** When its author last edited it. Unit: ms since 1970. */
   editedAt?: number;
@@ -738,7 +744,7 @@ export interface PublishedMessage {
   replay?: true;
 }
 
-/** Messages fell out of the user's queue of a room; the history still has them. */
+/** Messages fell out of the user's queue of a room. The history still has those that retention has not removed. */
 export interface QueueOverflow {
   /** The room. */
   connectionId: string;
@@ -752,11 +758,11 @@ export interface QueueOverflow {
 export interface Reaction {
   /** The reaction. */
   emoji: string;
-  /** The users who have put it there, the first one first. */
+  /** The users who have reacted with it, the first one first. */
   users: string[];
 }
 
-/** To `chat:read`: where the user stands in the room now. */
+/** To `chat:read`: how far the user has read the room now. */
 export interface ReadAck {
   /** The event was carried out. */
   ok: true;
@@ -764,21 +770,21 @@ export interface ReadAck {
   ignored?: string[];
   /** The room. */
   connectionId: string;
-  /** Up to where the user has read it. */
+  /** The seq up to which the user has read it. */
   readSeq: number;
-  /** Messages of others behind it, 1000 at most. Unit: messages. */
+  /** Messages of others after it, 1000 at most. Unit: messages. */
   unread: number;
   /** Those of them that mention the user. Unit: messages. */
   mentions: number;
 }
 
-/** Up to where this user has read a room, told to the user's other sockets. */
+/** How far this user has read a room, told to the user's other sockets. */
 export interface ReadMarker {
   /** The room. */
   connectionId: string;
-  /** Up to where. */
+  /** The seq up to which. */
   readSeq: number;
-  /** Messages of others behind it, 1000 at most. Unit: messages. */
+  /** Messages of others after it, 1000 at most. Unit: messages. */
   unread: number;
   /** Those of them that mention the user. Unit: messages. */
   mentions: number;
@@ -815,7 +821,7 @@ export interface RoomDatabase {
   readOnly: boolean;
   /** Whether it can tell a plan without running it. */
   dryRun: boolean;
-  /** The commands that it answers, as `/tables`. */
+  /** The commands that it answers, such as `/tables`. */
   commands: string[];
 }
 
@@ -827,19 +833,19 @@ export interface RoomHistory {
   messages: PublishedMessage[];
   /** Whether there are more in the direction of the page. */
   hasMore: boolean;
-  /** The oldest seq that the room has; 0 where it has none. */
+  /** The oldest seq that the room has; 0 if it has none. */
   firstSeq: number;
-  /** The newest seq of the room; 0 where it has none. */
+  /** The newest seq of the room; 0 if it has none. */
   lastSeq: number;
-  /** The rev of the room's newest change; 0 where it has none. */
+  /** The rev of the room's newest change; 0 if it has none. */
   lastRev: number;
-  /** What the client has of the room is of no use. */
+  /** The client has to drop what it has of the room. */
   reset?: true;
-  /** The message that opened the thread, where one was asked for. */
+  /** The message that opened the thread, if one was asked for. */
   root?: PublishedMessage;
 }
 
-/** The client was taken out of a room: its token or the directory does not give it any more, or all that was said there was deleted, and what the client has of it is not there any more. */
+/** The client was removed from a room: its token or the directory no longer gives it the room, or all that was said there was deleted, and what the client has of it no longer exists. */
 export interface RoomRevoked {
   /** The room. */
   connectionId: string;
@@ -851,23 +857,23 @@ export interface RoomRevoked {
 export interface RoomStanding {
   /** The room. */
   connectionId: string;
-  /** The seq of its newest message; 0 where it has none. */
+  /** The seq of its newest message; 0 if it has none. */
   lastSeq: number;
-  /** The rev of its newest change; 0 where nothing was changed. */
+  /** The rev of its newest change; 0 if nothing was changed. */
   lastRev: number;
-  /** Up to where the user has read it. */
+  /** The seq up to which the user has read it. */
   readSeq: number;
-  /** Messages of others behind it, 1000 at most. Unit: messages. */
+  /** Messages of others after it, 1000 at most. Unit: messages. */
   unread: number;
   /** Those of them that mention the user. Unit: messages. */
   mentions: number;
   /** Messages that the room's queue holds for the user. Unit: messages. */
   owed: number;
-  /** What the user may do there; a viewer does not write. */
+  /** What the user may do there; a viewer cannot write. */
   role: Role;
   /** What the directory calls the room. */
   title?: string;
-  /** The database that answers there; absent where none does. */
+  /** The database that answers there; absent if none does. */
   database?: RoomDatabase;
 }
 
@@ -892,11 +898,11 @@ export interface SchemaAck {
 export interface SchemaColumn {
   /** Its name, exactly. It can hold markup. */
   name: string;
-  /** The database's own word for its type, where it has one. */
+  /** The database's own word for its type, if it has one. */
   type: string | null;
 }
 
-/** The tables and columns of a room's database, for completion; no message of the room. */
+/** The tables and columns of a room's database, for completion; not a message of the room. */
 export interface SchemaGet {
   /** The room. */
   connectionId: string;
@@ -906,7 +912,7 @@ export interface SchemaGet {
 export interface SchemaTable {
   /** Its name, exactly. It can hold markup. */
   name: string;
-  /** Its schema, where the database has several. */
+  /** Its schema, if the database has several. */
   schema?: string;
   /** `table`, `view`, or the database's own word. */
   kind: string;
@@ -962,15 +968,15 @@ export interface ServerInfo {
 
 /** The limits that a client can keep to by itself. */
 export interface ServerLimits {
-  /** The most of one message. Unit: code points. */
+  /** The longest message. Unit: code points. */
   contentChars: number;
-  /** The most of one page of history. Unit: messages. */
+  /** The longest page of history. Unit: messages. */
   historyPage: number;
   /** What one user may send. Unit: messages per minute. */
   messagesPerMinute: number;
   /** How often one user may start to type. Unit: events per minute. */
   typingPerMinute: number;
-  /** The most of one packet. Unit: bytes. */
+  /** The largest packet. Unit: bytes. */
   maxPayload: number;
 }
 
@@ -1026,11 +1032,11 @@ export interface StatusLagging {
   status: "lagging";
   /** Why. */
   code: "overloaded";
-  /** When it is worth looking again. Unit: ms. */
+  /** When to look again. Unit: ms. */
   retryAfterMs: number;
 }
 
-/** What a thread holds behind its opener. */
+/** What a thread holds after its opener. */
 export interface ThreadReplies {
   /** How many replies, 1000 at most. Unit: messages. */
   count: number;
@@ -1056,13 +1062,13 @@ export interface TokenExpiring {
   expiresAt: number;
 }
 
-/** A user types in a room, or does not any more. */
+/** A user is typing in a room, or has stopped. */
 export interface TypingNotice {
   /** The user. */
   userId: string;
   /** The room. */
   connectionId: string;
-  /** Whether the user types. */
+  /** Whether the user is typing. */
   isTyping: boolean;
   /** Since when. Unit: ms since 1970. */
   timestamp: number;
@@ -1070,13 +1076,13 @@ export interface TypingNotice {
   name?: string;
 }
 
-/** The user has begun to type, or types on: without a new start it ends after 10 s. */
+/** The user has begun to type, or goes on: without a new start typing ends after 10 s. */
 export interface TypingStart {
   /** The room. */
   connectionId: string;
 }
 
-/** The user has stopped typing; a message that is sent says so by itself. */
+/** The user has stopped typing; sending a message implies it. */
 export interface TypingStop {
   /** The room. */
   connectionId: string;
