@@ -1,8 +1,8 @@
-"""What the page at `/admin` shows, for administrators: the looks of `chatd admin`, and nothing that
+"""What the page at `/admin` shows to administrators: what `chatd admin` shows, and nothing that
 acts (docs/administration, "The page").
 
-Each request has the token of a user as Bearer, whose claim says that it is an administrator's. Bad
-tokens back off per address, together with those of handshakes.
+Each request has the token of a user as Bearer; a claim in it says that it is an administrator's.
+Bad tokens back off per address, together with those of handshakes.
 """
 
 import math
@@ -13,21 +13,21 @@ import trio
 
 from chatd.auth import Admitted, Authenticator, Credentials
 from chatd.auth.role import AdministratorRule
-from chatd.net.http.app import Headers, HttpRoute, Request, Response, json_response, refusal
+from chatd.net.http.app import Headers, HttpRoute, Request, Response, json_response
 from chatd.net.http.cors import CorsPolicy
 from chatd.observe.events import Level
 from chatd.observe.tap import EventTap
 from chatd.service.admin_routes import followed
 from chatd.service.administration import Administration
 from chatd.service.http_refusals import refused
-from chatd.wire.codes import Code
+from chatd.wire.codes import Code, Refusal
 
 OVERVIEW_PATH: Final = "/api/admin/overview"
 EVENTS_PATH: Final = "/api/admin/events"
 OVERVIEW_S: Final = 1.0
-"""For so long one overview is good for all who ask: it looks at every client."""
+"""How long one overview serves everybody who asks: making it looks at every client."""
 FOLLOW_S: Final = 60.0
-"""A page follows the log for so long with one token; then it asks again, and is judged again."""
+"""How long a page follows the log with one token; then it asks again, and is judged again."""
 
 NO_STORE: Final[Headers] = ((b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer"))
 HOW: Final = "Send the token of an administrator as `Authorization: Bearer ...`."
@@ -55,9 +55,9 @@ class AdminPage:
         }
 
     async def _look(self, request: Request) -> Response:
-        refused = await self._refused(request)
-        if refused is not None:
-            return refused
+        denial = await self._refused(request)
+        if denial is not None:
+            return denial
         now_s = trio.current_time()
         if self._overview is None or now_s >= self._until_s:
             self._until_s = now_s + OVERVIEW_S
@@ -69,15 +69,15 @@ class AdminPage:
         return json_response(200, self._overview)
 
     async def _follow(self, request: Request) -> Response:
-        refused = await self._refused(request)
-        if refused is not None:
-            return refused
+        denial = await self._refused(request)
+        if denial is not None:
+            return denial
         if self._tap is None:
-            return refusal(503, Code.OVERLOADED, "The log cannot be followed here.")
-        return followed(self._tap, Level.INFO, FOLLOW_S)
+            return refused(Refusal(Code.OVERLOADED, "The log cannot be followed here."))
+        return followed(self._tap, Level.INFO, FOLLOW_S, ends_with_drain=True)
 
     async def _refused(self, request: Request) -> Response | None:
-        """Why somebody may not look; None for an administrator."""
+        """Why the caller may not look; None for an administrator."""
         address = request.arrival(self._origins).address
         authorization = request.header(b"authorization")
         admitted = await self._authenticator.authenticate(
@@ -86,10 +86,15 @@ class AdminPage:
         if isinstance(admitted, Admitted):
             if self._rule.admits(admitted.identity):
                 return None
-            return refusal(403, Code.FORBIDDEN, NOT_YOU if self._rule.path else NOBODY)
+            return refused(Refusal(Code.FORBIDDEN, NOT_YOU if self._rule.path else NOBODY))
         if admitted.code is Code.UNAUTHORIZED:
             admitted = attrs.evolve(admitted, message=HOW)
         return refused(admitted)
+
+    def drain(self) -> None:
+        """The daemon is about to end: nobody follows its log on the page any longer."""
+        if self._tap is not None:
+            self._tap.drain()
 
     def replace_rule(self, rule: AdministratorRule) -> None:
         """These are the administrators from now on."""

@@ -1,8 +1,8 @@
 """What `chatd admin` and the other commands of operators ask of a running daemon, as HTTP on the
 private socket (docs/administration, "Commands").
 
-Whoever reaches it may do all of it: the socket is open to the daemon's own user alone. Requests are
-bounded; a body is a JSON object of strings.
+Whoever reaches the socket may do all of this: it is open to the daemon's own user alone. Requests
+are bounded; a body is a JSON object of strings.
 """
 
 import math
@@ -18,8 +18,9 @@ from chatd.net.http.cors import CorsPolicy
 from chatd.net.http.internal import CALLER, NO_STORE
 from chatd.observe.events import Level
 from chatd.observe.tap import EventTap, Follower
-from chatd.service.administration import Administration
+from chatd.service.administration import Acted, Administration
 from chatd.service.erasures import Erased, ErasureFailedError, Erasures
+from chatd.service.http_refusals import refused
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.identifiers import is_connection_id, is_id
 
@@ -28,8 +29,8 @@ BODY_BYTES_MAX: Final = 131_072
 """Bytes of a request: a message of the greatest length, and more. Beyond: 413."""
 ID_CHARS_MAX: Final = 255
 ALIVE_S: Final = 15.0
-"""Between two empty lines to somebody who follows a log in which nothing happens, so that the end
-of one who has gone is noticed."""
+"""Between two empty lines to somebody who follows a log in which nothing happens: so the daemon
+notices when that one has gone."""
 TOO_MANY: Final = "Too many follow the log already; end one of them."
 
 Action = Callable[[Mapping[str, str], str], Awaitable[Response]]
@@ -86,7 +87,7 @@ class AdminRoutes:
         if not is_id(target, ID_CHARS_MAX):
             return _wrong("target is to be a userId or a socketId.")
         kicked = await self._administration.kick(target, by)
-        return _answer(kicked, lambda count: {"kicked": count})
+        return _answer(kicked, lambda acted: {"kicked": acted.count, "outcome": acted.outcome})
 
     async def _revoke(self, asked: Mapping[str, str], by: str) -> Response:
         user_id = asked.get("userId")
@@ -95,7 +96,7 @@ class AdminRoutes:
         is_known = self._administration.knows(user_id)
         ended = await self._administration.revoke(user_id, by)
         return _answer(
-            ended, lambda count: {"revoked": user_id, "kicked": count, "isKnown": is_known}
+            ended, lambda acted: {"revoked": user_id, "kicked": acted.count, "isKnown": is_known}
         )
 
     async def _say(self, asked: Mapping[str, str], by: str) -> Response:
@@ -103,7 +104,7 @@ class AdminRoutes:
         if content is None or not (room is None or is_connection_id(room)):
             return _wrong("content is to be a text, and connectionId a room, or not there.")
         said = await self._administration.say(room, content, by)
-        return _answer(said, lambda count: {"rooms": count})
+        return _answer(said, lambda acted: {"rooms": acted.count})
 
     async def _erase_user(self, asked: Mapping[str, str], by: str) -> Response:
         user_id = asked.get("userId")
@@ -127,7 +128,7 @@ class AdminRoutes:
 @attrs.define(eq=False)
 class FollowedLog:
     """The events of the log from now on, a JSON object a line, as the body of a response: for
-    `within_s`, or without end."""
+    `within_s`, or without end; no longer than its follower gets any."""
 
     _tap: EventTap
     _follower: Follower
@@ -136,7 +137,7 @@ class FollowedLog:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         until_s = trio.current_time() + self._within_s
         yield b"\n"  # the head goes out with it
-        while (left_s := until_s - trio.current_time()) > 0:
+        while not self._follower.is_over and (left_s := until_s - trio.current_time()) > 0:
             yield await self._follower.lines(min(left_s, ALIVE_S)) or b"\n"
 
     async def aclose(self) -> None:
@@ -144,11 +145,13 @@ class FollowedLog:
         await trio.lowlevel.checkpoint()
 
 
-def followed(tap: EventTap, least: Level, within_s: float = math.inf) -> Response:
+def followed(
+    tap: EventTap, least: Level, within_s: float = math.inf, *, ends_with_drain: bool = False
+) -> Response:
     """The answer to somebody who follows the log."""
-    follower = tap.follow(least)
+    follower = tap.follow(least, ends_with_drain=ends_with_drain)
     if follower is None:
-        return refusal(503, Code.OVERLOADED, TOO_MANY)
+        return refused(Refusal(Code.OVERLOADED, TOO_MANY))
     head = ((b"content-type", b"application/x-ndjson"),)
     return Response(200, head, FollowedLog(tap, follower, within_s))
 
@@ -160,11 +163,10 @@ async def _erase(erasing: Awaitable[Erased]) -> Response:
         return refusal(503, "erasure_failed", str(error))
 
 
-def _answer(outcome: int | Refusal, told: Callable[[int], dict[str, object]]) -> Response:
-    if isinstance(outcome, Refusal):
-        status = 404 if outcome.code is Code.NOT_FOUND else 503 if outcome.retryable else 422
-        return refusal(status, outcome.code, outcome.sentence)
-    return json_response(200, told(outcome), NO_STORE)
+def _answer(acted: Acted | Refusal, told: Callable[[Acted], dict[str, object]]) -> Response:
+    if isinstance(acted, Refusal):
+        return refused(acted)
+    return json_response(200, told(acted), NO_STORE)
 
 
 def _strings(body: bytes) -> dict[str, str] | None:
@@ -178,4 +180,4 @@ def _strings(body: bytes) -> dict[str, str] | None:
 
 
 def _wrong(sentence: str) -> Response:
-    return refusal(400, Code.INVALID_PAYLOAD, sentence)
+    return refused(Refusal(Code.INVALID_PAYLOAD, sentence))

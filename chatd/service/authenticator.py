@@ -4,7 +4,7 @@ Bad tokens back off per address (docs/protocol, "Tokens").
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 import trio
@@ -35,8 +35,8 @@ from chatd.observe import AuthenticationFailed, EventLog, LimitHit
 from chatd.observe.clock import Clock
 from chatd.wire.codes import Code, Refusal
 
-DIRECTORY_TIMEOUT_S = 5.0  # that a directory has to answer: a client's connection waits meanwhile
-KEYS_TIMEOUT_S = 5.0  # that a client's connection waits for a key set which has the token's key
+DIRECTORY_TIMEOUT_S = 5.0  # for a directory to answer: a client's connection waits meanwhile
+KEYS_TIMEOUT_S = 5.0  # a client's connection waits so long for a key set with the token's key
 NO_KEY_YET = "The server does not know the key of this token yet; try again shortly."
 
 
@@ -44,8 +44,8 @@ NO_KEY_YET = "The server does not know the key of this token yet; try again shor
 class TokenAuthenticator:
     """The `Authenticator` over one verifier and one directory.
 
-    Where a token names a key that is not known, `_keys` is asked to read the key set again, and the
-    client's connection waits for that, so long and no longer. `on_admitted` is called with each
+    When a token names a key that is not known, `_keys` is asked to read the key set again, and the
+    client's connection waits for that, `KEYS_TIMEOUT_S` at most. `on_admitted` is called with each
     identity that was admitted and its rooms, and no others: what was given out for an older token
     must not outlive its right.
     """
@@ -55,7 +55,7 @@ class TokenAuthenticator:
     _revocations: Revocations
     _directory: Directory
     _backoff: FailureBackoff
-    _on_admitted: Callable[[Identity, Collection[str]], None]
+    _on_admitted: Callable[[Identity, Mapping[str, Grant]], None]
     _query_token: bool = attrs.field(kw_only=True)
     _clock: Clock = attrs.field(kw_only=True)
     _event_log: EventLog = attrs.field(kw_only=True)
@@ -70,7 +70,7 @@ class TokenAuthenticator:
         self._directory_timeout_s = directory_timeout_s
 
     def replace_query_token(self, is_taken: bool) -> None:
-        """Take tokens of the query or not, from now on."""
+        """Take tokens from the query, or not, from now on."""
         self._query_token = is_taken
 
     def authenticate_now(self, credentials: Credentials) -> Admitted | Refusal | None:
@@ -86,7 +86,7 @@ class TokenAuthenticator:
     async def authenticate(self, credentials: Credentials) -> Admitted | Refusal:
         try:
             identity, grants = await self._identity_and_grants(credentials)
-            self._revocations.check(identity)  # it may have come while the directory was asked
+            self._revocations.check(identity)  # one may have come while the directory was asked
         except trio.TooSlowError:
             return self._refuse(credentials, DirectoryFailed(NO_ANSWER))
         except (TokenRefused, DirectoryFailed, KeysUnavailable) as error:
@@ -113,8 +113,8 @@ class TokenAuthenticator:
         return identity
 
     async def _identify_patiently(self, credentials: Credentials) -> Identity:
-        """As `_identify`; a key that is not known is waited for. Raises KeysUnavailable where
-        nobody can say whether there is such a key."""
+        """As `_identify`, but waits for a key that is not known. Raises KeysUnavailable if nobody
+        can say whether there is such a key."""
         keys = self._keys
         known = keys.begun
         with trio.move_on_after(self._keys_timeout_s):
@@ -132,8 +132,8 @@ class TokenAuthenticator:
         raise KeysUnavailable(NO_KEY_YET, keys.trouble or "Its key set was read a moment ago.")
 
     def _may_wait(self, credentials: Credentials) -> bool:
-        """Whether a token with an unknown key is worth to wait for. From where bad tokens come the
-        key set is asked for and not waited for: who retries finds it."""
+        """Whether a token with an unknown key is worth waiting for. For an address that sends bad
+        tokens the key set is asked for, but not waited for: a client that retries finds it."""
         self._keys.ask()
         if credentials.is_renewal:
             return True
@@ -162,8 +162,8 @@ class TokenAuthenticator:
         if isinstance(error, KeysUnavailable):
             refusal = attrs.evolve(refusal, retry_after_ms=round(REFETCH_S * 1000))
         if isinstance(error, TokenRefused) and not credentials.is_renewal:
-            # Only bad tokens back off. Those of a neighbour refuse no good token, and where a token
-            # is missing or has run out, the client still gets that code.
+            # Only bad tokens back off. A neighbour's bad tokens refuse no good token, and when a
+            # token is missing or has run out, the client still gets that code.
             now_s, source = trio.current_time(), counted_as(address)
             wait_s = self._backoff.retry_after_s(source, now_s)
             if wait_s > 0 and code is Code.TOKEN_INVALID:
@@ -180,7 +180,7 @@ class TokenAuthenticator:
 @attrs.define(eq=False)
 class ApiAuthenticator(TokenAuthenticator):
     """The `Authenticator` of requests over HTTP, which takes the tokens of bots as well. No socket
-    takes those: what a bot may do is said for requests."""
+    takes those: the rules of what a bot may do are about requests."""
 
     _bots: Bots = attrs.field(kw_only=True)
 

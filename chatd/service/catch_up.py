@@ -1,18 +1,18 @@
 """How a socket that enters a room is brought up to the live stream (docs/protocol, "History").
 
 The client gets, in this order: the users of the room, history, messages that it is owed beyond the
-history, messages published meanwhile, and from then on the live stream: nothing is missing and
-nothing comes twice between them. All of it is sent at the speed at which the peer receives, by the
-task that owns its input; none of it counts as backlog. What was published between the join and the
-history, and is too old for the history by then, is sent as what is owed.
+history, messages published meanwhile, and from then on the live stream. Nothing is missing between
+them, and nothing comes twice. The task that owns the client's input sends all of it at the speed at
+which the peer receives; none of it counts as backlog. What was published between the join and the
+history, and is too old for the history by then, is sent as owed messages.
 
-What is changed meanwhile of messages before that, it gets in the step in which it joins the live
-stream, as the room got it. All that it was sent is at least as of the rev of the history, which is
-the newest at the beginning.
+Changes that are made meanwhile to messages before that reach the client in the step in which it
+joins the live stream, as the room got them. Everything that it was sent is at least as new as the
+rev of the history, which is the newest at the beginning.
 
 A cursor goes through the room. While it is behind the messages in memory (`Timelines`), pages are
 read from the log; once it is not, the rest is sent and the socket joins the live stream in one
-step. What is in the log and not published yet is left to the live stream.
+step. What is in the log but not published yet is left to the live stream.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,8 +44,8 @@ REPLAY_MESSAGES = 50  # owed messages that are read and sent at once
 class Stand:
     """Where a client stands in a room that it enters.
 
-    `since` is the last seq that it has, None where it names none; `is_other_log` says that its seq
-    is of another log. `owed` is what its queue holds, `fallen` the seqs that fell out of it.
+    `since` is the last seq that it has, None if it names none; `is_other_log` says that its seq is
+    of another log. `owed` is what its queue holds, `fallen` the seqs that fell out of the queue.
     `answer_rows` is how many rows it wants of each answer, None for all.
     """
 
@@ -60,14 +60,14 @@ class Roster(Protocol):
     """Who is in a room, or does something there."""
 
     def enter(self, client: Client, connection_id: str) -> None:
-        """A client enters a room; it may be told of the others, and they of it."""
+        """A client enters a room; it may be told of the others, and the others of it."""
         ...
 
 
 @attrs.define(eq=False)
 class CatchUp:
-    """Brings sockets up to the live stream. `history_page`: the most messages of one page, and
-    `page_bytes` the size, rendered, beyond which no more are put on it."""
+    """Brings sockets up to the live stream. A page has `history_page` messages at most; once they
+    are larger than `page_bytes`, rendered, no more are put on it."""
 
     _timelines: Timelines
     _adapter: Adapter
@@ -82,14 +82,14 @@ class CatchUp:
     async def run(self, client: Client, room: str, stand: Stand) -> None:
         """Bring the client, which holds the room's timeline, into the room.
 
-        Raises StoreReadFailed. Returns early where the client left or is gone.
+        Raises StoreReadFailed. Returns early if the client left or is gone.
         """
         timelines = self._timelines
-        if not _wants(client, room):
+        if not _is_in(client, room):
             return
         await timelines.load(room, _furthest(client, room, stand))
         await client.drained()
-        if not _wants(client, room):
+        if not _is_in(client, room):
             return
         self._go_back(client, room)
         self._presence.enter(client, room)
@@ -99,12 +99,12 @@ class CatchUp:
             cursor = await self._pages(client, room, since, as_of_rev, answer_rows)
             carried_from = since + 1
         else:
-            seen_seq = client.wanted[room]
-            assert seen_seq is not None  # it is not in the live stream
+            joined_seq = client.joined_seq(room)
+            assert joined_seq is not None  # it is not in the live stream
             is_reset = since is not None or stand.is_other_log
             carried_from, cursor = self._last_ones(client, room, answer_rows, is_reset=is_reset)
-            if seen_seq + 1 < carried_from:  # it came since the join, and is not owed
-                owed = (*owed, Gap(seen_seq + 1, carried_from - 1, 0))
+            if joined_seq + 1 < carried_from:  # it came since the join, and is not owed
+                owed = (*owed, Gap(joined_seq + 1, carried_from - 1, 0))
         if stand.fallen is not None:
             client.socket.send(QueueOverflow(room, *stand.fallen))
         await self._replay(client, room, owed, answer_rows, below=carried_from)
@@ -112,8 +112,8 @@ class CatchUp:
 
     def _go_back(self, client: Client, room: str) -> None:
         """A socket that is in the room already gets the history again, nothing live meanwhile."""
-        if client.wanted[room] is None:
-            client.wanted[room] = self._timelines.last_seq(room)
+        if client.joined_seq(room) is None:
+            client.begin_catching_up(room, self._timelines.last_seq(room))
             self._adapter.leave(client.socket, room)
 
     def _last_ones(
@@ -130,7 +130,7 @@ class CatchUp:
     ) -> int:
         """Send all after `cursor`, in pages; returns the last seq that they carry."""
         timelines = self._timelines
-        while _wants(client, room):
+        while _is_in(client, room):
             if cursor + 1 >= timelines.recent_from(room):
                 bodies = timelines.page_after(room, cursor, answer_rows)[: self._history_page]
                 cursor += len(bodies)
@@ -143,14 +143,14 @@ class CatchUp:
                     thread_id=None,
                     answer_rows=answer_rows,
                 )
-                if not page.messages:  # retention was faster: what there is, is newer
+                if not page.messages:  # retention was faster: what is left is newer
                     cursor = timelines.recent_from(room) - 1
                     continue
                 bodies, cursor = await self._render(page, cursor, timelines.last_seq(room))
-                if not bodies:  # what was left of them is removed, and the rest not published yet
+                if not bodies:  # the first are removed by now, and the rest not published yet
                     cursor = timelines.recent_from(room) - 1
                     continue
-                if not _wants(client, room):  # it had to leave while the page was read
+                if not _is_in(client, room):  # it had to leave while the page was read
                     break
             is_last = cursor >= timelines.last_seq(room)
             self._send_page(client, room, bodies, as_of_rev, has_more=not is_last)
@@ -161,7 +161,7 @@ class CatchUp:
 
     async def _render(self, page: Page, cursor: int, last_seq: int) -> tuple[list[bytes], int]:
         """The messages of a page that were published, as far as they fit; and the last seq, which
-        is `cursor` where there are none."""
+        is `cursor` if there are no such messages."""
         size = 0
 
         def render(message: Message) -> bytes:
@@ -208,12 +208,12 @@ class CatchUp:
 
         def replay(owed: tuple[Message, bool]) -> None:
             message, is_delivered = owed
-            if _wants(client, room):
+            if _is_in(client, room):
                 body = self._render_message(message, is_delivered)
                 _send(client, (replayed(body),))
 
         cursor = 0
-        while gaps and _wants(client, room):
+        while gaps and _is_in(client, room):
             messages = await self._log.owed(room, gaps, cursor, REPLAY_MESSAGES, answer_rows)
             if not messages:
                 break
@@ -226,7 +226,7 @@ class CatchUp:
     ) -> None:
         """Send what was published while the client caught up, and put it into the live stream."""
         timelines = self._timelines
-        while _wants(client, room):
+        while _is_in(client, room):
             changes = timelines.changes_after(room, as_of_rev)
             if changes is None:
                 as_of_rev = await self._send_changes(client, room, cursor, as_of_rev)
@@ -237,7 +237,7 @@ class CatchUp:
                         client.send_catch_up(packet)
                 _send(client, timelines.recent_after(room, cursor, answer_rows))
                 self._adapter.join(client.socket, room)
-                client.wanted[room] = None
+                client.end_catching_up(room)
                 self._typing.enter(client, room)
                 self._answers.enter(client, room)
                 return
@@ -250,18 +250,18 @@ class CatchUp:
                 answer_rows=answer_rows,
             )
             bodies, last = await self._render(page, cursor, timelines.last_seq(room))
-            if not _wants(client, room):
+            if not _is_in(client, room):
                 return
             _send(client, bodies)
             cursor = last if bodies else timelines.recent_from(room) - 1
             await _flushed(client)
 
     async def _send_changes(self, client: Client, room: str, cursor: int, as_of_rev: int) -> int:
-        """Send changes that do not lie in memory any more, as far as they are of messages up to
-        `cursor`; returns the rev of the last of them."""
+        """Send changes that are no longer in memory, as far as they are of messages up to `cursor`;
+        returns the rev of the last of them."""
         up_to = min(as_of_rev + REPLAY_MESSAGES, self._timelines.last_rev(room))
         for change in await self._log.changes(room, as_of_rev, up_to):
-            if change.message.seq <= cursor and _wants(client, room):
+            if change.message.seq <= cursor and _is_in(client, room):
                 client.send_catch_up(self._timelines.render_change(change))
         await _flushed(client)
         return up_to
@@ -270,7 +270,7 @@ class CatchUp:
 def _furthest(client: Client, room: str, stand: Stand) -> int:
     """Up to where the client knows the room: by what it has, of this log, and by its join."""
     since = 0 if stand.since is None or stand.is_other_log else stand.since
-    return max(since, client.wanted[room] or 0)
+    return max(since, client.joined_seq(room) or 0)
 
 
 def _send(client: Client, bodies: Iterable[bytes]) -> None:
@@ -285,6 +285,6 @@ async def _flushed(client: Client) -> None:
     await client.drained()
 
 
-def _wants(client: Client, room: str) -> bool:
-    """Whether the client is still to be in the room."""
-    return room in client.wanted and not client.is_gone
+def _is_in(client: Client, room: str) -> bool:
+    """Whether the client is in the room still."""
+    return room in client.rooms and not client.is_gone

@@ -1,4 +1,5 @@
-"""One authenticated socket: who its user is, which rooms it may use and is in, what it is sent."""
+"""One authenticated socket: who its user is, which rooms it may use and is in, and what it is
+sent."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -37,9 +38,9 @@ class TokenClock(Protocol):
 class Client:
     """One authenticated socket. `__slots__`: there are as many as sockets.
 
-    `wanted` are the rooms that it is in or about to join; for each of them it holds the timeline.
-    None there says that it gets what is published, a number is the last seq that it has seen or is
-    catching up with. `answer_rows` is how many rows of answers it wants in rooms that it joins, all
+    `rooms` are those that it is in, from the moment at which it asks to join; it holds the timeline
+    of each. With some of them it still catches up (`joined_seq`); of all others it gets what is
+    published. `answer_rows` is how many rows of answers it wants in rooms that it joins, all
     where it is None. `status` is what it declared last, in whichever room, and has at first in
     rooms that it joins later. Each of these is None where there is none: `declared`, the statuses
     by room in which it declared last of all sockets of its user; `missed`, the rooms in which
@@ -56,7 +57,8 @@ class Client:
     user_id: str = attrs.field(
         init=False, default=attrs.Factory(lambda self: self.identity.user_id, takes_self=True)
     )
-    wanted: dict[str, int | None] = attrs.field(init=False, factory=dict)
+    rooms: dict[str, None] = attrs.field(init=False, factory=dict)
+    _joined_seqs: dict[str, int] | None = attrs.field(init=False, default=None)
     answer_rows: int | None = attrs.field(init=False, default=None)
     status: PresenceStatus = attrs.field(init=False, default=PresenceStatus.ONLINE)
     declared: dict[str, PresenceStatus] | None = attrs.field(init=False, default=None)
@@ -87,6 +89,28 @@ class Client:
         """Whether it is so far behind that presence and typing are dropped."""
         return self.socket.session.is_lagging
 
+    def joined_seq(self, room: str) -> int | None:
+        """Of a room that it catches up with, the last seq at its join: it has seen what lies up to
+        there, or is owed it. None where it catches up with nothing."""
+        return None if self._joined_seqs is None else self._joined_seqs.get(room)
+
+    def begin_catching_up(self, room: str, joined_seq: int) -> None:
+        """It is in the room from now on, if it was not, and catches up with it."""
+        self.rooms[room] = None
+        self._joined_seqs = self._joined_seqs or {}
+        self._joined_seqs[room] = joined_seq
+
+    def end_catching_up(self, room: str) -> None:
+        """It has caught up, and gets what is published in the room."""
+        if self._joined_seqs is not None:
+            self._joined_seqs.pop(room, None)
+            self._joined_seqs = self._joined_seqs or None
+
+    def leave(self, room: str) -> None:
+        """It is in this room no more."""
+        del self.rooms[room]
+        self.end_catching_up(room)
+
     async def drained(self) -> None:
         """Return when the peer has received all that it was sent, or is gone."""
         await self.socket.session.drained()
@@ -96,8 +120,8 @@ class Client:
         self.socket.send(payload)
 
     def acknowledge(self, ack_id: int | None, ack: AckPayload, *, is_page: bool = False) -> None:
-        """Answer an event, if it asked for an ack. A page does not count as backlog: the peer has
-        `drained` before it is sent."""
+        """Answer an event, if it asked for an ack. A page does not count as backlog: it is sent
+        only to a peer that has `drained`."""
         if ack_id is None:
             return
         packet = ack_packet(ack_id, self._complete(ack_id, ack))

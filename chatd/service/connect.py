@@ -18,7 +18,7 @@ from chatd.chat.markup import Markup
 from chatd.chat.reading import Reading
 from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
-from chatd.observe import EventLog, SocketConnected, SocketReconnected
+from chatd.observe import EventLog, LimitHit, SocketConnected, SocketReconnected
 from chatd.observe.clock import Clock
 from chatd.service.allowance import Allowance
 from chatd.service.answer_rows import WRONG_ANSWER_ROWS
@@ -27,6 +27,7 @@ from chatd.service.clients import Clients
 from chatd.service.events.token import TokenLife
 from chatd.service.membership import Standing
 from chatd.service.rate_limits import RateLimits
+from chatd.service.rates import Limit
 from chatd.service.readings import Readings
 from chatd.service.rooms import NOTHING, Rooms, Since, forbidden
 from chatd.service.timeline import Timelines
@@ -41,13 +42,14 @@ from chatd.wire.names import ClientEvent
 from chatd.wire.unknown import unknown_fields
 
 REFUSALS_MAX = 10  # refused CONNECTs of one session; then the session ends
+REFUSALS_LIMIT = "refused_connects"  # the name of this limit, where it has ended a session
 NAMED_ROOMS_MAX = 200  # rooms of a handshake that are looked at
 
 
 @attrs.frozen
 class Welcome:
-    """What `connection:status` tells all clients alike, until it is replaced. What is the same for
-    all of them is JSON already: `server`, and the `databases` that answer, by room."""
+    """What `connection:status` tells all clients alike, until it is replaced. Parts that are equal
+    for all clients are JSON already: `server`, and the `databases` that answer, by room."""
 
     epoch: str
     limits: ServerLimits
@@ -76,7 +78,7 @@ class Connector:
     _event_log: EventLog
 
     def replace_welcome(self, welcome: Welcome) -> None:
-        """What clients are told who come from now on."""
+        """Tell this to clients that come from now on."""
         self._welcome = welcome
 
     def connect(
@@ -123,7 +125,7 @@ class Connector:
             standing = await self._rooms.trimmed_standing(client)
             if client.is_gone:
                 return
-            if client.grants is grants:  # else it may use other rooms now than were read
+            if client.grants is grants:  # else it may now use other rooms than were read
                 break
         rooms, since = self._greet(client, auth, standing, readings, began_s)
         if rooms:
@@ -132,7 +134,7 @@ class Connector:
     def _admit(
         self, connection: SocketIOConnection, auth: dict[str, Any], admitted: Admitted | Refusal
     ) -> Client | None:
-        """The client of an admitted peer; None where it is refused."""
+        """The client of an admitted peer; None if it is refused."""
         if isinstance(admitted, Admitted):
             user_id = admitted.identity.user_id
             limited = self._limits.admit_socket(user_id, len(self._clients.of(user_id)))
@@ -160,8 +162,10 @@ class Connector:
         self, connection: SocketIOConnection, namespace: str, message: str, data: Any
     ) -> None:
         connection.refuse(namespace, message, data)
-        if connection.refusals >= REFUSALS_MAX:
-            connection.session.end(DisconnectReason.FORCED_CLOSE)
+        session = connection.session
+        if connection.refusals >= REFUSALS_MAX and not session.is_over:
+            self._event_log.record(LimitHit(REFUSALS_LIMIT, session.user_id, session.address))
+            session.end(DisconnectReason.CONNECTS_REFUSED)
 
     def _greet(
         self,
@@ -260,8 +264,8 @@ class Connector:
         )
 
     def _rooms_to_join(self, client: Client, named: object) -> list[str]:
-        """The permitted ones of the rooms that the handshake names, or where it names none (also by
-        an empty list) all that the directory gives.
+        """Those rooms that the handshake names and the client may use; if it names none (or an
+        empty list), all that the directory gives.
 
         The client is told once how many are beyond the limit, and are not joined.
         """
@@ -281,7 +285,7 @@ class Connector:
 
     def _as_many_as_may_be(self, client: Client, rooms: list[str]) -> list[str]:
         """The first of these rooms, as many as a socket may be in."""
-        most = math.ceil(min(self._limits.rates.rooms_per_socket, len(rooms)))
+        most = math.ceil(min(self._limits.rates[Limit.ROOMS_PER_SOCKET], len(rooms)))
         limited = self._limits.admit_room(client.allowance, most) if most < len(rooms) else None
         if limited is not None:
             sentence = (
@@ -304,8 +308,8 @@ def _credentials(connection: SocketIOConnection, auth: dict[str, Any] | None) ->
 
 
 def _since(auth: Mapping[str, Any]) -> Since | Refusal:
-    """What the handshake says that the client has: `{since: {connectionId: seq}, epoch}`; of a room
-    whose seq is null it says nothing."""
+    """What the client has, as the handshake says: `{since: {connectionId: seq}, epoch}`; a seq of
+    null says nothing of its room."""
     written, epoch = auth.get("since"), auth.get("epoch")
     if written is None:
         written = {}

@@ -1,9 +1,9 @@
 """Users who are connected, and whose rooms come from a directory that can be asked again.
 
-An answer counts for `ttl_s`. So each user is asked about again before that, and a room that is
-taken away is left within it. While the directory does not answer, those who are in keep their rooms
-for `outage_s` longer, and then their transport is closed: they come back by themselves, and are let
-in once it answers.
+An answer counts for `ttl_s`. So each user is asked about again before that time is over, and leaves
+a room that is taken away within it. While the directory does not answer, connected users keep their
+rooms for `outage_s` longer; then their transport is closed. They come back by themselves, and are
+let in once the directory answers.
 """
 
 import contextlib
@@ -17,17 +17,16 @@ import trio
 from chatd.auth import CachedDirectory, DirectoryFailed, Identity, TokenRefused
 from chatd.net.disconnects import DisconnectReason
 from chatd.service.clients import Clients
-from chatd.service.grants import give
-from chatd.service.rooms import Rooms
+from chatd.service.grants import Granting
 from chatd.wire.codes import Code
 from chatd.wire.events import StatusClosing
 from chatd.wire.identifiers import BOT_USER_PREFIX
 
 DUE_PART: Final = 0.6
-"""Of the time for which an answer counts, after which its user is asked about again: the rest is
-for the question, and for those before it."""
+"""The part of an answer's time after which its user is asked about again: the rest is for the
+question, and for those before it."""
 STEPS: Final = 10
-"""So often in that time is looked who is due."""
+"""How often, in that time, the watch looks who is due."""
 
 
 class Source(Protocol):
@@ -47,7 +46,7 @@ class DirectoryWatch:
     _directory: CachedDirectory
     _source: Source
     _clients: Clients
-    _rooms: Rooms
+    _granting: Granting
     _ttl_s: float = attrs.field(kw_only=True)
     _outage_s: float = attrs.field(kw_only=True)
     _at_once: int = attrs.field(kw_only=True)
@@ -65,8 +64,8 @@ class DirectoryWatch:
             self._source.close()
 
     async def _ask_again(self) -> None:
-        """Go round. Whether the directory answers is looked at first, and while it does not: a user
-        who is to come in may be the next one to ask it."""
+        """Go round. First, and while the directory does not answer, check whether it does:
+        otherwise the next to ask it may be a user who connects."""
         is_asked = False
         while True:
             if not is_asked or self._directory.status.why_unavailable is not None:
@@ -80,7 +79,7 @@ class DirectoryWatch:
             await trio.sleep(self._ttl_s / STEPS)
 
     def _due(self) -> Iterable[str]:
-        """Users to ask about, those first of whom nothing is known for longest."""
+        """Users to ask about; those whose rooms were learned longest ago come first."""
         self._look()
         before_s = trio.current_time() - DUE_PART * self._ttl_s
         due = [(known_s, user) for user, known_s in self._known_s.items() if known_s <= before_s]
@@ -93,7 +92,7 @@ class DirectoryWatch:
         self._known_s = {
             user_id: max(self._directory.answered_s(user_id) or 0.0, before.get(user_id, oldest_s))
             for user_id in self._clients.users()
-            if not user_id.startswith(BOT_USER_PREFIX)  # whose rooms the configuration says
+            if not user_id.startswith(BOT_USER_PREFIX)  # the configuration says their rooms
         }
 
     async def _renew_all(self, due: "deque[str]") -> None:
@@ -112,10 +111,10 @@ class DirectoryWatch:
             grants = {}
         for client in list(self._clients.of(identity.user_id)):
             if client.grants != grants:
-                give(self._rooms, client, grants)
+                self._granting.give(client, grants)
 
     def _end_overdue(self) -> None:
-        """Close the transports of users of whom nothing is known for too long."""
+        """Close the transports of users whose rooms were learned too long ago."""
         self._look()
         before_s = trio.current_time() - self._ttl_s - self._outage_s
         overdue = [user_id for user_id, known_s in self._known_s.items() if known_s < before_s]

@@ -1,4 +1,4 @@
-"""The chat as an application of sockets: one table of events, and one way through it.
+"""The chat as an application of sockets: one table of events (`routes`), and one way through it.
 
 An event goes through these steps; the first that refuses it ends it:
 
@@ -7,17 +7,17 @@ An event goes through these steps; the first that refuses it ends it:
     structure  the payload is of the route's class
     read       its values are good, whichever room it names
     access     the client may use the room that it names, and write there if the event does
-    rate       a limit of its own admits it
+    limit      a limit of its own admits it
     join       the client is in the room, or joins it first
     handler    carries it out: an ack, a refusal, or a coroutine that ends in one of these
 
-Nothing here waits. A coroutine is awaited by the task that owns the socket's input, and answered
-then. Where the handler gives None, the event is answered by the effect of its command.
+Nothing here waits. The task that owns the socket's input awaits a coroutine, and then answers the
+event. If the handler gives None, the effect of its command answers the event.
 """
 
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from functools import partial
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any
 
 import attrs
 
@@ -26,26 +26,15 @@ from chatd.net.disconnects import DisconnectReason
 from chatd.observe import EventLog, SocketDisconnected
 from chatd.observe.ids import jitter_ms
 from chatd.service.acks import Handled, Outcome, echoed_id
-from chatd.service.allowance import Allowance
 from chatd.service.client import Client
 from chatd.service.clients import Clients
 from chatd.service.connect import Connector
-from chatd.service.events.acks import AckEvents
-from chatd.service.events.answers import AnswerEvents
-from chatd.service.events.changes import ChangeEvents
-from chatd.service.events.history import HistoryEvents
-from chatd.service.events.messages import MessageEvents
-from chatd.service.events.presence import PresenceEvents
-from chatd.service.events.reads import ReadEvents
-from chatd.service.events.rooms import RoomEvents
 from chatd.service.events.schema import SchemaEvents
-from chatd.service.events.search import SearchEvents
 from chatd.service.events.token import TokenLife
-from chatd.service.events.typing import TypingEvents
 from chatd.service.grants import refusal_to_write
 from chatd.service.rate_limits import RateLimits
-from chatd.service.rates import Limited
 from chatd.service.rooms import Rooms, forbidden
+from chatd.service.routes import JOINED, Route, Routed, table
 from chatd.socketio.packet import Event
 from chatd.sockets.connection import SocketIOConnection
 from chatd.sockets.socket import Socket
@@ -53,59 +42,9 @@ from chatd.wire.codes import Refusal
 from chatd.wire.converter import structure
 from chatd.wire.events import ServerDraining, StatusDraining
 from chatd.wire.names import ClientEvent
-from chatd.wire.payloads import (
-    AnswerCancel,
-    AuthRefresh,
-    ChatAck,
-    ChatMessage,
-    ChatRead,
-    ChatSearch,
-    ConnectionJoin,
-    ConnectionLeave,
-    HistoryGet,
-    MessageDelete,
-    MessageEdit,
-    MessageGet,
-    MessageReact,
-    PresenceUpdate,
-    SchemaGet,
-    TypingStart,
-    TypingStop,
-)
-from chatd.wire.unknown import plain_names, unknown_fields
+from chatd.wire.unknown import unknown_fields
 
-RECONNECT_SPREAD_MS = 5_000  # a server that stops spreads the return of its clients over this time
-
-Read: TypeAlias = Callable[[Client, Any, int | None], Any]  # what the handler gets, or a Refusal
-Handler: TypeAlias = Callable[[Client, Any, int | None], Handled]
-
-
-PERMITTED: Final = "permitted"
-JOINED: Final = "joined"
-
-
-@attrs.frozen
-class Route:
-    """What happens to one kind of event; see the steps above.
-
-    `room`: the client has to be permitted to use the room that the payload names; where it is
-    JOINED, the client joins it first, unless it is there.
-    `writes`: the client has to be permitted to change something in that room.
-    `is_query`: the ack is a page, which does not count as backlog, since the handler has waited for
-    the peer to catch up.
-    """
-
-    payload: type[Any]
-    handler: Handler
-    read: Read | None = None
-    room: Literal["permitted", "joined"] | None = None
-    rate: Callable[[str, Allowance], Limited | None] | None = None
-    writes: bool = False
-    is_query: bool = False
-    plain_names: frozenset[str] = attrs.field(
-        init=False,
-        default=attrs.Factory(lambda self: plain_names(self.payload), takes_self=True),
-    )
+RECONNECT_SPREAD_MS = 5_000  # when a server stops, its clients return spread over this time
 
 
 class Dispatcher:
@@ -117,79 +56,20 @@ class Dispatcher:
         clients: Clients,
         rooms: Rooms,
         limits: RateLimits,
-        messages: MessageEvents,
-        changes: ChangeEvents,
-        acks: AckEvents,
-        reads: ReadEvents,
-        room_events: RoomEvents,
-        history: HistoryEvents,
-        search: SearchEvents,
-        answers: AnswerEvents,
-        schema: SchemaEvents,
-        typing: TypingEvents,
-        presence: PresenceEvents,
         tokens: TokenLife,
+        schema: SchemaEvents,
+        events: Iterable[Routed],
         event_log: EventLog,
     ) -> None:
+        """`events` carry out every event, each once; `tokens` and `schema` are among them."""
         self._connector = connector
         self._clients = clients
         self._rooms = rooms
-        self._messages = messages
-        self._schema = schema
+        self._limits = limits
         self._tokens = tokens
+        self._schema = schema
         self._event_log = event_log
-        routes = {
-            # A message is limited, and joins, by itself: one that is repeated does not count.
-            ClientEvent.CHAT_MESSAGE: Route(
-                ChatMessage, messages.send, messages.read, PERMITTED, writes=True
-            ),
-            # An edit is limited by itself, as a message is.
-            ClientEvent.MESSAGE_EDIT: Route(
-                MessageEdit, changes.edit, changes.read_edit, JOINED, writes=True
-            ),
-            ClientEvent.MESSAGE_DELETE: Route(
-                MessageDelete,
-                changes.delete,
-                changes.read_delete,
-                JOINED,
-                limits.admit_change,
-                writes=True,
-            ),
-            ClientEvent.MESSAGE_REACT: Route(
-                MessageReact,
-                changes.react,
-                changes.read_react,
-                JOINED,
-                limits.admit_change,
-                writes=True,
-            ),
-            ClientEvent.CHAT_ACK: Route(ChatAck, acks.acknowledge),
-            ClientEvent.CHAT_READ: Route(ChatRead, reads.mark, reads.read, PERMITTED),
-            ClientEvent.CONNECTION_JOIN: Route(
-                ConnectionJoin, room_events.join, room_events.read_join, PERMITTED
-            ),
-            ClientEvent.CONNECTION_LEAVE: Route(ConnectionLeave, room_events.leave),
-            ClientEvent.HISTORY_GET: Route(
-                HistoryGet, history.page, history.read, JOINED, is_query=True
-            ),
-            ClientEvent.MESSAGE_GET: Route(
-                MessageGet, history.message, history.read_message, PERMITTED, is_query=True
-            ),
-            # A search joins by itself, once its query has been read.
-            ClientEvent.SEARCH: Route(
-                ChatSearch, search.search, search.read, PERMITTED, is_query=True
-            ),
-            ClientEvent.ANSWER_CANCEL: Route(AnswerCancel, answers.cancel),
-            ClientEvent.SCHEMA_GET: Route(SchemaGet, schema.get, room=PERMITTED, is_query=True),
-            ClientEvent.TYPING_START: Route(
-                TypingStart, typing.start, room=JOINED, rate=limits.admit_typing, writes=True
-            ),
-            ClientEvent.TYPING_STOP: Route(TypingStop, typing.stop, room=JOINED),
-            # A status joins by itself: others see the client with it, and with no other before.
-            ClientEvent.PRESENCE_UPDATE: Route(PresenceUpdate, presence.update, room=PERMITTED),
-            ClientEvent.AUTH_REFRESH: Route(AuthRefresh, tokens.refresh),
-        }
-        self._routes = {event.value: route for event, route in routes.items()}
+        self._routes = table(events)
 
     def on_connect(
         self, connection: SocketIOConnection, namespace: str, auth: dict[str, Any] | None
@@ -235,12 +115,12 @@ class Dispatcher:
                 return forbidden(room)
             if route.writes and not grant.may_write:
                 return refusal_to_write(client.grants, room)
-        if route.rate is not None:
-            limited = route.rate(client.user_id, client.allowance)
+        if route.limit is not None:
+            limited = self._limits.admit(route.limit, client.user_id, client.allowance)
             if limited is not None:
                 refusal = limited.refusal(client.user_id, self._event_log)
                 return attrs.evolve(refusal, connection_id=room)
-        if route.room == JOINED and room is not None and room not in client.wanted:
+        if route.room == JOINED and room is not None and room not in client.rooms:
             handle = partial(route.handler, client, request, ack_id)
             return self._rooms.enter_first(client, room, handle)
         return route.handler(client, request, ack_id)
@@ -250,18 +130,19 @@ class Dispatcher:
     ) -> None:
         if outcome is None:
             return
+        route = self._routes[name]
         if not isinstance(outcome, Refusal):
-            client.acknowledge(ack_id, outcome, is_page=self._routes[name].is_query)
-        elif name == ClientEvent.CHAT_MESSAGE:
-            self._messages.refuse(client, ack_id, written, outcome)
+            client.acknowledge(ack_id, outcome, is_page=route.is_query)
+        elif route.refuse is not None:
+            route.refuse(client, ack_id, written, outcome)
         else:
-            if outcome.connection_id is None and "connectionId" in self._routes[name].plain_names:
+            if outcome.connection_id is None and "connectionId" in route.plain_names:
                 outcome = attrs.evolve(outcome, connection_id=_named_room(written))
             client.refuse(ClientEvent(name), ack_id, outcome)
 
     def on_disconnect(self, socket: Socket, reason: DisconnectReason) -> None:
         client: Client = socket.state
-        self._rooms.leave(client, list(client.wanted))
+        self._rooms.leave(client, list(client.rooms))
         self._clients.remove(client)
         self._tokens.stop(client)
         self._schema.leave(client)

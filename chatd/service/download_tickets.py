@@ -1,22 +1,22 @@
 """One download of one answer, for a link that can carry no header (docs/protocol, "Answers").
 
 A ticket is as good as the token that it was given for, for a minute and for one use. Whether its
-user may still use the room is checked when it is used. It is void before that where another token
-of its user, no older than that one, does not give the room: a directory of claims would go by the
-old token. Held in memory: a restart forgets them.
+user may still use the room is checked when it is used. It is void earlier if another token of its
+user, no older than the first, does not give the room, or no longer lets the user write there: a
+directory of claims would go by the old token. Tickets are held in memory: a restart forgets them.
 
-Where several nodes share a log, a ticket is its node's, and begins with its name, as the id of a
-session does: the proxy brings it there (docs/cluster). So it is good once over all nodes. What
-makes it void, the nodes tell each other.
+Where several nodes share a log, a ticket belongs to its node, and begins with the node's name, as
+the id of a session does: the proxy brings it there (docs/cluster). So it is good once over all
+nodes. The nodes tell each other what makes it void.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 import attrs
 
-from chatd.auth import Identity
+from chatd.auth import Grant, Identity
 from chatd.observe.ids import unguessable_id
 
 TICKET_S = 60.0  # how long a ticket is good
@@ -31,6 +31,7 @@ class DownloadTicket:
     message_id: str
     connection_id: str
     identity: Identity
+    may_write: bool
     until_s: float
 
 
@@ -41,7 +42,9 @@ class OtherTickets(Protocol):
         """This node has given a ticket to a user, which others may have to withdraw."""
         ...
 
-    def withdraw(self, user_id: str, issued_at_s: float, rooms: Collection[str]) -> None:
+    def withdraw(
+        self, user_id: str, issued_at_s: float, rooms: Collection[str], writable: Collection[str]
+    ) -> None:
         """As `DownloadTickets.withdraw_of`, on the other nodes."""
         ...
 
@@ -53,8 +56,8 @@ class OtherTickets(Protocol):
 @attrs.define(eq=False)
 class DownloadTickets:
     """The tickets that were given out and not used, `tickets_max` at most. `is_revoked` says
-    whether the token that a ticket was given for is taken no more; `node` is the name of this node,
-    empty where it is alone."""
+    whether the token that a ticket was given for is no longer taken; `node` is the name of this
+    node, empty if it is alone."""
 
     _tickets_max: int = TICKETS_MAX
     _is_revoked: Callable[[Identity], bool] = lambda _identity: False
@@ -66,11 +69,22 @@ class DownloadTickets:
     def __len__(self) -> int:
         return len(self._tickets)
 
-    def give(self, message_id: str, connection_id: str, identity: Identity, now_s: float) -> str:
-        """A new ticket for the answer in a message of this room."""
+    def give(
+        self,
+        message_id: str,
+        connection_id: str,
+        identity: Identity,
+        now_s: float,
+        *,
+        may_write: bool = True,
+    ) -> str:
+        """A new ticket for the answer in a message of this room, where the user may write or
+        not."""
         name = f"{self._node}.{unguessable_id()}" if self._node else unguessable_id()
         own = self._of_user.setdefault(identity.user_id, OrderedDict())
-        self._tickets[name] = DownloadTicket(message_id, connection_id, identity, now_s + TICKET_S)
+        self._tickets[name] = DownloadTicket(
+            message_id, connection_id, identity, may_write, now_s + TICKET_S
+        )
         own[name] = None
         if len(own) > TICKETS_PER_USER:
             self._remove(next(iter(own)))
@@ -83,21 +97,25 @@ class DownloadTickets:
             self._others.given(identity.user_id)
         return name
 
-    def withdraw(self, identity: Identity, rooms: Collection[str]) -> None:
-        """A token was accepted that gives its user these rooms: tickets for others, given for
-        tokens that are no newer, are void, whichever node has them. A bot, whose token says no
-        time, gets no tickets."""
+    def withdraw(self, identity: Identity, grants: Mapping[str, Grant]) -> None:
+        """A token was accepted that gives its user these rooms: tickets that give more, for tokens
+        that are no newer, are void, whichever node has them. A bot, whose token tells no time, gets
+        no tickets."""
         if "iat" not in identity.claims:
             return
+        writable = [room for room, grant in grants.items() if grant.may_write]
         if self._others is not None:
-            self._others.withdraw(identity.user_id, identity.issued_at_s, rooms)
-        self.withdraw_of(identity.user_id, identity.issued_at_s, rooms)
+            self._others.withdraw(identity.user_id, identity.issued_at_s, grants, writable)
+        self.withdraw_of(identity.user_id, identity.issued_at_s, grants, writable)
 
-    def withdraw_of(self, user_id: str, issued_at_s: float, rooms: Collection[str]) -> None:
-        """The same, of the tickets of this node."""
+    def withdraw_of(
+        self, user_id: str, issued_at_s: float, rooms: Collection[str], writable: Collection[str]
+    ) -> None:
+        """The same for the tickets of this node; the user may write in the rooms `writable`."""
         for name in list(self._of_user.get(user_id, ())):
             ticket = self._tickets[name]
-            if ticket.connection_id not in rooms and ticket.identity.issued_at_s <= issued_at_s:
+            allowed = writable if ticket.may_write else rooms
+            if ticket.connection_id not in allowed and ticket.identity.issued_at_s <= issued_at_s:
                 self._remove(name)
 
     def void(self, user_id: str) -> None:
@@ -112,7 +130,7 @@ class DownloadTickets:
             self._remove(name)
 
     def use(self, name: str, message_id: str, now_s: float) -> Identity | None:
-        """The user of a ticket for this message, once; None where it is not good."""
+        """The user of a ticket for this message, once; None if it is not good."""
         identity = self.look(name, message_id, now_s)
         if name in self._tickets:
             self._remove(name)

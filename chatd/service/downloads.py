@@ -2,12 +2,11 @@
 (docs/answers, "Export").
 
 A request has a token as Bearer, or a ticket from `POST /api/answers/{messageId}/ticket` in its
-query. The directory is asked for the room each time. What is not there, or is not for the user to
-see, is not found. Bad tokens back off per address, together with those of handshakes. What a file
-holds is `export_files`.
+query. The directory is asked for the room each time. An answer that is not there, or that the user
+may not see, is not found. Bad tokens back off per address, together with those of handshakes. What
+a file holds is `export_files`.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from urllib.parse import parse_qs
@@ -35,18 +34,20 @@ from chatd.net.http.app import (
     Response,
     json_response,
     method_not_allowed,
-    refusal,
 )
 from chatd.net.http.cors import CorsPolicy
 from chatd.observe.clock import Clock
+from chatd.service.delivery import Delivery
 from chatd.service.download_tickets import TICKET_S, DownloadTickets
 from chatd.service.export_files import ExportFiles, FileWanted
-from chatd.service.http_refusals import status_of
+from chatd.service.http_refusals import refused
+from chatd.service.request_clients import RequestClients
+from chatd.service.request_places import Placed, RequestPlace
 from chatd.store import MessageReader, StoreClosed, StoreReadFailed
-from chatd.wire.codes import EXPLANATIONS, Code, Refusal
+from chatd.wire.codes import Code, Refusal
 
 ANSWERS_PATH = "/api/answers/"
-QUERY_BYTES_MAX = 4_096  # of a request; beyond: nothing in it counts, and it has no ticket
+QUERY_BYTES_MAX = 4_096  # of a request; beyond: none of it counts, and there is no ticket
 
 _FILE = re.compile(r"/api/answers/([0-9A-Fa-f-]{36})\.([a-z]+)")
 _TICKET = re.compile(r"/api/answers/([0-9A-Fa-f-]{36})/ticket")
@@ -55,36 +56,16 @@ _GUARDED: Headers = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
-_CHALLENGE = (b"www-authenticate", b"Bearer")
 _HOW = "Send the token as `Authorization: Bearer ...`, or a ticket."
 _VOID = "This ticket is not good any more."
 _KINDS = "An answer is exported as .csv, .json, .md, .ndjson or .xlsx."
 _DAMAGED = "This answer cannot be read: its record on the server's disk is damaged."
 
-_EXPORT_STATUSES = {
-    **dict.fromkeys(
-        (
-            Code.DB_BUSY,
-            Code.DB_UNAVAILABLE,
-            Code.DB_INTERRUPTED,
-            Code.DRAINING,
-            Code.INTERNAL,
-            Code.OVERLOADED,
-            Code.STORAGE_ERROR,
-            Code.STORAGE_FULL,
-        ),
-        503,
-    ),
-    Code.DB_CANCELLED: 408,
-    Code.DB_TIMEOUT: 504,
-}
-"""Of a statement that does not run again now; else 409: it does not run again at all."""
-
 
 class _Refused(Exception):
-    def __init__(self, response: Response) -> None:
+    def __init__(self, why: Refusal) -> None:
         super().__init__()
-        self.response = response
+        self.why = why
 
 
 @attrs.define(eq=False)
@@ -97,6 +78,7 @@ class Downloads:
     _files: ExportFiles
     _origins: CorsPolicy
     _tickets: DownloadTickets
+    _request_clients: RequestClients
     _clock: Clock
 
     def replace_directory(self, directory: Directory) -> None:
@@ -120,43 +102,77 @@ class Downloads:
                 if request.method == "POST":
                     return method_not_allowed(["GET", "HEAD"])
                 return await self._send_file(request, file[1].lower(), file[2])
-        except _Refused as refused:
-            return refused.response
+        except _Refused as error:
+            return refused(error.why)
         except (StoreReadFailed, StoreClosed):
-            return _refuse(503, Code.STORAGE_READ_ERROR)
-        return _refuse(404, Code.NOT_FOUND, _KINDS)
+            return refused(Refusal(Code.STORAGE_READ_ERROR))
+        return refused(Refusal(Code.NOT_FOUND, _KINDS))
 
     async def _give_ticket(self, request: Request, message_id: str) -> Response:
         admitted = await self._admitted(request)
+        self._count(admitted.identity.user_id)
         message = await self._find(message_id, admitted.grants)
-        refused = _table_of(message).refusal
-        if refused is not None:
-            raise _Refused(_refuse_export(refused))
+        why_not = _table_of(message).refusal
+        if why_not is not None:
+            raise _Refused(why_not)
         now_s = trio.current_time()
         room = message.connection_id
-        ticket = self._tickets.give(message_id, room, admitted.identity, now_s)
+        may_write = admitted.grants[room].may_write
+        ticket = self._tickets.give(message_id, room, admitted.identity, now_s, may_write=may_write)
         body = {"ticket": ticket, "expiresInMs": round(TICKET_S * 1000)}
         return json_response(201, body)
 
     async def _send_file(self, request: Request, message_id: str, name: str) -> Response:
         is_real = name in FORMATS and request.method == "GET"
         identity, rooms = await self._rooms(request, message_id, spend=is_real)
+        self._count(identity.user_id)
         if name not in FORMATS:
-            return _refuse(404, Code.NOT_FOUND, _KINDS)
-        message = await self._find(message_id, rooms)
+            raise _Refused(Refusal(Code.NOT_FOUND, _KINDS))
+        address = request.arrival(self._origins).address
+        place = self._request_clients.places.take(identity.user_id, address)
+        if isinstance(place, Refusal):
+            raise _Refused(place)
+        response = None
+        try:
+            message = await self._find(message_id, rooms)
+            response = await self._file_of(message, name, request, rooms, place)
+        finally:
+            if response is None or not isinstance(response.body, Delivery):
+                place.give_back()
+        if isinstance(response.body, Delivery):
+            return attrs.evolve(response, body=Placed(response.body, place))
+        return response
+
+    async def _file_of(
+        self,
+        message: Message,
+        name: str,
+        request: Request,
+        rooms: Mapping[str, Grant],
+        place: RequestPlace,
+    ) -> Response:
+        """The answer in a message as a file. While the client reads it, only those bytes of the
+        answer are held that `place` counts."""
         table = _table_of(message)
+        full = place.owe(table.rows.size_bytes)
+        if full is not None:
+            raise _Refused(full)
+        if request.method != "HEAD":
+            limited = self._request_clients.count_entry(place.user_id)
+            if limited is not None:
+                raise _Refused(limited)
         wanted = FileWanted(
             name,
             is_head=request.method == "HEAD",
             has_byte_order_mark=_is_set(request, "bom"),
-            # A viewer has the database run nothing.
+            # A viewer may not have the database run anything.
             only_stored=_is_set(request, "stored") or not rooms[message.connection_id].may_write,
         )
-        address = request.arrival(self._origins).address
+        without_answer = attrs.evolve(message, answer=None)  # the table has it
         outcome = await self._files.respond(
-            wanted, message, table, identity.user_id, address, request.gone
+            wanted, without_answer, table, place.user_id, place.address, request.gone
         )
-        return _refuse_export(outcome) if isinstance(outcome, Refusal) else outcome
+        return refused(outcome) if isinstance(outcome, Refusal) else outcome
 
     async def _rooms(
         self, request: Request, message_id: str, *, spend: bool
@@ -166,7 +182,7 @@ class Downloads:
         if name is None:
             admitted = await self._admitted(request)
             return admitted.identity, admitted.grants
-        # A token beside the ticket says whose the ticket has to be.
+        # If a token comes with the ticket, the ticket has to be the same user's.
         shown = None if _bearer(request) is None else await self._admitted(request)
         now_s = trio.current_time()
         identity = self._tickets.look(name, message_id, now_s)
@@ -175,15 +191,21 @@ class Downloads:
             and shown is not None
             and shown.identity.user_id != identity.user_id
         ):
-            raise _Refused(_refuse(401, Code.UNAUTHORIZED, _VOID))  # and it stays good
+            raise _Refused(Refusal(Code.UNAUTHORIZED, _VOID))  # and it stays good
         if spend:
             self._tickets.use(name, message_id, now_s)
         if identity is None or identity.expires_at_ms <= self._clock.wall_s() * 1000:
-            raise _Refused(_refuse(401, Code.UNAUTHORIZED, _VOID))
+            raise _Refused(Refusal(Code.UNAUTHORIZED, _VOID))
         try:
             return identity, await self._directory.grants(identity)
         except DirectoryFailed as error:
-            raise _Refused(_refuse(503, Code.DIRECTORY_UNAVAILABLE, str(error))) from error
+            raise _Refused(Refusal(Code.DIRECTORY_UNAVAILABLE, str(error))) from error
+
+    def _count(self, user_id: str) -> None:
+        """Count a request, whatever it comes to."""
+        limited = self._request_clients.count(user_id)
+        if limited is not None:
+            raise _Refused(limited)
 
     async def _admitted(self, request: Request) -> Admitted:
         address = request.arrival(self._origins).address
@@ -193,25 +215,22 @@ class Downloads:
         )
         if isinstance(admitted, Admitted):
             return admitted
-        sentence = _HOW if admitted.code is Code.UNAUTHORIZED else admitted.message
-        response = _refuse(status_of(admitted), admitted.code, sentence)
-        if admitted.retry_after_ms is not None:
-            wait = _retry_after(admitted.retry_after_ms)
-            response = attrs.evolve(response, headers=(*response.headers, wait))
-        raise _Refused(response)
+        if admitted.code is Code.UNAUTHORIZED:
+            admitted = attrs.evolve(admitted, message=_HOW)
+        raise _Refused(admitted)
 
     async def _find(self, message_id: str, rooms: Mapping[str, Grant]) -> Message:
-        """The message that these rooms let see, which holds an answer."""
+        """The message, in one of these rooms, that holds an answer."""
         try:
             message = await self._log.message(message_id, rooms)
         except ValueError:
             message = None
         if message is None:
-            raise _Refused(_refuse(404, Code.NOT_FOUND))
+            raise _Refused(Refusal(Code.NOT_FOUND))
         if message.is_damaged and message.answer is None:
-            raise _Refused(_refuse(503, Code.STORAGE_READ_ERROR, _DAMAGED))
+            raise _Refused(Refusal(Code.STORAGE_READ_ERROR, _DAMAGED))
         if message.answer is None:
-            raise _Refused(_refuse(404, Code.NOT_FOUND))
+            raise _Refused(Refusal(Code.NOT_FOUND))
         return message
 
 
@@ -220,8 +239,8 @@ def _table_of(message: Message) -> StoredTable:
     assert message.answer is not None
     try:
         return StoredTable.of(message.answer)
-    except (LookupError, TypeError):  # JSON still, and no table any more
-        raise _Refused(_refuse(503, Code.STORAGE_READ_ERROR, _DAMAGED)) from None
+    except (LookupError, TypeError):  # still JSON, but no longer a table
+        raise _Refused(Refusal(Code.STORAGE_READ_ERROR, _DAMAGED)) from None
 
 
 def _bearer(request: Request) -> object | None:
@@ -238,21 +257,3 @@ def _asked(request: Request, name: str) -> str | None:
 
 def _is_set(request: Request, name: str) -> bool:
     return _asked(request, name) in ("1", "true")
-
-
-def _refuse_export(refused: Refusal) -> Response:
-    """An answer that is no file now."""
-    headers: Headers = ()
-    if refused.retry_after_ms is not None:
-        headers = (_retry_after(refused.retry_after_ms),)
-    status = _EXPORT_STATUSES.get(refused.code, 409)
-    return refusal(status, refused.code, refused.sentence, headers)
-
-
-def _retry_after(retry_after_ms: int) -> tuple[bytes, bytes]:
-    return b"retry-after", b"%d" % math.ceil(retry_after_ms / 1000)
-
-
-def _refuse(status: int, code: Code, sentence: str | None = None) -> Response:
-    headers = (_CHALLENGE,) if status == 401 else ()
-    return refusal(status, code, sentence or EXPLANATIONS[code].sentence, headers)

@@ -2,9 +2,9 @@
 
 A stream is a session with one socket, whose transport is a response that never ends. So it counts
 against the limits of sessions and sockets, has their heartbeat and backlog, and ends as they do:
-where its token runs out, where its room is taken away, where the daemon drains. It joins nothing:
-nobody sees it in the room, and no queue fills or empties for it. It catches up as a socket does
-that comes back (`catch_up`), from what `Last-Event-ID` says.
+when its token runs out, when its room is taken away, when the daemon drains. It joins nothing:
+nobody sees it in the room, and no queue fills or empties for it. It catches up from what
+`Last-Event-ID` says, as a socket that comes back does (`catch_up`).
 """
 
 import re
@@ -26,7 +26,6 @@ from chatd.net.http.app import Headers, Live, Response
 from chatd.net.http.connection import HttpConnection
 from chatd.observe import EventLog, SocketConnected, SocketDisconnected
 from chatd.observe.ids import unguessable_id
-from chatd.service.callers import Callers
 from chatd.service.catch_up import CatchUp, Stand
 from chatd.service.client import Client
 from chatd.service.clients import Clients
@@ -34,6 +33,7 @@ from chatd.service.event_frames import MessageFrames, RoomFrames
 from chatd.service.events.token import TokenLife
 from chatd.service.http_refusals import refused
 from chatd.service.rate_limits import RateLimits
+from chatd.service.request_clients import RequestClients
 from chatd.service.rooms import Rooms
 from chatd.service.timeline import Timelines
 from chatd.sockets.adapter import NAMESPACE
@@ -50,14 +50,15 @@ STREAM_HEADERS: Final[Headers] = (
     (b"x-accel-buffering", b"no"),  # nginx would keep events back
 )
 RETRY_MS: Final = 3_000
-"""After which a client comes back whose stream broke off; at a drain it is told another time."""
+"""How long a client whose stream broke off waits before it comes back; a drain tells it another
+time."""
 
 _LAST_ID: Final = re.compile(r"([!-9;-~]{1,64}):(0|[1-9][0-9]{0,15})", re.ASCII)
 
 
 @attrs.frozen
 class Place:
-    """Where a stream begins: behind which seq, and whether that is where the client was."""
+    """Where a stream begins: after which seq, and whether that is where the client was."""
 
     seq: int
     is_resumed: bool
@@ -65,8 +66,8 @@ class Place:
 
 
 def place_of(last_id: str | None, epoch: str, last_seq: int) -> Place:
-    """Where a stream begins whose client has seen `last_id` (`epoch:seq`), in a log of this epoch
-    and a room whose newest message is `last_seq`. With none it begins with what is new.
+    """Where a stream begins if its client has seen `last_id` (`epoch:seq`), in a log of this epoch
+    and a room whose newest message is `last_seq`. Without a `last_id` it begins with what is new.
 
     >>> place_of("e:3", "e", 5)
     Place(seq=3, is_resumed=True, is_reset=False)
@@ -80,7 +81,7 @@ def place_of(last_id: str | None, epoch: str, last_seq: int) -> Place:
 
 
 def seq_of(last_id: str | None, epoch: str) -> int:
-    """The seq that a client has seen, in a log of this epoch; 0 where `last_id` names none."""
+    """The seq that a client has seen, in a log of this epoch; 0 if `last_id` names none."""
     seen = _LAST_ID.fullmatch(last_id or "")
     return int(seen[2]) if seen is not None and seen[1] == epoch else 0
 
@@ -99,7 +100,7 @@ class Listening(Client):
     is_unseen: bool = attrs.field(init=False, default=True)
 
     def send_page(self, history: RoomHistory, bodies: Sequence[bytes]) -> None:
-        """Each message by itself: a stream goes on behind any of them."""
+        """Each message by itself: a stream can go on after any of them."""
         for body in bodies:
             self.send_catch_up(rendered_packet(ServerEvent.CHAT_MESSAGE, body))
 
@@ -115,7 +116,7 @@ class EventStreams:
 
     _engine: Engine
     _clients: Clients
-    _callers: Callers
+    _request_clients: RequestClients
     _limits: RateLimits
     _rooms: Rooms
     _timelines: Timelines
@@ -129,7 +130,7 @@ class EventStreams:
         self._frames = MessageFrames(self._epoch)
 
     def stream(self, admitted: Admitted, address: str, room: str, last_id: str | None) -> Live:
-        """The events of a room that the user may use, from what `last_id` says."""
+        """The events of a room that the user may use, from the place that `last_id` names."""
         return _Stream(partial(self._serve, admitted, address, room, last_id))
 
     async def _serve(
@@ -169,7 +170,7 @@ class EventStreams:
         return None
 
     def _admit(self, user_id: str) -> Refusal | None:
-        """Why the user may have no further stream now: it is one of the user's sockets."""
+        """Why the user may not have another stream now: it counts as one of the user's sockets."""
         limited = self._limits.admit_socket(user_id, len(self._clients.of(user_id)))
         if limited is None:
             return None
@@ -202,11 +203,11 @@ class EventStreams:
         """The client of a session that has just begun; it was asked for at `began_s`."""
         identity = admitted.identity
         socket = Socket(session, NAMESPACE, unguessable_id())
-        allowance = self._callers.allowance(identity.user_id)
+        allowance = self._request_clients.allowance(identity.user_id)
         client = Listening(socket, identity, admitted.grants, allowance, self._tokens)
         socket.state = client
         self._timelines.hold(room)
-        client.wanted[room] = place.seq
+        client.begin_catching_up(room, place.seq)
         session.identify(identity.user_id)
         self._clients.add(client)
         self._tokens.start(client, identity)
@@ -231,12 +232,13 @@ class EventStreams:
 
     def leave(self, client: Listening, reason: DisconnectReason) -> None:
         """The session of the client is over."""
-        self._rooms.leave(client, list(client.wanted))
+        self._rooms.leave(client, list(client.rooms))
         self._clients.remove(client)
         self._tokens.stop(client)
         self._event_log.record(
             SocketDisconnected(client.log_id, client.socket.id, client.user_id, reason.value)
         )
+        client.socket.state = None  # which knows the socket
 
 
 @attrs.frozen

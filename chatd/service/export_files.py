@@ -1,14 +1,14 @@
 """The file of an answer: of the rows that its message holds, or of all that its question gives now.
 
-Where the message holds less than there was and the configuration allows more
-(`answers.export_rows`), the question is asked once more (`chatd.answers.reruns`), and the file is
-made whole before it leaves (`chatd.answers.spool`). So is every workbook. What leaves is logged and
-counted, by format and outcome; no content and no statement is. The audit has its beginning before
-the first byte leaves, or none leaves, and its end once it is known.
+If the message holds less than there was and the configuration allows more (`answers.export_rows`),
+the question is asked once more (`chatd.answers.reruns`), and the file is made whole before it
+leaves (`chatd.answers.spool`). So is every workbook. What leaves is logged and counted, by format
+and outcome; content and statements are not logged. No byte leaves before the audit has the
+beginning; it gets the end once that is known, whatever the end is (`export_entry`).
 """
 
 import errno
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -29,23 +29,20 @@ from chatd.answers.exports import (
 from chatd.answers.reruns import Rerun, Reruns
 from chatd.answers.spool import THREADS_MAX, SpooledFile, open_spool
 from chatd.answers.stored_table import StoredTable
-from chatd.chat.audit import BEGUN, AuditAction, AuditEnd, AuditEntry
-from chatd.chat.ids import written_id
 from chatd.chat.records import Message
 from chatd.net.http.app import Headers, Response
-from chatd.observe import EventLog, ExportEnded, StoreFailed
+from chatd.observe import EventLog, StoreFailed
 from chatd.observe.clock import Clock
-from chatd.observe.ids import unguessable_id
 from chatd.service.audit_trail import AuditTrail
-from chatd.service.delivery import Delivery
+from chatd.service.export_entry import BROKEN_OFF, ExportEntry
 from chatd.store import MessageReader
 from chatd.wire.codes import Code, Refusal
 
 FILES_MAX: Final = 16
-"""Files that are made or downloaded at once, beside those of rows that their message holds: each
-takes room on the disk. Of these a user never has the last. Beyond: a download waits."""
+"""Files that are made or downloaded at once, not counting those of rows that their message holds:
+each takes room on the disk. One user never gets the last free place. Beyond: a download waits."""
 FILES_PER_USER: Final = 4
-"""Of one user. Beyond: as above."""
+"""The same for one user. Beyond: as above."""
 WAIT_S: Final = 5.0
 """How long a download waits for its turn. Beyond: overloaded."""
 RETRY_MS: Final = 2_000
@@ -54,10 +51,7 @@ RETRY_MS: Final = 2_000
 EXECUTED_AT: Final = b"x-chatd-executed-at"
 """The header that says when the database gave the rows, as RFC 3339 writes it."""
 TRUNCATED: Final = b"x-chatd-truncated"
-"""The header that says what is cut (`Cut.header`); it is not there where nothing is."""
-
-SENT: Final = "sent"
-BROKEN_OFF: Final = "broken_off"
+"""The header that says what is cut (`Cut.header`); it is not there if nothing is."""
 
 _STORED: Final = "With ?stored=1 the file holds what the message of the answer holds."
 _NO_ROOM: Final = (
@@ -87,6 +81,38 @@ class FileWanted:
         if self.extension == "csv" and self.has_byte_order_mark:
             return WITH_BYTE_ORDER_MARK
         return FORMATS[self.extension]
+
+
+@attrs.frozen
+class _Download:
+    """One download: what is asked for of the answer in a message, which holds this table, and by
+    whom. `gone` returns when the client is gone."""
+
+    wanted: FileWanted
+    message: Message
+    table: StoredTable
+    user_id: str
+    gone: Callable[[], Awaitable[None]]
+
+    @property
+    def headers_as_stored(self) -> Headers:
+        """What is said of a file that holds what the message holds."""
+        return self.headers(self.table.cut, self.message.timestamp_ms)
+
+    def headers(self, cut: Cut, executed_ms: int | None) -> Headers:
+        """What is said of a file that lacks this; None: when the database gives the rows is not
+        known yet."""
+        name = file_name(self.message.message_id, self.wanted.extension, cut)
+        headers = [
+            (b"content-type", self.wanted.format.media_type.encode()),
+            (b"content-disposition", f'attachment; filename="{name}"'.encode()),
+        ]
+        if executed_ms is not None:
+            at = datetime.fromtimestamp(executed_ms / 1000, UTC).isoformat(timespec="milliseconds")
+            headers.append((EXECUTED_AT, at.replace("+00:00", "Z").encode()))
+        if cut:
+            headers.append((TRUNCATED, cut.header.encode()))
+        return tuple(headers)
 
 
 @attrs.define(eq=False)
@@ -128,124 +154,77 @@ class ExportFiles:
         gone: Callable[[], Awaitable[None]],
     ) -> Response | Refusal:
         """The file of the answer in a message, which holds this table, for a user at an address;
-        `gone` returns when the client is.
+        `gone` returns when the client is gone.
 
         Raises StoreReadFailed, StoreClosed.
         """
-        began_s = trio.current_time()
-        span = unguessable_id()
-        if not wanted.is_head:
-            refused = await self._begin(wanted, message, user_id, address, span)
-            if refused is not None:
-                return refused
-        rerun: Rerun | Refusal | None = table.refusal
-        if rerun is None and not wanted.is_head and self._may_hold_more(wanted, table):
-            rerun = await self._prepared(wanted, message, user_id)
-        made: SpooledFile | Refusal | None = None
-        if isinstance(rerun, Refusal):
-            made = rerun
-        elif not wanted.is_head and (rerun is not None or wanted.extension == "xlsx"):
-            made = await self._spooled(wanted, table, user_id, rerun, gone)
-
-        def ended(outcome: str, size: int = 0, rows: int = 0, cut: Cut = WHOLE) -> None:
-            elapsed_ms = round((trio.current_time() - began_s) * 1000)
-            now_ms = self._clock.wall_ms()
-            self._trail.post(AuditEnd(span, now_ms, outcome, rows, size, elapsed_ms))
-            self._event_log.record(
-                ExportEnded(
-                    message.message_id,
-                    message.connection_id,
-                    user_id,
-                    wanted.extension,
-                    outcome,
-                    isinstance(rerun, Rerun),
-                    bool(cut),
-                    rows,
-                    size,
-                    elapsed_ms,
-                )
-            )
-
-        def delivery(source: Iterator[bytes] | SpooledFile, rows: int, cut: Cut) -> Delivery:
-            return Delivery(
-                source,
-                lambda is_sent, size: ended(SENT if is_sent else BROKEN_OFF, size, rows, cut),
-            )
-
-        match made:
-            case Refusal():
-                if not wanted.is_head:
-                    ended(BROKEN_OFF if made is GONE else str(made.code))
-                return made
-            case SpooledFile(size=size, row_count=rows, cut=cut):
-                executed_ms = made.executed_ms or message.timestamp_ms
-                headers = _headers(wanted, message, cut, executed_ms)
-                length = (b"content-length", b"%d" % size)
-                return Response(200, (*headers, length), delivery(made, rows, cut))
+        download = _Download(wanted, message, table, user_id, gone)
         if wanted.is_head:
-            if self._may_hold_more(wanted, table):  # what it will lack is not known before
-                return Response(200, _headers(wanted, message, WHOLE, None), iter(()))
-            return Response(
-                200, _headers(wanted, message, table.cut, message.timestamp_ms), iter(())
-            )
-        writer = wanted.format.lines
-        assert writer is not None
-        source = pieces(writer(), table.columns, table.rows, table.cut)
-        return Response(
-            200,
-            _headers(wanted, message, table.cut, message.timestamp_ms),
-            delivery(source, len(table.rows), table.cut),
+            return self._head(download)
+        entry = ExportEntry(
+            message, user_id, wanted.extension, self._trail, self._clock, self._event_log
         )
+        with entry.ended_by_faults():
+            response = await self._whole(download, entry, address)
+        if isinstance(response, Refusal):
+            entry.end(BROKEN_OFF if response is GONE else str(response.code))
+        return response
 
-    async def _begin(
-        self, wanted: FileWanted, message: Message, user_id: str, address: str, span: str
-    ) -> Refusal | None:
-        """Let the audit have the beginning; or why it has none."""
-        question = None
-        if message.reply_to is not None:
-            question = await self._log.written(message.reply_to)
-        return await self._trail.append(
-            AuditEntry(
-                AuditAction.EXPORT,
-                self._clock.wall_ms(),
-                user_id,
-                BEGUN,
-                address,
-                message.connection_id,
-                written_id(message.message_id),
-                None if question is None else question.content,
-                format=wanted.extension,
-                span=span,
-            )
-        )
+    def _head(self, download: _Download) -> Response | Refusal:
+        """What would be said of the file."""
+        if download.table.refusal is not None:
+            return download.table.refusal
+        if self._may_hold_more(download):  # what it will lack is not known before
+            return Response(200, download.headers(WHOLE, None), iter(()))
+        return Response(200, download.headers_as_stored, iter(()))
 
-    def _may_hold_more(self, wanted: FileWanted, table: StoredTable) -> bool:
-        """Whether a file may hold more than the message, which lacks something."""
-        most = self._reruns.max_rows
-        return bool(table.cut) and most > len(table.rows) and not wanted.only_stored
-
-    async def _prepared(
-        self, wanted: FileWanted, message: Message, user_id: str
-    ) -> Rerun | Refusal | None:
-        """What of the question of an answer runs once more; None where nothing does."""
+    async def _whole(
+        self, download: _Download, entry: ExportEntry, address: str
+    ) -> Response | Refusal:
+        """The file, once the audit has its beginning."""
+        message, table = download.message, download.table
         question = None
         if message.reply_to is not None:
             question = await self._log.written(message.reply_to)  # what it was the answer to
+        refused = await entry.begin(address, question) or table.refusal
+        if refused is not None:
+            return refused
+        rerun = await self._prepared(download, question)
+        if isinstance(rerun, Refusal):
+            return _with_way_out(rerun)
+        entry.is_rerun = rerun is not None
+        writer = download.wanted.format.lines
+        if rerun is None and writer is not None:
+            source = pieces(writer(), table.columns, table.rows, table.cut)
+            body = entry.delivery(source, len(table.rows), table.cut)
+            return Response(200, download.headers_as_stored, body)
+        made = await self._spooled(download, rerun)
+        if isinstance(made, Refusal):
+            return made
+        headers = download.headers(made.cut, made.executed_ms or message.timestamp_ms)
+        length = (b"content-length", b"%d" % made.size)
+        return Response(200, (*headers, length), entry.delivery(made, made.row_count, made.cut))
+
+    def _may_hold_more(self, download: _Download) -> bool:
+        """Whether a file may hold more than the message, which lacks something."""
+        table = download.table
+        is_longer = self._reruns.max_rows > len(table.rows)
+        return bool(table.cut) and is_longer and not download.wanted.only_stored
+
+    async def _prepared(
+        self, download: _Download, question: Message | None
+    ) -> Rerun | Refusal | None:
+        """What of an answer's question runs once more; None if nothing does."""
+        if not self._may_hold_more(download):
+            return None
         if question is None or question.is_damaged:  # retention was faster
             return None
-        most = XLSX_ROWS_MAX if wanted.extension == "xlsx" else self._reruns.max_rows
-        prepared = await self._reruns.prepare(user_id, question, rows_max=most)
-        return _with_way_out(prepared) if isinstance(prepared, Refusal) else prepared
+        most = XLSX_ROWS_MAX if download.wanted.extension == "xlsx" else self._reruns.max_rows
+        return await self._reruns.prepare(download.user_id, question, rows_max=most)
 
-    async def _spooled(
-        self,
-        wanted: FileWanted,
-        table: StoredTable,
-        user_id: str,
-        rerun: Rerun | None,
-        gone: Callable[[], Awaitable[None]],
-    ) -> SpooledFile | Refusal:
+    async def _spooled(self, download: _Download, rerun: Rerun | None) -> SpooledFile | Refusal:
         """A file that is made, in the user's turn. Closing it makes room for another."""
+        user_id = download.user_id
         slots: list[Slot] = [("file", ""), ("user", user_id)]
         with trio.move_on_after(WAIT_S) as waiting:
             await self._places.acquire(user_id, slots)
@@ -260,8 +239,8 @@ class ExportFiles:
                 if self._is_draining:
                     scope.cancel()
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(_cancel_when, gone, nursery.cancel_scope)
-                    made.append(await self._made(wanted, table, user_id, rerun))
+                    nursery.start_soon(_cancel_when, download.gone, nursery.cancel_scope)
+                    made.append(await self._made(download, rerun))
                     nursery.cancel_scope.cancel()
         finally:
             self._making.discard(scope)
@@ -274,16 +253,17 @@ class ExportFiles:
             return made[0]
         return Refusal(Code.DRAINING, retry_after_ms=RETRY_MS) if self._is_draining else GONE
 
-    async def _made(
-        self, wanted: FileWanted, table: StoredTable, user_id: str, rerun: Rerun | None
-    ) -> SpooledFile | Refusal:
+    async def _made(self, download: _Download, rerun: Rerun | None) -> SpooledFile | Refusal:
         try:
-            async with open_spool(wanted.format, self._threads) as spool:
+            async with open_spool(download.wanted.format, self._threads) as spool:
                 if rerun is None:
+                    table = download.table
                     spool.sink.columns(table.columns)
-                    spool.sink.rows(table.rows)
+                    for rows in table.rows.blocks():
+                        spool.sink.rows(rows)
+                        await spool.sink.caught_up()
                     return await spool.finished(table.cut)
-                ran = await self._reruns.run(user_id, rerun, spool.sink)
+                ran = await self._reruns.run(download.user_id, rerun, spool.sink)
                 if isinstance(ran, Refusal):
                     return _with_way_out(ran)
                 return await spool.finished(ran.cut, ran.executed_ms)
@@ -293,22 +273,8 @@ class ExportFiles:
         return Refusal(code, _NO_ROOM)
 
 
-def _headers(wanted: FileWanted, message: Message, cut: Cut, executed_ms: int | None) -> Headers:
-    name = file_name(message.message_id, wanted.extension, cut)
-    headers = [
-        (b"content-type", wanted.format.media_type.encode()),
-        (b"content-disposition", f'attachment; filename="{name}"'.encode()),
-    ]
-    if executed_ms is not None:
-        at = datetime.fromtimestamp(executed_ms / 1000, UTC).isoformat(timespec="milliseconds")
-        headers.append((EXECUTED_AT, at.replace("+00:00", "Z").encode()))
-    if cut:
-        headers.append((TRUNCATED, cut.header.encode()))
-    return tuple(headers)
-
-
 def _with_way_out(refused: Refusal) -> Refusal:
-    """A refusal, with what can be downloaded all the same."""
+    """A refusal that also says what can be downloaded all the same."""
     return attrs.evolve(refused, message=f"{refused.sentence} {_STORED}")
 
 

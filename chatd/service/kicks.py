@@ -1,4 +1,5 @@
-"""Ending the sessions of a user, or the one of a socket, which may come back; on all nodes."""
+"""Ending the sessions of a user, or the session of a socket, on all nodes; the client may come
+back."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -14,8 +15,8 @@ _KIND: Final = "kick"
 
 @attrs.define(eq=False)
 class Kicks:
-    """Kicks here, and has the other nodes do so, where there are any. Who is kicked may come back,
-    so nothing is kept for a node that does not hear it."""
+    """Kicks here, and has the other nodes do so, if there are any. A client that is kicked may come
+    back, so nothing is kept for a node that does not hear it."""
 
     _clients: Clients
     _signals: Signals | None = None
@@ -24,8 +25,13 @@ class Kicks:
         if self._signals is not None:
             self._signals.on(_KIND, self._heard)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether there are no other nodes, so that what is not here is nowhere."""
+        return self._signals is None
+
     def kick(self, target: str) -> int:
-        """End the sessions of this user or socket; how many these were on this node."""
+        """End the sessions of this user or socket; returns how many there were on this node."""
         if self._signals is not None:
             self._signals.send_all(_KIND, [target])
         return self._kick(target)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import attrs
 import trio
 
-from chatd.chat.message_machine import MessageMachine
+from chatd.chat.message_state import MessageState
 from chatd.chat.queue import Gap
 from chatd.service.membership import Standing
 
@@ -14,18 +14,16 @@ from chatd.service.membership import Standing
 class MachineMembership:
     """A `Membership`, as of the last batch."""
 
-    _machine: MessageMachine
+    _state: MessageState
 
     @property
     def is_shared(self) -> bool:
         return False
 
     def standing(self, user_id: str, now_ms: int) -> Standing:
-        machine = self._machine
-        owed = {
-            room: machine.owed_count(room, user_id) for room in machine.members.rooms_of(user_id)
-        }
-        return Standing(owed, machine.needs_trim(user_id, now_ms))
+        state = self._state
+        owed = {room: state.owed_count(room, user_id) for room in state.members.rooms_of(user_id)}
+        return Standing(owed, state.needs_trim(user_id, now_ms))
 
     async def look(self, user_id: str, rooms: Collection[str]) -> None:
         """Nothing has to be learnt: the machine decides alone."""
@@ -35,6 +33,6 @@ class MachineMembership:
         await trio.sleep_forever()
 
     def overdue(self, user_id: str, now_ms: int) -> Mapping[str, Sequence[Gap]] | None:
-        if self._machine.needs_trim(user_id, now_ms):
-            return self._machine.owed_to(user_id)
+        if self._state.needs_trim(user_id, now_ms):
+            return self._state.owed_to(user_id)
         return None

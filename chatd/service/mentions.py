@@ -1,13 +1,13 @@
-"""Whom a message mentions that somebody writes: the rule of `chatd.chat.mentions`, with what the
-members of its room are called, and with what statements look like."""
+"""Whom a new message mentions: the rule of `chatd.chat.mentions`, with the names of the members of
+its room, and with what statements look like."""
 
 import re
 from typing import Final
 
 import attrs
 
+from chatd.answers.sql.first_look import is_like_question, may_be_question
 from chatd.answers.sql.likeness import Likeness, first_word, likeness
-from chatd.answers.sql.questions import is_like_question, may_be_question
 from chatd.chat.mentions import mentioned
 from chatd.service.readings import Readings
 
@@ -28,7 +28,8 @@ class Mentions:
 
 
 def _is_statement(text: str) -> bool:
-    """Whether a text is rather a statement, or a command, than talk: in doubt nobody is called."""
+    """Whether a text is a statement or a command rather than talk: when in doubt, nobody is
+    mentioned."""
     if not may_be_question(text):
         return False
     if is_like_question(text) or _SELECTS_A_VARIABLE.match(text) is not None:

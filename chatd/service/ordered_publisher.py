@@ -1,9 +1,9 @@
 """Committed messages of several nodes become visible in order, on each node to its own clients.
 
 All that a node publishes goes through an `Order`: its own commits, what it hears on the bus, and
-what it reads from the log. The bus gives hints. What is missing is read once a hole has waited for
-too long, when the bus is up again, and where the heads of the rooms say so, which are looked at
-again and again.
+what it reads from the log. The bus gives hints. What is missing is read from the log once a hole
+has waited for too long, when the bus is up again, and when the heads of the rooms say so, which are
+looked at again and again.
 
 A room is held while somebody of this node is in it. Commits in other rooms are told to the other
 nodes, and shown to nobody here.
@@ -29,13 +29,16 @@ from chatd.store import StoreReadFailed
 from chatd.store.room_log import NO_MESSAGES, EpochChanged, RoomLog
 
 POLL_S: Final = 1.0
-"""Between two looks at the heads of all rooms that are held: so late comes what no bus told."""
+"""Between two looks at the heads of all rooms that are held: what the bus did not tell comes so
+late."""
 POLL_ALONE_S: Final = 0.2
 """The same while the bus is down."""
 FIRST_WAIT_S: Final = 0.1
 """After a read of the log has failed; doubled with each further one."""
 LONGEST_WAIT_S: Final = 2.0
-_TOPIC: Final = "r:"
+TOPIC: Final = "r"
+"""The letter of its topics."""
+_TOPIC: Final = f"{TOPIC}:"
 
 Item: TypeAlias = Message | Change
 
@@ -48,12 +51,12 @@ class Healed(enum.StrEnum):
     POLL = "poll"
     """It looked how far its rooms are."""
     AHEAD = "ahead"
-    """A client came from a node that was further."""
+    """A client came from a node that was ahead."""
 
 
 @attrs.frozen
 class _Offered:
-    """What is to be shown; `is_own` where this node has committed it just now."""
+    """What is to be shown; `is_own`: this node has just committed it."""
 
     item: Item
     is_own: bool
@@ -67,12 +70,12 @@ def _nothing(*_: object) -> None:
 class OrderedPublisher:
     """A `Publisher`, and the `Listener` of the bus.
 
-    `shown` publishes to the clients of this node. `begun` is told from where on that will be, when
-    a room is held, and `where` says how far it is; `forgot` is told from which seq on a room that
-    is held has messages, where retention has removed some. `learnt` is told each message and change
-    that this node has heard of, or read, right before it is shown; now and then that is one of its
-    own.
-    `over` is called when the log has another epoch, and this node is not to go on.
+    `shown` publishes to the clients of this node. When a room is held, `begun` is told from where
+    on that will be, and `where` says how far the room is; when retention has removed messages,
+    `forgot` is told from which seq on a held room has some. `learnt` is told each message and
+    change that this node has heard of, or read, right before it is shown; now and then it is one of
+    the node's own. `over` is called when the log has another epoch, so that this node must not go
+    on.
     """
 
     _bus: Bus
@@ -136,7 +139,7 @@ class OrderedPublisher:
         holds nothing."""
         self._holders[room] += 1
         try:
-            # One after the other: a second one that begins could jump over what is owed by then.
+            # One after the other: a second beginning could jump over what is owed by then.
             async with self._beginning.setdefault(room, trio.Lock()):
                 if self._order.place(room) is None:
                     await self._begin(room)
@@ -159,8 +162,8 @@ class OrderedPublisher:
         return room in self._holders
 
     async def reach(self, room: str, seq: int) -> None:
-        """For a client that has all up to `seq` already, from a node that was further: publish what
-        is missing of a room that is held, as far as the log has it. Raises StoreReadFailed."""
+        """Publish what is missing of a held room, as far as the log has it, for a client that
+        already has all up to `seq` from a node that was ahead. Raises StoreReadFailed."""
         if not self._has(room, seq) and room in self._beginning:
             async with self._beginning[room]:  # many may come together: one of them reads
                 if not self._has(room, seq):
@@ -173,12 +176,12 @@ class OrderedPublisher:
 
     @property
     def holes(self) -> int:
-        """Rooms of which something is known, and not here yet."""
+        """Rooms in which something is known of that is not here yet."""
         return self._order.holes
 
     @property
     def behind_seq(self) -> int:
-        """By how many messages the room is behind that is furthest from what is known of it."""
+        """How many messages behind what is known of it the room is that is furthest behind."""
         return self._order.behind_seq
 
     async def run(self) -> None:
@@ -210,7 +213,7 @@ class OrderedPublisher:
             await self._heal(room, Healed.HOLE if room in holes else Healed.POLL)
 
     async def _poll(self) -> None:
-        """Look how far all rooms are that are held, and whether the log is still the same."""
+        """Look how far all held rooms are, and whether the log is still the same."""
         before = {
             room: self._messages.to_look_at(room, place)
             for room in self._order.rooms()
@@ -229,7 +232,7 @@ class OrderedPublisher:
                 self._forgot(room, head.forgotten_seq + 1)
 
     async def _heal(self, room: str, why: Healed) -> None:
-        """Read all that is behind what was published of a room."""
+        """Read all that comes after what was published of a room."""
         order = self._order
         while (place := order.place(room)) is not None:
             known = order.known(room)
@@ -267,7 +270,7 @@ class OrderedPublisher:
         return published is not None and published.seq >= seq
 
     def _tell(self, room: str, item: Item, head: Place, of: str) -> None:
-        """Tell the other nodes: all of it, or where that is too long, how far the room is."""
+        """Tell the other nodes: all of it, or, if that is too long, how far the room is."""
         bus = self._bus
         if not bus.is_up:
             return

@@ -68,22 +68,22 @@ class PresenceRoster:
         self._mailbox.put(self._arrival(client, connection_id))
         self.sign(connection_id, client.user_id)
         client.send_catch_up(self.snapshot(client, connection_id))
-        self._volatile.join(client.socket, connection_id)
+        self._volatile.join(client, connection_id)
 
     def depart(self, client: Client, connection_id: str) -> None:
-        """The client is in the room no more."""
+        """The client is no longer in the room."""
         self._mailbox.put(Depart(client.socket, connection_id))
-        self._volatile.leave(client.socket, connection_id)
+        self._volatile.leave(client, connection_id)
 
     async def forget(self, *, user_id: str | None = None, connection_id: str | None = None) -> None:
-        """Return when nothing is known of a user whose sockets are gone, or of all such users of a
-        room."""
+        """Forget a user whose sockets are gone, or all such users of a room; return when this is
+        done."""
         origin = TaskOrigin()
         self._mailbox.put(Forget(origin, user_id, connection_id))
         await origin.settled.wait()
 
     def sign(self, connection_id: str, user_id: str) -> None:
-        """The user has just done something in the room, which the actor need not hear of."""
+        """The user has just done something in the room; the actor need not hear of it."""
         self.machine.sign(connection_id, user_id, self._clock.wall_ms())
 
     def snapshot(self, client: Client, connection_id: str) -> Outgoing:
@@ -118,8 +118,9 @@ class PresenceRoster:
     def note_declared(
         self, client: Client, connection_id: str, status: PresenceStatus
     ) -> Claim | None:
-        """Of all sockets of the user this one has declared last in the room. Who is unseen from now
-        on is not seen typing. Returns what other nodes are told, where there are any."""
+        """Note that of all sockets of the user this one has declared last in the room. A user who
+        is unseen from now on is not seen typing. Returns what other nodes are told, if there are
+        any."""
         for one in self._clients.of(client.user_id):
             if one.declared is not None:
                 one.declared.pop(connection_id, None)
@@ -135,7 +136,7 @@ class PresenceRoster:
         return Arrive(client.socket, connection_id, client.user_id, name, declared, client.status)
 
     def _arrivals_elsewhere(self) -> Iterable[Command]:
-        """Those of the sockets of other nodes, where there are any."""
+        """The arrivals of the sockets of other nodes, if there are any."""
         return ()
 
     # The actor's side
@@ -144,7 +145,7 @@ class PresenceRoster:
         """A machine that knows what the last one knew, and which clients are there; rooms get what
         differs.
 
-        That clients are there still is no new sign of their users.
+        The fact that clients are still there is not a new sign of their users.
         """
         frozen = self.machine.freeze()
         machine = self.machine = Presence.restore(frozen, now_s)
@@ -152,7 +153,7 @@ class PresenceRoster:
             self._arrival(client, room)
             for client in self._clients.everybody()
             if not client.is_unseen
-            for room in client.wanted
+            for room in client.rooms
         ]
         machine.decide([*arrivals, *self._arrivals_elsewhere()], now_s, self._clock.wall_ms())
         for room, entries in frozen.items():

@@ -6,8 +6,8 @@
     GET  events      what the room gets, as server-sent events (`event_streams`)
 
 A request has a token as Bearer: a user's, or one of the configuration. No cookie is read, so that
-no page of a stranger acts for anybody. What a request asks for is an event of a socket, and goes
-its way (`dispatch`); here is what is HTTP's: methods, headers, statuses.
+no stranger's page acts for anybody. What a request asks for is an event of a socket, and goes the
+same way (`dispatch`); this module has only what is HTTP's: methods, headers, statuses.
 """
 
 import re
@@ -27,12 +27,12 @@ from chatd.net.http.app import (
 from chatd.net.http.cors import CorsPolicy
 from chatd.observe import EventLog, InternalError
 from chatd.observe.ids import new_uuid
-from chatd.service.caller import HTTP_LOG_ID, Caller
-from chatd.service.callers import Callers
 from chatd.service.delivery import Delivery
 from chatd.service.event_streams import STREAM_HEADERS, EventStreams
 from chatd.service.http_payloads import MESSAGE_ID, is_json, read_body, read_query
 from chatd.service.http_refusals import refused
+from chatd.service.request_client import HTTP_LOG_ID, RequestClient
+from chatd.service.request_clients import RequestClients
 from chatd.service.rooms import forbidden
 from chatd.sockets.connection import Application
 from chatd.wire.acks import AckPayload, HistoryAck, MessageAck
@@ -73,7 +73,7 @@ class RoomApi:
     _app: Application
     _authenticator: Authenticator
     _bots: Bots
-    _callers: Callers
+    _request_clients: RequestClients
     _streams: EventStreams
     _origins: CorsPolicy
     _is_draining: Callable[[], bool]
@@ -91,7 +91,16 @@ class RoomApi:
             headers=_GUARDED,
             asks_with=("authorization", "content-type", "idempotency-key", "last-event-id"),
             is_live=lambda path: path.endswith(EVENTS),
+            admits=self._judge,
         )
+
+    async def _judge(self, request: Request) -> Response | None:
+        """The answer to a stranger, None for a user: a large body is read only of a user."""
+        try:
+            await self._admitted(request, request.arrival(self._origins).address)
+        except _Refused as error:
+            return refused(error.why)
+        return None
 
     async def _answer(self, request: Request) -> Response:
         try:
@@ -100,32 +109,34 @@ class RoomApi:
             return refused(error.why)
         except Exception as fault:
             self._event_log.record(InternalError.of("api", fault))
-            return attrs.evolve(refused(Refusal(Code.INTERNAL)), status=500)
+            return refused(Refusal(Code.INTERNAL))
 
     async def _respond(self, request: Request) -> Response:
         asked = _PATH.fullmatch(request.path)
         if asked is None:
-            return refusal(404, Code.NOT_FOUND, _NOWHERE)
+            return refused(Refusal(Code.NOT_FOUND, _NOWHERE))
         room, what = asked[1], asked[2]
         if self._is_draining():
             raise _Refused(Refusal(Code.DRAINING))
         address = request.arrival(self._origins).address
         admitted = await self._admitted(request, address)
-        self._count(admitted.identity.user_id)
+        limited = self._request_clients.count(admitted.identity.user_id)
+        if limited is not None:
+            raise _Refused(limited)
         if room not in admitted.grants:
             raise _Refused(forbidden(room))
         if what == "events":
             return self._stream(request, admitted, address, room)
-        caller = self._callers.begin(admitted, address, room)
-        if isinstance(caller, Refusal):
-            raise _Refused(caller)
+        client = self._request_clients.begin(admitted, address, room)
+        if isinstance(client, Refusal):
+            raise _Refused(client)
         response = None
         try:
-            response = await self._carry_out(request, caller, room, what)
+            response = await self._carry_out(request, client, room, what)
         finally:
             if response is None:
-                self._callers.end(caller)
-        return self._delivered(response, caller)
+                self._request_clients.end(client)
+        return self._delivered(response, client)
 
     async def _admitted(self, request: Request, address: str) -> Admitted:
         authorization = request.header(b"authorization")
@@ -142,13 +153,9 @@ class RoomApi:
             raise _Refused(Refusal(Code.FORBIDDEN, _NO_WRITING if is_writing else _NO_READING))
         return admitted
 
-    def _count(self, user_id: str) -> None:
-        """Count a request, whatever it comes to."""
-        limited = self._callers.allowance(user_id).admit_event()
-        if limited is not None:
-            raise _Refused(limited.refusal(user_id, self._event_log))
-
-    async def _carry_out(self, request: Request, caller: Caller, room: str, what: str) -> Response:
+    async def _carry_out(
+        self, request: Request, client: RequestClient, room: str, what: str
+    ) -> Response:
         """The answer to what the request asks for."""
         if request.method == "POST":
             if not is_json(request.header(b"content-type")):
@@ -163,11 +170,17 @@ class RoomApi:
             written = read_query(request.query, ChatSearch, room)
         if isinstance(written, Refusal):
             return refused(written)
-        caller.allowance.give_event_back()  # the dispatcher counts it
+        client.allowance.give_event_back()  # the dispatcher counts it
         # Whether the client still waits is not asked: what it sent is stored all the same, and its
         # key tells; and a client that has closed its side alone gets its answer.
-        answer = await caller.ask(self._app, event, written)
-        return refused(answer) if isinstance(answer, Refusal) else self._carried_out(answer)
+        answer = await client.ask(self._app, event, written)
+        if isinstance(answer, Refusal):
+            return refused(answer)
+        response = self._carried_out(answer)
+        assert isinstance(response.body, bytes)
+        full = client.place.owe(len(response.body))
+        # What was sent is stored: its sender learns that, and an ack is small.
+        return response if full is None or request.method == "POST" else refused(full)
 
     def _carried_out(self, answer: AckPayload) -> Response:
         status = 200
@@ -177,18 +190,18 @@ class RoomApi:
             answer = HttpHistory(history=answer.history, ignored=answer.ignored, epoch=self._epoch)
         return Response(status, (_JSON,), encode(answer))
 
-    def _delivered(self, response: Response, caller: Caller) -> Response:
-        """The response; its caller counts until it was sent."""
+    def _delivered(self, response: Response, client: RequestClient) -> Response:
+        """The response; its client counts until it was sent."""
         body = response.body
         assert isinstance(body, bytes)
         pieces = (body[at : at + PIECE_BYTES] for at in range(0, len(body), PIECE_BYTES))
         length = (b"content-length", b"%d" % len(body))
-        sent = Delivery(pieces, lambda _is_sent, _bytes: self._callers.end(caller))
+        sent = Delivery(pieces, lambda _is_sent, _bytes: self._request_clients.end(client))
         return Response(response.status, (*response.headers, length), sent)
 
     def _stream(self, request: Request, admitted: Admitted, address: str, room: str) -> Response:
         if request.method == "HEAD":
-            return Response(200, STREAM_HEADERS, iter(()))  # of no length, as the stream
+            return Response(200, STREAM_HEADERS, iter(()))  # without a length, as the stream
         last_id = request.header(b"last-event-id")
         stream = self._streams.stream(admitted, address, room, last_id)
         return Response(200, STREAM_HEADERS, stream)
@@ -199,7 +212,7 @@ def _methods_at(path: str) -> frozenset[str]:
 
 
 def _message(request: Request, room: str) -> dict[str, Any] | Refusal:
-    """The payload of the message; one that says no messageId gets a new one."""
+    """The payload of the message; one without a messageId gets a new one."""
     written = read_body(request.body, room, request.header(b"idempotency-key"))
     if not isinstance(written, Refusal) and written.get(MESSAGE_ID) is None:
         written[MESSAGE_ID] = new_uuid()

@@ -1,6 +1,6 @@
 """Clients in rooms: how they come in, and how they leave (docs/protocol, "Connecting").
 
-A client counts as in a room from the moment at which it asks for it, so that a leave that follows
+A client counts as in a room from the moment at which it asks to join, so that a leave that follows
 finds it there. A user's queue in a room fills while none of the user's sockets is there.
 """
 
@@ -34,7 +34,7 @@ from chatd.wire.names import ClientEvent
 @attrs.frozen
 class Since:
     """What a client has already: the last seq of each room, in the log of that epoch; and how many
-    rows it wants of each answer that it has not, None where it does not say."""
+    rows it wants of each answer that it does not have, None if it does not say."""
 
     seqs: Mapping[str, int] = MappingProxyType({})
     epoch: str | None = None
@@ -46,7 +46,7 @@ NOTHING = Since()
 
 @attrs.define(eq=False)
 class Rooms:
-    """Who is in which room. `age_ms` is the time by which messages in queues are too old."""
+    """Who is in which room. `now_ms` is the clock by which messages in queues grow old."""
 
     _commands: Commands
     _timelines: Timelines
@@ -58,7 +58,7 @@ class Rooms:
     _messages: MessageReader
     _limits: RateLimits
     _event_log: EventLog
-    _age_ms: Callable[[], int] = attrs.field(kw_only=True)
+    _now_ms: Callable[[], int] = attrs.field(kw_only=True)
     _epoch: str = attrs.field(kw_only=True)
 
     async def enter(
@@ -77,11 +77,11 @@ class Rooms:
     ) -> Outcome:
         """Let a client into the room of an event, unless it is there, and carry the event out.
         Where that fails the event is refused, and nothing else."""
-        if room not in client.wanted:
+        if room not in client.rooms:
             refusal = await self._enter(client, [room], None, NOTHING, _refuse_nothing)
             if refusal is not None:
                 return attrs.evolve(refusal, connection_id=room)
-            if room not in client.wanted:  # the client is gone, or the room was taken away
+            if room not in client.rooms:  # the client is gone, or the room was taken away
                 return None if client.is_gone else forbidden(room)
         return await outcome_of(handle())
 
@@ -102,7 +102,7 @@ class Rooms:
         refusal, admitted = None, []
         for room in rooms:
             if client.is_gone:
-                return None  # nothing would take it out again
+                return None  # no leave would take it out again
             refused = self._admit(client, room)
             if refused is None:
                 admitted.append(room)
@@ -114,7 +114,7 @@ class Rooms:
         await self.trim(client)
         if client.is_gone:
             return None  # it was taken out: a join behind that would be for good
-        for room in [room for room in admitted if room not in client.wanted]:
+        for room in [room for room in admitted if room not in client.rooms]:
             admitted.remove(room)
             refusal = forbidden(room)
             refuse(client, ack_id, refusal)
@@ -123,15 +123,15 @@ class Rooms:
         origin = TaskOrigin(client)
         name = client.identity.name
         await self._commands.settle(JoinRooms(origin, client.user_id, tuple(admitted), name))
-        joined = origin.joined
-        if joined is None:  # what it was in before, it is in still
+        joined, origin.joined = origin.joined, None  # it holds its command, which holds it
+        if joined is None:  # it is still in what it was in before
             if origin.refusal is not None:
                 refuse(client, ack_id, origin.refusal)
-            self.leave(client, [room for room in admitted if client.wanted.get(room) is not None])
+            self.leave(client, [room for room in admitted if client.joined_seq(room) is not None])
             return origin.refusal
         for room, last_seq in zip(admitted, joined.last_seqs, strict=True):
-            if client.wanted.get(room) is not None:
-                client.wanted[room] = last_seq
+            if client.joined_seq(room) is not None:
+                client.begin_catching_up(room, last_seq)
         answer_rows = client.answer_rows if since.answer_rows is None else since.answer_rows
         taken = tuple(room for room in admitted if room not in client.grants)
         if taken:  # meanwhile
@@ -148,30 +148,30 @@ class Rooms:
 
     def _admit(self, client: Client, room: str) -> Refusal | None:
         """Count the client in, unless it is in too many rooms, or may not use it any more."""
-        if room in client.wanted:
+        if room in client.rooms:
             return None
         if room not in client.grants:
             return forbidden(room)
-        limited = self._limits.admit_room(client.allowance, len(client.wanted))
+        limited = self._limits.admit_room(client.allowance, len(client.rooms))
         if limited is not None:
             sentence = "You are in too many rooms; leave one first."
             refusal = limited.refusal(client.user_id, self._event_log, sentence)
             return attrs.evolve(refusal, connection_id=room)
-        client.wanted[room] = self._timelines.last_seq(room)
+        client.begin_catching_up(room, self._timelines.last_seq(room))
         self._timelines.hold(room)
         self._occupancy.enter(room, client.user_id)
         return None
 
     async def trim(self, client: Client) -> None:
         """Drop from the user's queues what is too much or too old, and return when it is done."""
-        now_ms = self._age_ms()
+        now_ms = self._now_ms()
         owed = self._membership.overdue(client.user_id, now_ms)
         if owed is None:
             return
         try:
             cuts = await self._messages.newest_owed(owed, QUEUE_MAX, now_ms - QUEUE_MAX_MS)
         except StoreReadFailed:
-            return  # more is owed for a while than has to be
+            return  # for a while more is owed than has to be
         await self._commands.trim(client, cuts)
 
     async def _bring_in(
@@ -186,7 +186,7 @@ class Rooms:
             return Refusal(Code.STORAGE_READ_ERROR, connection_id=room)
         if client.is_gone:
             return None
-        if room not in client.wanted:  # it had to leave meanwhile
+        if room not in client.rooms:  # it had to leave meanwhile
             return forbidden(room)
         client.acknowledge(ack_id, self.position(room))
         if stand.fallen is not None:
@@ -197,7 +197,7 @@ class Rooms:
         """Record that the client knows what fell out of its queue, once the peer has received it:
         otherwise the next connection gets it again."""
         await client.drained()
-        if room in client.wanted and not client.is_gone:
+        if room in client.rooms and not client.is_gone:
             self._commands.post(ClearOverflow(client.user_id, room, fallen))
 
     def position(self, room: str) -> JoinAck:
@@ -206,14 +206,18 @@ class Rooms:
             connection_id=room, last_seq=self._timelines.last_seq(room), epoch=self._epoch
         )
 
+    def seen_seq(self, client: Client, room: str) -> int:
+        """Up to where a client has seen a room that it is in, or is owed it by its queue."""
+        joined_seq = client.joined_seq(room)
+        return self._timelines.last_seq(room) if joined_seq is None else joined_seq
+
     def leave(self, client: Client, rooms: Iterable[str]) -> None:
-        """Take the client out of those of these rooms in which it is; it may be gone."""
+        """Take the client out of these rooms, as far as it is in them; it may be gone."""
         left: list[tuple[str, int]] = []
-        for room in [room for room in rooms if room in client.wanted]:
-            seen_seq = client.wanted.pop(room)
+        for room in [room for room in rooms if room in client.rooms]:
+            seen_seq = self.seen_seq(client, room)
+            client.leave(room)
             if not client.is_unseen:
-                if seen_seq is None:
-                    seen_seq = self._timelines.last_seq(room)
                 last_seen = self._occupancy.leave(room, client.user_id, seen_seq)
                 if last_seen is not None:
                     left.append((room, last_seen))
@@ -228,7 +232,7 @@ class Rooms:
 
     def standing(self, client: Client) -> Standing:
         """Where the user of a client stands, as far as it is known here."""
-        return self._membership.standing(client.user_id, self._age_ms())
+        return self._membership.standing(client.user_id, self._now_ms())
 
     @property
     def are_shared(self) -> bool:
@@ -240,12 +244,12 @@ class Rooms:
         await self._membership.look(client.user_id, client.grants)
 
     async def trimmed_standing(self, client: Client) -> Standing:
-        """Where it stands once nothing in the queues is too much or too old."""
+        """Where the user stands once the queues hold nothing that is too much or too old."""
         await self.trim(client)
         return self.standing(client)
 
     def end_memberships(self, client: Client, standing: Standing) -> None:
-        """End the user's memberships of rooms that the directory does not give any more."""
+        """End the user's memberships of rooms that the directory no longer gives."""
         user_id, there = client.user_id, self._occupancy.pairs()
         ended = tuple(
             room

@@ -1,10 +1,11 @@
-"""The adapter of one of several nodes: what a user is to get goes to the user's sockets on all.
+"""The adapter of one of several nodes: what a user is to get goes to the user's sockets on all
+nodes.
 
     user   [userId, event, payload]
 
 Broadcasts stay on the node: each publishes what is committed, and shows what it knows of presence
-and typing. A node hears of the rooms that somebody of it is in: a socket of the user that may use
-the room, but is on a node where nobody is in it, gets nothing.
+and typing. A node hears of the rooms that its own clients are in: a socket of the user that may use
+the room, but is on a node where nobody is in the room, gets nothing.
 """
 
 from collections.abc import Sequence
@@ -15,13 +16,12 @@ import orjson
 
 from chatd.engine.outgoing import Outgoing
 from chatd.service.signals import Signals
-from chatd.sockets.emitter import rendered_packet
+from chatd.sockets.emitter import event_in, rendered_packet
 from chatd.sockets.local_adapter import LocalAdapter
 from chatd.sockets.socket import Socket
 from chatd.wire.names import ServerEvent
 
 _KIND: Final = "user"
-_HEAD: Final = len(b"42")  # the digits of a message and an event
 
 
 @attrs.define(eq=False, repr=False, slots=False)
@@ -40,8 +40,7 @@ class SharedAdapter(LocalAdapter):
     ) -> None:
         super().to_user(user_id, room, outgoing, but=but)
         if self._signals is not None:
-            name, payload = orjson.loads(outgoing.text[_HEAD:])
-            self._signals.send(room, _KIND, [user_id, name, payload])
+            self._signals.send(room, _KIND, [user_id, *event_in(outgoing)])
 
     def to_user_here(self, user_id: str, room: str, outgoing: Outgoing) -> None:
         """Send to the sockets of this node alone."""

@@ -5,7 +5,7 @@
     revocations.known [digest]                              what it knows comes to this
 
 Each node keeps all revocations in its own file, so that a revocation outlives every node but the
-last. Nodes compare what they know all the time, and tell it where it differs: a node that was away
+last. Nodes compare what they know all the time, and tell it if it differs: a node that was away
 learns what it missed from any other that is up.
 """
 
@@ -17,21 +17,19 @@ from typing import Any, Final
 import attrs
 import trio
 
-from chatd.net.disconnects import DisconnectReason
 from chatd.observe import StoreFailed
 from chatd.service.nodes_alive import NodesAlive
 from chatd.service.revoking import Revoking
 from chatd.service.signals import Signals, in_pieces
 from chatd.wire.codes import Code
-from chatd.wire.events import StatusClosing
 from chatd.wire.identifiers import is_user_id
 
 COMPARE_EVERY: Final = 5
 """Beats between two comparisons."""
 AGAIN_S: Final = 5.0
-"""Before all is told again: it may be 100,000 users."""
+"""Before everything is told again: it may be 100,000 users."""
 AHEAD_MAX_S: Final = 24 * 60 * 60.0
-"""Of a moment that is heard; what is further ahead would lock users out."""
+"""The most for a moment that is heard; one further ahead would lock users out."""
 _REVOKED: Final = "revoked"
 _ALL: Final = "revocations"
 _KNOWN: Final = "revocations.known"
@@ -94,8 +92,7 @@ class SharedRevoking(Revoking):
         user_id, moment_s = self._entry(user_id, moment_s)
         if moment_s <= self._revocations.moment_s(user_id) or not self._nodes.heard(node):
             return
-        clients = list(self._clients.of(user_id))
-        shown_s = max((client.identity.issued_at_s for client in clients), default=-math.inf)
+        shown_s = self._shown_s(user_id)
         self._revocations.add(user_id, max(moment_s, shown_s))
         if shown_s > moment_s:  # by the clock of the issuer, which the other node did not see
             self._tell(user_id)
@@ -125,12 +122,6 @@ class SharedRevoking(Revoking):
         everybody = None if everybody_s == -math.inf else everybody_s
         for piece in in_pieces([*of] for of in moments.items()):
             self._signals.send_all(_ALL, [everybody, piece])
-
-    def _close_revoked(self, user_id: str) -> None:
-        for client in list(self._clients.of(user_id)):
-            if self._revocations.is_revoked(client.identity):
-                client.send(StatusClosing(code=Code.TOKEN_REVOKED))
-                client.end(DisconnectReason.TOKEN_REVOKED)
 
     def _entry(self, user_id: object, moment_s: object) -> tuple[str, float]:
         if not isinstance(user_id, str) or not is_user_id(user_id):

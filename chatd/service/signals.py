@@ -6,8 +6,8 @@ A signal may get lost, come twice or late. Its `kind` says who handles it, its f
     [version, needs, node, kind, fields]     on the topic v:ROOM, or v: for all nodes
 
 `version` and `needs` are those of frames (`chatd.bus.frames`): fields are added behind those of the
-version before. A node does not hear its own signals, passes over kinds that it does not know, and
-over what is none.
+version before. A node does not hear its own signals. It passes over kinds that it does not know,
+over what is not a signal, and, with a line in its log, over signals whose fields are wrong.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,15 +18,18 @@ import orjson
 
 from chatd.bus import Bus
 from chatd.bus.frames import OLDEST, VERSION
+from chatd.observe import EventLog, SignalUnreadable
 
 PIECE_BYTES: Final = 6_000
 """Of the entries of one signal. With its envelope it fits into a NOTIFY."""
-_TOPIC: Final = "v:"
+TOPIC: Final = "v"
+"""The letter of its topics."""
+_TOPIC: Final = f"{TOPIC}:"
 
 Handler: TypeAlias = Callable[[str, str, Sequence[Any]], None]
-"""Takes the room, empty where it is of no room; the name of the node that sent it; and the fields.
-What of them is not as it should be it passes over: `ValueError`, `TypeError`,
-`IndexError`."""
+"""Takes the room, empty if the signal is not of a room; the name of the node that sent it; and the
+fields. Raises ValueError, TypeError or IndexError if the fields are wrong: whoever may use the bus
+can write anything there."""
 
 
 class Holder(Protocol):
@@ -51,6 +54,7 @@ class Signals:
 
     _bus: Bus
     _node: str
+    _event_log: EventLog
     _handlers: dict[str, Handler] = attrs.field(init=False, factory=dict)
     _holders: list[Holder] = attrs.field(init=False, factory=list)
     _held: set[str] = attrs.field(init=False, factory=set)
@@ -81,8 +85,8 @@ class Signals:
     def send(
         self, room: str, kind: str, fields: Sequence[object], latest_of: str | None = None
     ) -> bool:
-        """Tell the other nodes that hold the room; False where the bus does not take it. While it
-        waits, another one of the same room and `latest_of` replaces it."""
+        """Tell the other nodes that hold the room; False if the bus does not take the signal. While
+        it waits, another one of the same room and `latest_of` replaces it."""
         payload = orjson.dumps([VERSION, VERSION, self._node, kind, fields])
         if len(payload) > self._bus.payload_bytes_max:
             return False
@@ -97,8 +101,8 @@ class Signals:
         await self._bus.subscribe(_TOPIC)
 
     async def hold(self, room: str) -> None:
-        """Hear the signals of a room until `release`. Where the caller is cancelled, others who
-        came meanwhile go by it all the same."""
+        """Hear the signals of a room until `release`. If the caller is cancelled, others who came
+        meanwhile still rely on this hold."""
         self._held.add(room)
         try:
             await self._bus.subscribe(_TOPIC + room)
@@ -122,17 +126,17 @@ class Signals:
         try:
             version, needs, node, kind, fields, *_ = orjson.loads(payload)
             is_known = type(needs) is int and needs <= VERSION and version >= OLDEST
-            if not is_known or node == self._node or not isinstance(node, str):
-                return
             handler = self._handlers.get(kind)
-            if handler is not None and isinstance(fields, list):
-                handler(room, node, fields)
-        except (
-            ValueError,
-            TypeError,
-            IndexError,
-        ):  # whoever may use the bus can write anything there
+        except (ValueError, TypeError):
             return
+        if not is_known or handler is None or node == self._node:
+            return
+        if not (isinstance(node, str) and isinstance(fields, list)):
+            return
+        try:
+            handler(room, node, fields)
+        except (ValueError, TypeError, IndexError) as error:
+            self._event_log.record(SignalUnreadable.of(kind, error))
 
     def came_up(self) -> None:
         for holder in self._holders:

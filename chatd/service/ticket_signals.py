@@ -1,11 +1,13 @@
 """What nodes tell each other of download tickets, to all nodes; a ticket itself never travels:
 
-    ticket:given  [user]                    the user has tickets of mine, for `TICKET_S`
-    ticket:rooms  [user, issued at, rooms]  a token gives the user these rooms: withdraw by it
-    ticket:void   [user]                    all tickets of the user are void
+    ticket:given  [user]                               the user has tickets of mine, for `TICKET_S`
+    ticket:rooms  [user, issued at, rooms, writable]   a token gives the user these rooms, and lets
+                                                       the user write in some: withdraw by it
+    ticket:void   [user]                               all tickets of the user are void
 
-Who connects with a token would be told of each time. So a node tells it only of users to whom
-another one has given a ticket. What gets lost leaves a ticket as good as it was, for its minute.
+Nodes would have to tell of every connection with a token. So a node tells this only of users to
+whom another node has given a ticket. A signal that gets lost leaves a ticket as good as it was, for
+its minute.
 """
 
 from collections import OrderedDict
@@ -35,11 +37,13 @@ class TicketSignals:
         """Hear what other nodes tell, for these tickets."""
 
         def rooms(_room: str, _node: str, fields: Sequence[Any]) -> None:
-            user_id, issued_at_s, given, *_ = fields
-            is_moment = isinstance(issued_at_s, int | float) and isinstance(given, list)
-            if not is_moment or not isinstance(user_id, str):
+            user_id, issued_at_s, given, *more = fields
+            writable = more[0] if more else given  # an earlier version of chatd does not say
+            is_moment = isinstance(issued_at_s, int | float)
+            are_rooms = isinstance(given, list) and isinstance(writable, list)
+            if not (is_moment and are_rooms and isinstance(user_id, str)):
                 raise TypeError
-            tickets.withdraw_of(user_id, issued_at_s, given)
+            tickets.withdraw_of(user_id, issued_at_s, given, writable)
 
         def void(_room: str, _node: str, fields: Sequence[Any]) -> None:
             user_id, *_ = fields
@@ -52,12 +56,14 @@ class TicketSignals:
     def given(self, user_id: str) -> None:
         self._signals.send_all(_GIVEN, [user_id])
 
-    def withdraw(self, user_id: str, issued_at_s: float, rooms: Collection[str]) -> None:
+    def withdraw(
+        self, user_id: str, issued_at_s: float, rooms: Collection[str], writable: Collection[str]
+    ) -> None:
         until_s = self._until_s.get(user_id)
         if until_s is None or until_s <= trio.current_time():
             return
-        if not self._signals.send_all(_ROOMS, [user_id, issued_at_s, list(rooms)]):
-            self.void(user_id)  # too many rooms to be named: rather too few tickets
+        if not self._signals.send_all(_ROOMS, [user_id, issued_at_s, list(rooms), list(writable)]):
+            self.void(user_id)  # too many rooms to name: better too few tickets
 
     def void(self, user_id: str) -> None:
         self._signals.send_all(_VOID, [user_id])

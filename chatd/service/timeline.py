@@ -6,8 +6,8 @@ timeline of a room that no client was in since the start is loaded from the log 
 published meanwhile is merged by seq, so that nothing is missing and nothing is there twice.
 
 Where several nodes commit, a room is published here while somebody of this node holds it (`Feed`):
-its timeline begins where the log stands then, and is gone with the last holder. Of other rooms it
-is only known how far they were when this node last heard of them.
+its timeline begins where the log stands then, and is gone with the last holder. Of other rooms the
+node only knows how far they were when it last heard of them.
 """
 
 from collections import defaultdict, deque
@@ -42,7 +42,7 @@ TIMELINE_BYTES = 1024  # what a timeline costs beside its messages, roughly
 @attrs.define(eq=False)
 class Timeline:
     """One room. `recent` holds messages with their rendered form, oldest first; `history` is what
-    clients that join get, by the rows that they want of answers, None where it has changed."""
+    clients that join get, by the rows that they want of answers, None once it has changed."""
 
     connection_id: str
     is_loaded: bool
@@ -53,14 +53,14 @@ class Timeline:
     size: int = TIMELINE_BYTES
     loading: trio.Event | None = None
     history: dict[int | None, Outgoing] | None = None
-    delivered: set[int] = attrs.field(factory=set)  # of the recent ones those that are, and older
+    delivered: set[int] = attrs.field(factory=set)  # the recent ones that are delivered, and older
     confirmed: set[int] = attrs.field(factory=set)  # while it is loaded: delivered meanwhile
     changed: dict[int, Message] = attrs.field(factory=dict)  # while it is loaded: changed meanwhile
     # The last changes as they went out, with rev and seq, while somebody holds it.
     changes: deque[tuple[int, int, Outgoing]] = attrs.field(factory=deque)
     changes_size: int = 0
     kept_from: int = 0  # retention removed what is below, and a read may still give it
-    is_fed: bool = False  # its feed is held, where there is one
+    is_fed: bool = False  # this timeline has its own hold on the feed; `release` gives it back
 
 
 class Timelines:
@@ -99,12 +99,12 @@ class Timelines:
         self._feed = feed
 
     def last_seq(self, connection_id: str) -> int:
-        """The newest seq that was published in a room; 0 where there is none. With a feed it may be
-        behind where the room is not held, or not loaded yet."""
+        """The newest seq that was published in a room; 0 if nothing was. With a feed it may be
+        behind if the room is not held, or not loaded yet."""
         return self._last_seqs.get(connection_id, 0)
 
     def last_rev(self, connection_id: str) -> int:
-        """The newest rev that was published in a room; 0 where there is none. As `last_seq`."""
+        """The newest rev that was published in a room; 0 if nothing was. As `last_seq`."""
         return self._last_revs.get(connection_id, 0)
 
     def published(self, connection_id: str) -> Place:
@@ -112,7 +112,7 @@ class Timelines:
         return Place(self.last_seq(connection_id), self.last_rev(connection_id))
 
     def note_heads(self, heads: Mapping[str, Place]) -> None:
-        """Rooms are so far by now, as the log says; they are not published so far yet."""
+        """Note how far rooms are by now, as the log says; they are not published so far yet."""
         self._heads.update(heads)
 
     def head(self, connection_id: str) -> Place:
@@ -143,10 +143,6 @@ class Timelines:
             self._idle_bytes -= timeline.size
         timeline.holders += 1
 
-    def is_loaded(self, connection_id: str) -> bool:
-        """Whether a room that is held can be joined at once."""
-        return self._timelines[connection_id].is_loaded
-
     def release(self, connection_id: str) -> None:
         """One holder is gone. Timelines without holders stay as far as there is room."""
         timeline = self._timelines[connection_id]
@@ -167,8 +163,8 @@ class Timelines:
                 del self._timelines[oldest.connection_id]
 
     async def load(self, connection_id: str, up_to: int = 0) -> None:
-        """Read the recent messages of a room that is held, which is published up to `up_to` then,
-        where the log has so much. Raises StoreReadFailed."""
+        """Read the recent messages of a room that is held; it is then published up to `up_to`, if
+        the log has so much. Raises StoreReadFailed."""
         timeline = self._timelines[connection_id]
         if self._feed is not None:
             await self._follow(self._feed, timeline, up_to)
@@ -210,7 +206,7 @@ class Timelines:
 
     def history(self, connection_id: str, answer_rows: int | None = None) -> Outgoing:
         """The recent messages of a room that is held, as `chat:history`, encoded once; their
-        answers with so many rows, all where it is None."""
+        answers with so many rows, None for all."""
         timeline = self._timelines[connection_id]
         if timeline.history is None:
             timeline.history = {}
@@ -246,14 +242,14 @@ class Timelines:
         return self._timelines[connection_id].first_seq
 
     def recent_from(self, connection_id: str) -> int:
-        """The first seq of a room which is held from which on all messages lie here."""
+        """The seq from which on all messages of a held room are here."""
         recent = self._timelines[connection_id].recent
         return recent[0][0].seq if recent else self.last_seq(connection_id) + 1
 
     def recent_after(
         self, connection_id: str, seq: int, answer_rows: int | None = None
     ) -> list[bytes]:
-        """The rendered messages above `seq`, which is not below those that lie here; their answers
+        """The rendered messages above `seq`, which is not below those that are here; their answers
         with so many rows."""
         timeline = self._timelines[connection_id]
         skipped = max(0, seq + 1 - self.recent_from(connection_id))
@@ -274,12 +270,23 @@ class Timelines:
         return self._render(message)
 
     def publish(self, message: Message, body: bytes) -> None:
-        """The message, rendered as `body`, is the newest of its room now."""
+        """The message, rendered as `body`, is the newest of its room now. What was not published
+        before it is gone from the log."""
+        self.skip_to(message.connection_id, Place(message.seq - 1))
         self._last_seqs[message.connection_id] = message.seq
         timeline = self._timelines.get(message.connection_id)
         if timeline is not None:
             timeline.first_seq = timeline.first_seq or message.seq
             self._append(timeline, message, body)
+
+    def skip_to(self, connection_id: str, place: Place) -> None:
+        """The room has come to `place`. What was not published up to there is gone from the log,
+        and so is all that is older."""
+        if place.seq > self.last_seq(connection_id):
+            self._last_seqs[connection_id] = place.seq
+            self.forget(connection_id, place.seq + 1)
+        if place.rev > self.last_rev(connection_id):
+            self._last_revs[connection_id] = place.rev
 
     def confirm(self, connection_id: str, seq: int) -> None:
         """The message was acknowledged: clients that join from now on get it as delivered."""
@@ -299,8 +306,8 @@ class Timelines:
         return event_packet(self._render.change(change))
 
     def changes_after(self, connection_id: str, rev: int) -> list[tuple[int, Outgoing]] | None:
-        """What was published of changes after `rev` in a room that is held, each with the seq of
-        its message; None where not all of it lies here."""
+        """The changes that were published after `rev` in a held room, each with the seq of its
+        message; None if not all of them are here."""
         missed = self.last_rev(connection_id) - rev
         kept = self._timelines[connection_id].changes
         if missed > len(kept):
@@ -308,8 +315,8 @@ class Timelines:
         return [(seq, packet) for of, seq, packet in kept if of > rev]
 
     def change(self, change: Change, packet: Outgoing) -> None:
-        """A message was changed, which `packet` says: clients that join from now on get it as it
-        is."""
+        """A message was changed, as `packet` says: clients that join from now on get it as it is
+        now."""
         message = change.message
         room, seq = message.connection_id, message.seq
         self._last_revs[room] = change.rev
@@ -322,7 +329,7 @@ class Timelines:
             timeline.changed[seq] = message
         at = seq - self.recent_from(room)
         if 0 <= at < len(timeline.recent):
-            message = _newer(timeline.recent[at][0], message)  # what was read may be as of later
+            message = _newer(timeline.recent[at][0], message)  # what was read may be newer
             timeline.by_id[message.message_id] = message
             self._put(timeline, at, message)
             self._drop_surplus(timeline)
@@ -335,15 +342,13 @@ class Timelines:
             return
         timeline.kept_from = max(timeline.kept_from, first_seq)
         while timeline.recent and timeline.recent[0][0].seq < first_seq:
-            message, body = timeline.recent.popleft()
-            del timeline.by_id[message.message_id]
-            self._resize(timeline, timeline.size - len(body))
+            self._drop_oldest(timeline)
         timeline.first_seq = first_seq if first_seq <= self.last_seq(connection_id) else 0
         timeline.history = None
 
     def erase(self, erased: Callable[[Message], Message | None]) -> None:
         """Hold messages as the log has them after an erasure: `erased` gives what a message is
-        then, None where it is as it was. Changes are read from the log again."""
+        then, None if it is unchanged. Changes are read from the log again."""
         for timeline in self._timelines.values():
             for at, (message, _) in enumerate(list(timeline.recent)):
                 now = erased(message)
@@ -355,7 +360,7 @@ class Timelines:
             timeline.history = None
 
     async def loaded(self) -> None:
-        """Return when nothing is being read that was asked for before."""
+        """Return when everything that was asked for before has been read."""
         for timeline in list(self._timelines.values()):
             if timeline.loading is not None:
                 await timeline.loading.wait()
@@ -369,12 +374,13 @@ class Timelines:
         return None
 
     def _merge(self, timeline: Timeline, page: Page) -> None:
-        """What was read, then what was published while it was read; all of it, or nothing where a
+        """Take what was read, then what was published while it was read: all of it, or nothing if a
         message cannot be rendered."""
         published = list(timeline.recent)
         newer_from = published[0][0].seq if published else self.last_seq(timeline.connection_id) + 1
         read = [one for one in page.messages if timeline.kept_from <= one.seq < newer_from]
-        # Where so much was published that the first of it went again, a hole is behind the page.
+        # If so much was published that the first of it was dropped again, there is a hole after the
+        # page.
         if read and read[-1].seq < newer_from - 1:
             read = []
         delivered = page.delivered | timeline.confirmed
@@ -393,43 +399,40 @@ class Timelines:
         timeline.is_loaded = True
 
     def _append(self, timeline: Timeline, message: Message, body: bytes) -> None:
-        size = timeline.size + len(body)
         timeline.recent.append((message, body))
         timeline.by_id[message.message_id] = message
-        bytes_max = TIMELINE_BYTES + self._recent_bytes_max
-        while len(timeline.recent) > self._recent_max or (
-            size > bytes_max and len(timeline.recent) > 1
-        ):
-            oldest, oldest_body = timeline.recent.popleft()
-            size -= len(oldest_body)
-            del timeline.by_id[oldest.message_id]
-        self._resize(timeline, size)
+        self._resize(timeline, timeline.size + len(body))
+        self._drop_surplus(timeline)
         timeline.history = None
 
     def _put(self, timeline: Timeline, at: int, message: Message) -> None:
-        """A message in the place of what it was before."""
+        """Put a message in the place of what it was before."""
         body = self._render(message, delivered=message.seq in timeline.delivered)
         _, before = timeline.recent[at]
         timeline.recent[at] = (message, body)
         self._resize(timeline, timeline.size + len(body) - len(before))
 
     def _drop_surplus(self, timeline: Timeline) -> None:
-        """Drop the oldest messages beyond the bytes of a room, after one of them has grown."""
-        bytes_max = TIMELINE_BYTES + self._recent_bytes_max
-        while timeline.size > bytes_max and len(timeline.recent) > 1:
-            oldest, body = timeline.recent.popleft()
-            del timeline.by_id[oldest.message_id]
-            self._resize(timeline, timeline.size - len(body))
+        """Drop the oldest messages beyond what a room may hold, in number and in bytes."""
+        recent, bytes_max = timeline.recent, TIMELINE_BYTES + self._recent_bytes_max
+        while len(recent) > self._recent_max or (timeline.size > bytes_max and len(recent) > 1):
+            self._drop_oldest(timeline)
+
+    def _drop_oldest(self, timeline: Timeline) -> None:
+        message, body = timeline.recent.popleft()
+        del timeline.by_id[message.message_id]
+        self._resize(timeline, timeline.size - len(body))
 
     def _note_delivered(self, timeline: Timeline, seq: int) -> None:
-        """Note a receipt; those of messages that lie here no more are forgotten now and then."""
+        """Note a receipt; receipts of messages that are no longer here are forgotten now and
+        then."""
         timeline.delivered.add(seq)
         if len(timeline.delivered) > 2 * self._recent_max:
             oldest = self.recent_from(timeline.connection_id)
             timeline.delivered = {one for one in timeline.delivered if one >= oldest}
 
     def _resize(self, timeline: Timeline, size: int) -> None:
-        if self._idle.get(timeline.connection_id) is timeline:  # one that was let go counts no more
+        if self._idle.get(timeline.connection_id) is timeline:  # one let go no longer counts
             self._idle_bytes += size - timeline.size
         timeline.size = size
 
@@ -449,7 +452,7 @@ def _keep_change(timeline: Timeline, rev: int, seq: int, packet: Outgoing) -> No
 
 
 def _on_page(timeline: Timeline, skipped: int, answer_rows: int | None) -> list[bytes]:
-    """The recent messages behind the first ones, as a page has them."""
+    """The recent messages after the first `skipped` ones, as a page has them."""
     replies = _replies_among(timeline.recent)
     return [
         telling_replies(
@@ -461,8 +464,8 @@ def _on_page(timeline: Timeline, skipped: int, answer_rows: int | None) -> list[
 
 
 def _replies_among(recent: Iterable[tuple[Message, bytes]]) -> Mapping[str, Replies]:
-    """What was replied in each thread, by its id. Of a thread whose opener is recent these are all
-    replies: they came after it."""
+    """What was replied in each thread, by its id. If the opener of a thread is recent, these are
+    all of its replies: they came after it."""
     threads: defaultdict[str, list[tuple[int, str | None]]] = defaultdict(list)
     for message, _ in recent:
         if message.thread_id is not None:

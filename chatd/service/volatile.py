@@ -1,9 +1,9 @@
-"""Presence and typing on their way out; what a slow client is owed of them is dropped first.
+"""Presence and typing on their way out; they are the first to be dropped for a slow client.
 
-They are out of date soon, so that a peer which is far behind is better off without them
-(docs/protocol, "Presence"). The client is notified once that it lags. In each room in which it
-missed something it gets a new `presence:snapshot`, and whether the users type whose typing it
-missed, before the next change there after it has caught up.
+They are soon out of date, so that a peer which is far behind is better off without them
+(docs/protocol, "Presence"). The client is told once that it lags. After it has caught up, and
+before the next change in a room in which it missed something, it gets a new `presence:snapshot` of
+that room, and whether the users whose typing it missed are typing.
 """
 
 from collections.abc import Callable, Collection
@@ -27,19 +27,19 @@ class Volatile:
         self.presence: Callable[[Client, str], Outgoing]  # a snapshot of a room
         self.typing: Callable[[str, Collection[str]], list[Outgoing]]  # whether these users type
 
-    def join(self, socket: Socket, connection_id: str) -> None:
-        """The socket gets what changes in the room from now on."""
-        self._adapter.join(socket, _PREFIX + connection_id)
+    def join(self, client: Client, connection_id: str) -> None:
+        """The client gets what changes in the room from now on."""
+        self._adapter.join(client.socket, _PREFIX + connection_id)
 
-    def leave(self, socket: Socket, connection_id: str) -> None:
-        """The socket gets nothing more of the room."""
-        self._adapter.leave(socket, _PREFIX + connection_id)
-        self._forget(socket.state, connection_id)
+    def leave(self, client: Client, connection_id: str) -> None:
+        """The client gets nothing more from the room."""
+        self._adapter.leave(client.socket, _PREFIX + connection_id)
+        self._forget(client, connection_id)
 
     def broadcast_presence(self, connection_id: str, outgoing: Outgoing, but: object) -> None:
         """Send the presence of a user to all sockets of the room but one, as far as they keep up.
 
-        `but` is the socket that caused the change, None where there is none.
+        `but` is the socket that caused the change, None if there is no such socket.
         """
         self._adapter.broadcast_volatile(NAMESPACE, _PREFIX + connection_id, outgoing, but=but)
 

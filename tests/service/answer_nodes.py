@@ -108,6 +108,7 @@ class Node:
     published: int = 1_000_000  # up to which seq the room is shown
     is_behind: bool = False  # messages that were stored are not shown here yet
     late: list[Message] = attrs.field(factory=list)
+    refusals: list[Refusal] = attrs.field(factory=list)  # what the log says to the next ends
 
     def __attrs_post_init__(self) -> None:
         self.log.nodes.append(self)
@@ -142,6 +143,8 @@ class Node:
         self, answer: OpenAnswer, content: str, reply: Reply, on_stored: Callable[[], None]
     ) -> Refusal | None:
         await trio.lowlevel.checkpoint()
+        if self.refusals:
+            return self.refusals.pop(0)
         if answer.question_id in self.log.ended:
             return None
         self.log.ended[answer.question_id] = reply.state
@@ -219,7 +222,7 @@ async def nodes(count: int = 2, holding: Sequence[int] = (0, 1)) -> AsyncIterato
         made = []
         for number in range(count):
             bus, topics = MemoryBus(wire), Topics()
-            signals = Signals(bus, "abc"[number])
+            signals = Signals(bus, "abc"[number], Recorder())
             topics.add("v", signals)
             nursery.start_soon(bus.run, topics)
             node = Node(log, signals)

@@ -340,13 +340,15 @@ class Chat:
     def attach(self) -> MemoryPeer:
         """A peer in memory."""
         sid = str(uuid4())
-        admitted = self.parts.admission.open_session("192.0.2.1", sid, trio.current_time())
+        admitted = self.parts.engine_io.admission.open_session(
+            "192.0.2.1", sid, trio.current_time()
+        )
         assert admitted == Vacancy()
-        session = Session(self.parts.sessions, sid, "192.0.2.1")
+        session = Session(self.parts.engine_io.sessions, sid, "192.0.2.1")
         transport = MemoryTransport(session)
         session.transport = transport
         handshake = Handshake("192.0.2.1", parse_query(b""), None)
-        session.upper = self.parts.listener._engine._make_upper(session, handshake)
+        session.upper = self.parts.http.listener._engine._make_upper(session, handshake)
         self.attached.append(session)
         return MemoryPeer(session, transport)
 
@@ -446,7 +448,7 @@ async def open_chat(
         tree = supervise(parts, recorder, window_s=0.0 if in_memory else WINDOW_S)
         async with trio.open_nursery() as nursery:
             await nursery.start(tree.run)
-            await nursery.start(parts.listener.serve, [listener])
+            await nursery.start(parts.http.listener.serve, [listener])
             chat = Chat(parts, store, log, recorder, listener.getsockname())
             try:
                 yield chat
@@ -455,7 +457,7 @@ async def open_chat(
                     await trio.aclose_forcefully(stream)
             for session in chat.attached:
                 session.lost(DisconnectReason.TRANSPORT_CLOSE)
-            await parts.admission.emptied()
+            await parts.engine_io.admission.emptied()
             nursery.cancel_scope.cancel()
     assert await log.close(HARD_LIMIT_S)
     store.close()
@@ -467,10 +469,10 @@ async def open_chat(
 def nothing_left(chat: Chat) -> None:
     """Once the peers are gone, nothing of them is."""
     parts = chat.parts
-    assert parts.sessions.by_sid == {}
-    assert parts.clients.count == 0
-    assert parts.clients._by_user == {}
-    assert parts.admission._by_address == {}
-    assert len(parts.occupancy) == 0
-    assert parts.effects._adapter._rooms == {}  # type: ignore[attr-defined]
-    assert all(feed.holders == 0 for feed in parts.timelines._timelines.values())
+    assert parts.engine_io.sessions.by_sid == {}
+    assert parts.publishing.clients.count == 0
+    assert parts.publishing.clients._by_user == {}
+    assert parts.engine_io.admission._by_address == {}
+    assert len(parts.entering.occupancy) == 0
+    assert parts.chat.effects._adapter._rooms == {}  # type: ignore[attr-defined]
+    assert all(feed.holders == 0 for feed in parts.publishing.timelines._timelines.values())

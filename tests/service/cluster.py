@@ -11,6 +11,7 @@ import trio.testing
 from chatd.bus.topics import Topics
 from chatd.chat.shared_clock import SharedClock
 from chatd.observe.clock import Clock
+from chatd.observe.recorder import Recorder
 from chatd.service.nodes_alive import NodesAlive
 from chatd.service.signals import Signals
 from tests.bus.memory_bus import MemoryBus, Wire
@@ -52,7 +53,7 @@ class Node:
 
 def made_node(wire: Wire, name: str, ahead_ms: int = 0) -> Node:
     bus, topics = MemoryBus(wire), Topics()
-    signals = Signals(bus, name)
+    signals = Signals(bus, name, Recorder())
     topics.add("v", signals)
     return Node(name, bus, topics, SkewedClock(ahead_ms), signals, NodesAlive(signals))
 

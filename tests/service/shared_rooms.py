@@ -64,7 +64,7 @@ class Person:
         return self
 
     @property
-    def wanted(self) -> tuple[str, ...]:
+    def rooms(self) -> tuple[str, ...]:
         return (self.room,)
 
     def send_catch_up(self, outgoing: Outgoing) -> None:

@@ -105,6 +105,7 @@ async def test_the_page_is_served_under_the_strict_policy(tmp_path: Path) -> Non
             assert headers[b"content-type"] == kind
             if path == "/admin":
                 assert b"<script src=" in body
+                assert b'<link rel="icon" href="icon.svg"' in body  # else browsers ask for one
                 for inline in (b"<script>", b"<style", b" style=", b" onclick=", b"javascript:"):
                     assert inline not in body
         for path in ("/admin/", "/admin/index.html", "/admin/nothing.js"):

@@ -1,6 +1,8 @@
 """What a client wants of an answer that another node owns; and what one node knows to be old, all
 do."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -25,6 +27,20 @@ async def settled() -> None:
 
 async def cancel(node: Node, question: str, user_id: str = "ann", **more: Any) -> Any:
     return await node.answers.cancel(question, user_id, more.get("rooms", MINE))
+
+
+@asynccontextmanager
+async def cancelling(node: Node, question: str) -> AsyncIterator[list[Any]]:
+    """A cancel that waits during the block; after it, what the cancel came to."""
+    outcomes: list[Any] = []
+
+    async def wait() -> None:
+        outcomes.append(await cancel(node, question))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        await settled()
+        yield outcomes
 
 
 @pytest.mark.parametrize("confirms", [True, False])
@@ -99,15 +115,20 @@ async def test_a_cancel_meets_an_answer_that_was_taken_over_meanwhile(
     async with nodes() as (wire, [a, b]):
         question = await a.ask()
         wire.lose = lambda _topic, _payload: True
-        outcomes = []
-
-        async def wait() -> None:
-            outcomes.append(await cancel(b, question))
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(wait)
-            await settled()
+        async with cancelling(b, question) as outcomes:
             b.answers.adopt([a.log.taken(question)])
+        assert [one.state for one in outcomes] == ["interrupted"]
+
+
+async def test_other_nodes_hear_of_no_end_that_was_not_stored(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with nodes() as (_, [a, b]):
+        question = await a.ask()
+        a.refusals = [Refusal(Code.DRAINING)]
+        async with cancelling(b, question) as outcomes:
+            assert outcomes == []
+            b.answers.adopt([a.log.taken(question)])  # the node that drains is gone
         assert [one.state for one in outcomes] == ["interrupted"]
 
 

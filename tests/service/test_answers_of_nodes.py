@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from chatd.app import answering
+from chatd.app.parts import answering
 from chatd.postgres_store.recovery import recover
 from chatd.postgres_store.sessions import LogAddress, connect
 from tests.answers.services import HeldDatabase
@@ -152,7 +152,10 @@ async def test_who_is_taken_for_dead_and_comes_back_ends_nothing_twice(
         call.rows(1)
         database.stops = False  # it goes on, as one that cannot be stopped
         with connect(attrs.evolve(address, node="b")) as connection:
-            dead, heir = one.parts.store.recovered.node, other.parts.store.recovered.node
+            dead, heir = (
+                one.parts.storage.store.recovered.node,
+                other.parts.storage.store.recovered.node,
+            )
             connection.execute(
                 "UPDATE answers SET node_id = %s WHERE node_id = %s AND state IS NULL", (heir, dead)
             )
@@ -192,5 +195,5 @@ async def test_an_answer_is_downloaded_from_any_node_and_a_ticket_once_from_its_
         assert (await there.ask(f"{answer}.csv", ticket=ticket)).status == 200
         assert (await there.ask(f"{answer}.csv", ticket=ticket)).status == 401
         void = await there.ticket(answer, token("eve"))
-        one.parts.tickets.void("eve")
+        one.parts.access.tickets.void("eve")
         assert (await there.ask(f"{answer}.csv", ticket=void)).status == 401

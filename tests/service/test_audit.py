@@ -2,14 +2,24 @@
 
 from pathlib import Path
 
+import pytest
+import trio
+
+from chatd.answers.reruns import Reruns
+from chatd.answers.stored_table import StoredTable
+from chatd.answers.workbook import WorkbookFile
+from chatd.auth.revocations import REVOCATIONS_NAME
 from chatd.chat.audit import BEGUN, AuditAction, AuditEntry
-from chatd.store import AuditQuery, CommitFailed, look_at_audit
-from chatd.wire.codes import Code
+from chatd.observe import AdministratorActed, ExportEnded
+from chatd.service.export_files import FileWanted
+from chatd.store import AuditQuery, CommitFailed, StoreClosed, StoreReadFailed, look_at_audit
+from chatd.wire.codes import Code, Refusal
 from tests.answers.services import HeldDatabase, failed
 from tests.engine.polls import until
 from tests.service.chats import ROOM, Chat, ChatPeer, message, token
 from tests.service.events.test_answers import SQL, ask, called, open_answering
 from tests.service.test_downloads import Asker, answered
+from tests.service.test_export_files import open_cut
 
 
 def entries(chat: Chat, **query: object) -> list[AuditEntry]:
@@ -93,6 +103,22 @@ async def test_a_download_has_an_entry_of_who_took_what_away(tmp_path: Path) -> 
         assert entry.size_bytes
 
 
+async def test_the_entry_of_a_download_names_the_entry_of_its_question_and_holds_little_of_it(
+    tmp_path: Path,
+) -> None:
+    async with open_answering(tmp_path) as (chat, database):
+        database.at_once = lambda call: call.end()
+        ada = await chat.enter("ada")
+        statement = f"SELECT '{'x' * 3_000}'"
+        await ask(ada, statement)
+        await ada.until("chat:answer:end")
+        answer_id = (await ada.expect("chat:message"))["messageId"]
+        assert (await Asker(chat).ask(f"{answer_id}.csv", token("bob"))).status == 200
+        asked, exported = entries(chat)
+        assert (asked.statement, exported.statement) == (statement, statement[:100])
+        assert (exported.message_id, exported.target) == (answer_id, asked.message_id)
+
+
 async def test_a_look_at_the_head_of_a_file_takes_nothing_away(tmp_path: Path) -> None:
     async with open_answering(tmp_path) as (chat, database):
         answer_id = await answered(chat, database)
@@ -108,6 +134,83 @@ async def test_nothing_is_downloaded_that_the_disk_does_not_note(tmp_path: Path)
         assert (response.status, response.json()["error"]["code"]) == (503, "storage_full")
         chat.log.failure = None
         assert entries(chat, user_id="bob") == []
+        assert [event.outcome for event in chat.recorder.of(ExportEnded)] == ["storage_full"]
+
+
+FAULTS = [
+    (Reruns, "prepare", StoreReadFailed("for the test"), "storage_read_error"),
+    (Reruns, "prepare", StoreClosed(), "storage_read_error"),
+    (Reruns, "prepare", ValueError(), "internal"),
+    (Reruns, "run", ValueError(), "internal"),
+    (WorkbookFile, "begin", ValueError(), "internal"),
+]
+
+
+async def download(chat: Chat, answer_id: str, name: str = "csv") -> None:
+    """Have a file made, for bob."""
+    message = await chat.store.readers.message(answer_id)
+    assert message is not None
+    assert message.answer is not None
+    table = StoredTable.of(message.answer)
+    respond = chat.parts.http.export_files.respond
+    await respond(FileWanted(name), message, table, "bob", "::1", trio.sleep_forever)
+
+
+async def one_ended(chat: Chat, outcome: str) -> None:
+    """The one download of bob has this end in the audit, and in the log."""
+    await until(lambda: bool(entries(chat, user_id="bob")))
+    await until(lambda: entries(chat, user_id="bob")[0].outcome != BEGUN)
+    assert [entry.outcome for entry in entries(chat, user_id="bob")] == [outcome]
+    assert [event.outcome for event in chat.recorder.of(ExportEnded)] == [outcome]
+
+
+@pytest.mark.parametrize(("owner", "name", "fault", "outcome"), FAULTS)
+async def test_a_download_that_a_fault_ended_has_its_end(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: type,
+    name: str,
+    fault: Exception,
+    outcome: str,
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise fault
+
+    async with open_cut(tmp_path, export_rows=9) as (chat, database, _, answer_id):
+        database.at_once = lambda call: call.end()
+        monkeypatch.setattr(owner, name, fails)
+        with pytest.raises((type(fault), ExceptionGroup)):
+            await download(chat, answer_id, "xlsx")
+        await one_ended(chat, outcome)
+
+
+@pytest.mark.parametrize("at", ["the beginning", "the question", "the rows"])
+async def test_a_download_whose_task_is_cancelled_has_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    async with open_cut(tmp_path, export_rows=9) as (chat, database, _, answer_id):
+        reached = trio.Event()
+
+        async def held(*_: object, **__: object) -> None:
+            reached.set()
+            await trio.sleep_forever()
+
+        if at == "the beginning":
+            chat.log.held = trio.Event()
+        if at == "the question":
+            monkeypatch.setattr(Reruns, "prepare", held)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(download, chat, answer_id)
+            match at:
+                case "the beginning":
+                    await until(lambda: chat.log.held.statistics().tasks_waiting == 1)
+                case "the question":
+                    await reached.wait()
+                case _:
+                    await called(database, 2)
+            nursery.cancel_scope.cancel()
+        chat.log.held.set()
+        await one_ended(chat, "broken_off")
 
 
 async def test_what_a_crash_interrupted_is_in_the_audit_in_the_order_of_asking(
@@ -124,3 +227,36 @@ async def test_what_a_crash_interrupted_is_in_the_audit_in_the_order_of_asking(
         await until(lambda: len(entries(chat)) == 5 and not chat.parts.answering.service.count)
         told = [(one.statement, one.outcome, one.address) for one in entries(chat)]
         assert told == [(statement, "interrupted", "127.0.0.1") for statement in asked]
+
+
+# What administrators do
+
+
+async def test_an_action_of_an_administrator_says_what_came_of_it(tmp_path: Path) -> None:
+    async with open_answering(tmp_path) as (chat, _):
+        administration = chat.parts.operators.administration
+        await administration.kick("ada", "uid:0")
+        await administration.say(None, "Down at six", "uid:0")
+        ada = await chat.enter("ada")
+        await administration.say(None, "Down at six", "uid:0")
+        await administration.kick("ada", "uid:0")
+        await ada.ended()
+        told = [(one.action, one.target, one.outcome) for one in entries(chat)]
+        assert told == [
+            (AuditAction.KICK, "ada", "nothing"),
+            (AuditAction.SAY, None, "nothing"),
+            (AuditAction.SAY, None, "done"),
+            (AuditAction.KICK, "ada", "done"),
+        ]
+        acted = [one.outcome for one in chat.recorder.of(AdministratorActed)]
+        assert acted == ["nothing", "nothing", "done", "done"]
+
+
+async def test_an_action_that_failed_is_not_said_to_be_done(tmp_path: Path) -> None:
+    async with open_answering(tmp_path) as (chat, _):
+        await chat.enter("ada")
+        (chat.store.path.parent / REVOCATIONS_NAME).mkdir()
+        refused = await chat.parts.operators.administration.revoke("ada", "uid:0")
+        assert isinstance(refused, Refusal)
+        [entry] = entries(chat)
+        assert (entry.action, entry.outcome) == (AuditAction.REVOKE, BEGUN)

@@ -67,7 +67,7 @@ async def test_a_session_that_ends_meanwhile_does_not_come_in(
         await directory.asked.wait()
         ada.session.lost(DisconnectReason.TRANSPORT_CLOSE)
         directory.may_answer.set()
-    assert chat.parts.clients.count == 0
+    assert chat.parts.publishing.clients.count == 0
 
 
 async def test_a_directory_that_never_answers_is_waited_for_so_long_and_no_longer(
@@ -82,4 +82,4 @@ async def test_a_directory_that_never_answers_is_waited_for_so_long_and_no_longe
             mock_clock.jump(DIRECTORY_TIMEOUT_S + 1)
         [refusal] = [text for text in ada.take() if text.startswith("44")]
         assert '"code":"directory_unavailable"' in refusal
-        assert chat.parts.clients.count == 0
+        assert chat.parts.publishing.clients.count == 0

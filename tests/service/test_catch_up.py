@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
+from chatd.auth import Identity
 from chatd.chat.markup import keep
 from chatd.chat.queue import Gap
 from chatd.chat.records import Message
@@ -22,12 +23,13 @@ from chatd.chat.rendering import Renderer
 from chatd.engine.flusher import Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.service.catch_up import PAGE_BYTES, CatchUp, Stand
+from chatd.service.client import Client
 from chatd.service.timeline import RECENT_BYTES, Timelines
 from chatd.sockets.adapter import NAMESPACE
-from chatd.sockets.emitter import event_packet, rendered_packet
+from chatd.sockets.emitter import rendered_packet
 from chatd.sockets.local_adapter import LocalAdapter
+from chatd.sockets.socket import Socket
 from chatd.store import Page
-from chatd.wire.events import EventPayload, RoomHistory
 from chatd.wire.names import ServerEvent
 from tests.store.logs import ROOM, message
 
@@ -100,6 +102,9 @@ class Taker:
     def send(self, outgoing: Outgoing) -> None:
         self.pending.append(outgoing)
 
+    def send_catch_up(self, outgoing: Outgoing) -> None:
+        self.send(outgoing)
+
     def flush(self) -> None:
         for outgoing in self.pending:
             name, payload = orjson.loads(outgoing.text[2:])
@@ -120,36 +125,11 @@ class Shown:
         client.send_catch_up(Outgoing(b"42" + orjson.dumps([self._name, None])))
 
 
-@attrs.define(eq=False)
-class OneSocket:
-    session: Taker
-    namespace: str = NAMESPACE
-    rooms: tuple[str, ...] = ()
-
-    def send(self, payload: EventPayload) -> None:
-        self.session.send(event_packet(payload))
-
-
-@attrs.define(eq=False)
-class OneClient:
-    socket: OneSocket
-    wanted: dict[str, int | None]
-
-    @property
-    def is_gone(self) -> bool:
-        return self.socket.session.is_over
-
-    def send_catch_up(self, outgoing: Outgoing) -> None:
-        self.socket.session.send(outgoing)
-
-    def send_page(self, history: RoomHistory, bodies: Sequence[bytes]) -> None:
-        self.send_catch_up(event_packet(history))
-
-    def flush(self) -> None:
-        self.socket.session.flush()
-
-    async def drained(self) -> None:
-        await self.socket.session.drained()
+def client_of(session: Any) -> Client:
+    """A client of this session, in no room; nothing here asks what it may do or send."""
+    nothing: Any = None
+    socket = Socket(session, NAMESPACE, "socket")
+    return Client(socket, Identity("ada", None, 2**60, {}), {}, nothing, nothing)
 
 
 class Scene:
@@ -184,7 +164,8 @@ class Scene:
             page_bytes=page_bytes,
         )
         self.session = Taker()
-        self.client: Any = OneClient(OneSocket(self.session), {ROOM: self.joined})
+        self.client = client_of(self.session)
+        self.client.begin_catching_up(ROOM, self.joined)
 
     async def act(self, step: str) -> None:
         match step:
@@ -205,8 +186,8 @@ class Scene:
                 self.session.taking.set()
             case "go":
                 self.session.is_over = True
-            case "leave":
-                self.client.wanted.pop(ROOM, None)
+            case "leave" if ROOM in self.client.rooms:
+                self.client.leave(ROOM)
         await wait_all_tasks_blocked()
 
     async def run(self, stand: Stand, script: Sequence[str]) -> None:
@@ -365,7 +346,7 @@ async def test_a_second_join_gives_the_room_once_more_without_a_hole(
     stored: int, since: int | None, script: list[str]
 ) -> None:
     scene = Scene(stored)
-    scene.client.wanted[ROOM] = None
+    scene.client.end_catching_up(ROOM)
     scene.adapter.join(scene.client.socket, ROOM)
     await scene.run(Stand(since), script)
     at = [name for name, _ in scene.session.told].index("presence")
@@ -405,7 +386,7 @@ async def test_who_goes_in_the_middle_is_in_no_room(
         await wait_all_tasks_blocked()
         for step in script:
             await scene.act(step)
-        was_in = scene.client.wanted[ROOM] is None
+        was_in = scene.client.joined_seq(ROOM) is None
         await scene.act(end)
         for step in [*rest, "take"]:
             await scene.act(step)

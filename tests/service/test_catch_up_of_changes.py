@@ -53,7 +53,7 @@ class ChangingScene(Scene):
         for _ in range(stored):
             self.log.store()
         self.timelines._last_seqs[ROOM] = self.joined = stored
-        self.client.wanted[ROOM] = stored
+        self.client.begin_catching_up(ROOM, stored)
 
     async def act(self, step: str | int) -> None:
         match step:

@@ -333,7 +333,7 @@ async def test_who_goes_before_it_is_told_what_fell_out_is_told_the_next_time(
         stuck = trio.Event()
 
         async def drained() -> None:
-            if not chat.parts.machine.members.freeze()[ROOM]["bob"].is_away:
+            if not chat.parts.messages.machine.members.freeze()[ROOM]["bob"].is_away:
                 await stuck.wait()  # it has joined, and takes nothing more
 
         peer.transport.drained = drained  # type: ignore[method-assign]

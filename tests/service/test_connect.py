@@ -7,8 +7,8 @@ from pathlib import Path
 import jwt
 import pytest
 
-from chatd.observe import AuthenticationFailed, SocketReconnected
-from chatd.service.connect import REFUSALS_MAX
+from chatd.observe import AuthenticationFailed, LimitHit, SessionClosed, SocketReconnected
+from chatd.service.connect import NAMED_ROOMS_MAX, REFUSALS_MAX
 from tests.net.peers import NO_CODE
 from tests.service.chats import SECRET, Chat, connected, open_chat, refused, token
 
@@ -167,6 +167,18 @@ async def test_who_was_refused_may_try_again_on_the_same_session(chat: Chat) -> 
     await peer.expect("connection:status")
 
 
+async def test_of_the_rooms_that_a_handshake_names_so_many_are_refused(chat: Chat) -> None:
+    named = [f"room {number}" for number in range(NAMED_ROOMS_MAX + 5)]
+    peer = await chat.connect({"token": token(), "connectionId": [*named, "sales"]})
+    await connected(peer)
+    await peer.expect("connection:status")
+    told = [await peer.expect("chat:error") for _ in named[:NAMED_ROOMS_MAX]]
+    assert {one["code"] for one in told} == {"forbidden_room"}
+    assert [one["connectionId"] for one in told] == named[:NAMED_ROOMS_MAX]
+    assert (await peer.expect("chat:history"))["connectionId"] == "sales"
+    await peer.quiet()
+
+
 async def test_who_never_gets_in_is_closed_in_time(tmp_path: Path) -> None:
     async with open_chat(tmp_path, server={"connect_timeout_s": 0.2}) as chat:
         peer = await chat.connect({"token": "bad"})
@@ -205,6 +217,9 @@ async def test_having_no_token_costs_no_wait_but_a_session_may_not_try_for_ever(
         await peer.send("40")
         assert '"code":"unauthorized"' in str(await peer.message())
     assert await peer.end() == NO_CODE
+    [closed] = chat.recorder.of(SessionClosed)
+    assert (closed.reason, closed.user_id) == ("connects refused", None)
+    assert chat.recorder.of(LimitHit) == [LimitHit("refused_connects", None, "127.0.0.1")]
     await chat.connect({"token": token()})
 
 

@@ -106,8 +106,8 @@ async def test_a_room_that_is_taken_away_is_left_within_the_time_of_an_answer(
     ]
     await ada.say('420["chat:history:get",{"connectionId":"sales"}]')
     assert "forbidden_room" in ada.take()[0]
-    assert set(chat.parts.machine.members.rooms_of("ada")) == {"crm"}  # its queue ends too
-    assert set(chat.parts.machine.members.rooms_of("bob")) == {"sales"}
+    assert set(chat.parts.messages.machine.members.rooms_of("ada")) == {"crm"}  # its queue ends too
+    assert set(chat.parts.messages.machine.members.rooms_of("bob")) == {"sales"}
 
 
 async def test_all_devices_of_a_user_lose_the_room_and_one_question_serves_them(
@@ -208,16 +208,16 @@ async def test_a_directory_that_fails_is_looked_at_until_it_is_well_though_nobod
     table.status = DirectoryStatus("It is away.")
     await passing(mock_clock, TTL_S)
     assert table.checks > 5
-    assert chat.parts.directory.why_unavailable() == "It is away."
+    assert chat.parts.access.directory.why_unavailable() == "It is away."
     table.is_away = False
     await passing(mock_clock, TTL_S)
-    assert chat.parts.directory.why_unavailable() is None
+    assert chat.parts.access.directory.why_unavailable() is None
 
 
 async def test_rooms_that_change_while_a_client_is_greeted_are_greeted_as_they_are_then(
     chat: Chat, table: Table, mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    readings: Readings = chat.parts.readings
+    readings: Readings = chat.parts.messages.readings
     may_read = trio.Event()
     read = readings.readings
 
@@ -266,7 +266,7 @@ async def test_a_room_that_is_taken_away_while_it_is_joined_is_not_joined(
     told = await told_of_room_taken_meanwhile(chat, table, mock_clock, join)
     assert any(text.startswith("430") and "forbidden_room" in text for text in told), told
     assert not any("chat:history" in text for text in told)
-    assert "sales" not in chat.parts.machine.members.rooms_of("ada")
+    assert "sales" not in chat.parts.messages.machine.members.rooms_of("ada")
 
 
 async def test_an_event_that_joins_such_a_room_first_is_refused(

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from chatd.net.disconnects import DisconnectReason
-from chatd.service.dispatch import AnsweredLater
+from chatd.service.dispatch import RECONNECT_SPREAD_MS, AnsweredLater
 from chatd.service.machine_membership import MachineMembership
 from chatd.wire.acks import AckPayload
 from chatd.wire.names import ClientEvent
@@ -223,7 +223,7 @@ async def test_the_ack_of_every_event_names_the_fields_that_are_not_known(tmp_pa
         assert {name for name, *_ in carried_out} | {"answer:cancel", "schema:get"} == set(
             ClientEvent
         )
-        client = next(iter(chat.parts.clients.everybody()))
+        client = next(iter(chat.parts.publishing.clients.everybody()))
         assert client.ignored is None
 
 
@@ -269,7 +269,7 @@ async def test_where_a_user_stands_is_looked_up_before_its_client_is_greeted(
         asked.append(user_id)
         assert ROOM in rooms
         if is_gone:
-            [client] = chat.parts.clients.of(user_id)
+            [client] = chat.parts.publishing.clients.of(user_id)
             client.end(DisconnectReason.FORCED_CLOSE)
 
     monkeypatch.setattr(MachineMembership, "is_shared", True)
@@ -277,3 +277,11 @@ async def test_where_a_user_stands_is_looked_up_before_its_client_is_greeted(
     ada = await chat.attach_and_enter(token("ada"))
     assert asked == ["ada"]
     assert [name for name, _ in ada.take_events()][:1] == ([] if is_gone else ["connection:status"])
+
+
+async def test_a_drain_spreads_the_return_of_its_clients(chat: Chat) -> None:
+    peers = [await chat.enter(f"user {number}") for number in range(12)]
+    chat.parts.chat.dispatcher.drain(1)
+    waits = [(await peer.until("server:draining"))["reconnectAfterMs"] for peer in peers]
+    assert all(100 <= wait <= RECONNECT_SPREAD_MS for wait in waits)
+    assert len(set(waits)) > 1  # of which all twelve are one at every 10 ** 40th try

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatd.auth import Identity
+from chatd.auth import Grant, Identity
 from chatd.service.download_tickets import TICKET_S, TICKETS_PER_USER, DownloadTickets
+from chatd.wire.names import Role
 
 
 def identity(user_id: str = "ada", issued_at_s: float = 1.0) -> Identity:
@@ -102,9 +103,20 @@ def test_a_ticket_is_void_once_a_token_of_its_user_gives_the_room_no_more() -> N
     of_bob = given_out.give("m", "sales", identity("bob", issued_at_s=5), 0.0)
     given_out.withdraw(identity(issued_at_s=4), {})  # an older token knows nothing
     assert given_out.look(for_sales, "m", 1.0) is not None
-    given_out.withdraw(identity(issued_at_s=5), {"stock": None})
+    given_out.withdraw(identity(issued_at_s=5), {"stock": Grant("stock", None, Role.MEMBER)})
     assert given_out.use(for_sales, "m", 1.0) is None
     assert given_out.use(for_stock, "n", 1.0) is not None
     assert given_out.use(of_bob, "m", 1.0) is not None
     given_out.withdraw(identity("nobody"), {})
     assert len(given_out) == 0
+
+
+def test_a_ticket_of_one_who_may_write_is_void_once_a_token_gives_no_more_than_reading() -> None:
+    given_out = DownloadTickets()
+    written = given_out.give("m", "sales", identity(), 0.0)
+    read = given_out.give("m", "sales", identity(), 0.0, may_write=False)
+    given_out.withdraw(identity(), {"sales": Grant("sales", None, Role.MEMBER)})
+    assert given_out.look(written, "m", 1.0) is not None
+    given_out.withdraw(identity(), {"sales": Grant("sales", None, Role.VIEWER)})
+    assert given_out.look(written, "m", 1.0) is None
+    assert given_out.look(read, "m", 1.0) is not None

@@ -15,7 +15,7 @@ import trio
 from chatd.answers.exports import PIECE_BYTES
 from chatd.answers.table import Cell, Column
 from chatd.auth import ClaimDirectory, DirectoryFailed
-from chatd.observe import AuthenticationFailed
+from chatd.observe import AuthenticationFailed, LimitHit
 from chatd.observe.clock import Clock
 from chatd.service import downloads
 from chatd.store import LogReaders, StoreReadFailed
@@ -25,6 +25,7 @@ from tests.service.asking import Answer
 from tests.service.asking import ask as ask_over_http
 from tests.service.chats import ROOM, Chat, message, token
 from tests.service.events.test_answers import OTHER, ask, called, open_answering
+from tests.service.test_catch_up_of_clients import FREE
 
 APP = "https://app.example"
 TABLE = (Column("n", "integer"), Column("=t", "text"))
@@ -375,7 +376,10 @@ async def test_a_failed_read_and_a_failed_directory_are_503(
         ticket = await asker.ticket(answer_id, token())
         with monkeypatch.context() as patch:
             patch.setattr(LogReaders, "message", fails)
-            refused(await asker.ask(f"{answer_id}.csv", token()), 503, "storage_read_error")
+            response = await asker.ask(f"{answer_id}.csv", token())
+            refused(response, 503, "storage_read_error")
+            assert response.headers["retry-after"] == "5"
+            assert response.json()["error"]["retryable"]
         with monkeypatch.context() as patch:
             patch.setattr(ClaimDirectory, "grants_now", refuses)
             refused(await asker.ask(f"{answer_id}.csv", token()), 503, "directory_unavailable")
@@ -458,11 +462,11 @@ async def test_a_peer_that_stops_reading_costs_nobody_anything_and_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_answering(tmp_path) as (chat, database):
-        monkeypatch.setattr(chat.parts.listener._http, "_send_timeout_s", 0.2)
+        monkeypatch.setattr(chat.parts.http.listener._http, "_send_timeout_s", 0.2)
         # Fifty megabytes as JSON, which names the column in each row; a few hundred kilobytes here.
         long = [Column("n" * PIECE_BYTES, "integer")]
         answer_id = await answered(chat, database, long, [[number] for number in range(800)])
-        admission = chat.parts.admission
+        admission = chat.parts.engine_io.admission
         others = admission.connections
         with socket.socket() as stalled:
             stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -493,3 +497,36 @@ async def test_an_answer_is_exported_after_a_restart(tmp_path: Path) -> None:
         asker = Asker(chat)
         assert (await asker.ask(f"{answer_id}.csv", token(rooms=[ROOM]))).body == CSV.encode()
         refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 401, "unauthorized")
+
+
+async def test_downloads_count_as_requests_of_their_user(tmp_path: Path) -> None:
+    async with open_export(tmp_path, limits={**FREE, "socket_events_per_minute": 3}) as opened:
+        _, asker, answer_id = opened
+        for what, method in (("csv", "GET"), ("csv", "HEAD"), ("nonsense", "GET")):
+            assert (await asker.ask(f"{answer_id}.{what}", token(), method=method)).status != 429
+        limited = await asker.ask(f"{answer_id}.csv", token())
+        refused(limited, 429, "rate_limited")
+        assert int(limited.headers["retry-after"]) > 0
+        ticket = await asker.ask(f"{answer_id}/ticket", token(), method="POST")
+        refused(ticket, 429, "rate_limited")
+        assert (await asker.ask(f"{answer_id}.csv", token("bob"))).status == 200
+
+
+async def test_a_download_counts_as_a_message_over_http_and_a_look_does_not(
+    tmp_path: Path,
+) -> None:
+    async with open_export(tmp_path, limits={**FREE, "socket_messages_per_minute": 2}) as opened:
+        chat, asker, answer_id = opened
+        for _ in range(4):
+            await asker.ask(f"{answer_id}.csv", token("bob"), method="HEAD")
+            await asker.ticket(answer_id, token("bob"))
+            refused(await asker.ask(f"{NOWHERE}.csv", token("bob")), 404, "not_found")
+        for name in ("csv", "xlsx"):
+            assert (await asker.ask(f"{answer_id}.{name}", token("bob"))).status == 200
+        limited = await asker.ask(f"{answer_id}.csv", token("bob"))
+        refused(limited, 429, "rate_limited")
+        assert int(limited.headers["retry-after"]) >= 1
+        assert [one.limit for one in chat.recorder.of(LimitHit)] == ["socket_messages_per_minute"]
+        assert (await asker.ask(f"{answer_id}.csv", token("ada"))).status == 200
+        bob = await chat.enter("bob")
+        assert (await bob.call("chat:message", message("on a socket")))["ok"]

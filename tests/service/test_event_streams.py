@@ -204,7 +204,7 @@ async def test_what_is_changed_while_a_client_catches_up_is_told(
         ids = [await say(ada, f"{number}") for number in range(4)]
         monkeypatch.setattr(LogReaders, "page", held)
         stream = await listening(chat, last_id=f"{chat.store.epoch}:0")
-        await until(lambda: chat.parts.clients.count == 2)
+        await until(lambda: chat.parts.publishing.clients.count == 2)
         place = {"messageId": ids[0], "connectionId": ROOM}
         await ada.call("chat:message:edit", {**place, "content": "changed"})
         may_read.set()
@@ -281,12 +281,12 @@ async def test_nobody_sees_who_listens_and_nothing_is_owed_to_it(tmp_path: Path)
         await watcher.quiet()
         watcher.passes_over = frozenset()
         stream = await listening(chat, token("carol"))
-        assert list(chat.parts.occupancy.pairs()) == [(ROOM, "bob")]
+        assert list(chat.parts.entering.occupancy.pairs()) == [(ROOM, "bob")]
         await say(watcher, "hello")
         await stream.expect("chat:message")
-        assert chat.parts.machine.members.rooms_of("carol") == ()
+        assert chat.parts.messages.machine.members.rooms_of("carol") == ()
         await stream.sock.aclose()
-        await until(lambda: chat.parts.clients.count == 1)
+        await until(lambda: chat.parts.publishing.clients.count == 1)
         await watcher.quiet()
 
 
@@ -294,12 +294,12 @@ async def test_who_listens_stays_unseen_when_presence_is_started_again(tmp_path:
     async with open_chat(tmp_path) as chat:
         bob = await chat.enter("bob")
         await listening(chat, token("carol"))
-        fault = crash(chat, chat.parts.presence, "run", 1, after=False)
+        fault = crash(chat, chat.parts.rosters.presence, "run", 1, after=False)
         where = {"connectionId": ROOM, "status": "away"}
         while not (await bob.call("presence:update", where))["ok"]:
             assert fault.has_crashed
-        assert chat.parts.presence.machine.status(ROOM, "bob") == "away"
-        assert chat.parts.presence.machine.status(ROOM, "carol") is None
+        assert chat.parts.rosters.presence.machine.status(ROOM, "bob") == "away"
+        assert chat.parts.rosters.presence.machine.status(ROOM, "carol") is None
 
 
 async def test_typing_and_presence_are_for_sockets(tmp_path: Path) -> None:
@@ -375,10 +375,10 @@ async def test_a_slow_reader_is_cut_and_goes_on_where_it_was(
 async def test_a_drain_tells_when_to_come_back_and_ends_the_stream(tmp_path: Path) -> None:
     async with open_chat(tmp_path) as chat:
         stream = await listening(chat)
-        chat.parts.admission.is_draining = True
-        chat.parts.listener.sever_strangers()
-        chat.parts.app.drain(1)
-        for session in list(chat.parts.sessions.by_sid.values()):
+        chat.parts.engine_io.admission.is_draining = True
+        chat.parts.http.listener.sever_strangers()
+        chat.parts.chat.dispatcher.drain(1)
+        for session in list(chat.parts.engine_io.sessions.by_sid.values()):
             session.end(DisconnectReason.SERVER_SHUTDOWN)
         heard = await stream.rest()
         assert [one.name for one in heard] == ["server:draining", "connection:status"]
@@ -400,8 +400,8 @@ async def test_a_token_that_runs_out_ends_the_stream(tmp_path: Path) -> None:
 async def test_a_room_that_is_taken_away_ends_the_stream(tmp_path: Path) -> None:
     async with open_chat(tmp_path) as chat:
         stream = await listening(chat)
-        [client] = chat.parts.clients.of("ada")
-        chat.parts.rooms.leave(client, [ROOM])
+        [client] = chat.parts.publishing.clients.of("ada")
+        chat.parts.entering.rooms.leave(client, [ROOM])
         client.send(RoomRevoked(ROOM))
         [heard] = await stream.rest()
         assert heard.payload == {"connectionId": ROOM, "code": "forbidden_room"}
@@ -414,7 +414,7 @@ async def test_the_stream_of_a_bot_does_not_run_out(tmp_path: Path) -> None:
         ada, stream = await chat.enter("ada"), await listening(chat, bearer)
         await say(ada, "hello")
         assert await seqs(stream, 1) == [1]
-        [client] = chat.parts.clients.of("bot:reader")
+        [client] = chat.parts.publishing.clients.of("bot:reader")
         assert client.expires_s > 1e9
 
 
@@ -528,7 +528,7 @@ async def test_hundreds_of_streams_leave_nothing_behind(tmp_path: Path) -> None:
             assert await seqs(stream, 3) == [1, 2, 3]
         for stream in streams[::2]:
             await stream.sock.aclose()
-        await until(lambda: chat.parts.clients.count == 101)
+        await until(lambda: chat.parts.publishing.clients.count == 101)
 
 
 async def test_requests_are_refused_before_a_stream_begins(tmp_path: Path) -> None:
@@ -546,4 +546,4 @@ async def test_requests_are_refused_before_a_stream_begins(tmp_path: Path) -> No
         assert with_body.status == 413
         upgrade = await open_stream(chat, headers={"Connection": "Upgrade", "Upgrade": "websocket"})
         assert upgrade.status == 400
-        assert chat.parts.clients.count == 0
+        assert chat.parts.publishing.clients.count == 0

@@ -300,6 +300,7 @@ async def test_head_runs_nothing_and_spends_no_ticket(tmp_path: Path) -> None:
         (DatabaseFailed(Code.DB_ERROR, "no such table: numbers"), 409),
         (DatabaseFailed(Code.DB_UNAVAILABLE), 503),
         (DatabaseFailed(Code.DB_TIMEOUT), 504),
+        (DatabaseFailed(Code.INTERNAL), 500),
     ],
 )
 async def test_a_question_that_does_not_run_again_is_an_error_and_no_half_file(
@@ -362,7 +363,7 @@ async def test_a_client_that_takes_a_part_is_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_cut(tmp_path, export_rows=100_000) as (chat, database, _, answer_id):
-        monkeypatch.setattr(chat.parts.listener._http, "_send_timeout_s", 0.2)
+        monkeypatch.setattr(chat.parts.http.listener._http, "_send_timeout_s", 0.2)
         with socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.connect(chat.address)
@@ -376,13 +377,13 @@ async def test_a_client_that_takes_a_part_is_told_apart(
         [event] = await ended(chat)
         assert event.outcome == "broken_off"
         assert event.size < 20_000_000
-        assert chat.parts.export_files._places.is_idle
+        assert chat.parts.http.export_files._places.is_idle
 
 
 async def test_a_drain_gives_up_what_is_being_made(tmp_path: Path) -> None:
     async with open_cut(tmp_path, export_rows=9) as (chat, database, asker, answer_id):
         async with downloading(asker, database, f"{answer_id}.csv") as (call, responses):
-            chat.parts.export_files.drain()
+            chat.parts.http.export_files.drain()
         refused(responses[0], 503, "draining")
         assert call.is_cancelled
         refused(await asker.ask(f"{answer_id}.csv", token()), 503, "draining")
@@ -402,7 +403,7 @@ async def test_a_disk_without_room_is_said(tmp_path: Path, monkeypatch: pytest.M
         refused(responses[0], 503, "storage_full")
         assert call.is_cancelled
         assert [event.code for event in chat.recorder.of(StoreFailed)] == ["storage_full"]
-        assert chat.parts.export_files._places.is_idle
+        assert chat.parts.http.export_files._places.is_idle
 
 
 async def test_one_user_does_not_take_all_places(

@@ -10,6 +10,7 @@ import trio.testing
 from chatd.bus.alone import Alone
 from chatd.chat.order import Place
 from chatd.chat.records import Message
+from chatd.observe.recorder import Recorder
 from chatd.service.held_rooms import HeldRooms
 from chatd.service.ordered_publisher import OrderedPublisher
 from chatd.service.signals import Signals
@@ -177,7 +178,7 @@ async def test_signals_of_a_room_are_heard_while_it_is_held() -> None:
     bus = MemoryBus(wire)
     screen = Screen()
     publisher = OrderedPublisher(bus, log, screen, screen.begin, screen.where)
-    signals = Signals(bus, "a")
+    signals = Signals(bus, "a", Recorder())
     rooms = HeldRooms(publisher, signals)
     for _ in range(2):
         await rooms.hold(ROOM)

@@ -102,6 +102,27 @@ async def test_whoever_may_read_their_message_is_told_of_the_conflict(tmp_path: 
         assert ack["error"]["code"] == "message_id_conflict"
 
 
+@pytest.mark.parametrize("is_recent", [True, False])
+async def test_who_reads_both_rooms_says_of_which_message_an_ack_is(
+    tmp_path: Path, is_recent: bool
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        their_id = await theirs(chat)
+        eve = await chat.enter("eve")
+        assert (await eve.say(message(message_id=their_id)))["ok"]
+        ada = await chat.enter("ada", [ROOM, SECRET])
+        if not is_recent:
+            for room in (ROOM, SECRET):
+                await ada.call("connection:leave", {"connectionId": room})
+        for room in (ROOM, SECRET):
+            ack = await ada.call("chat:ack", {"messageId": their_id, "connectionId": room})
+            assert ack == {"ok": True}
+            receipts = await chat.store.readers.undelivered(room, "ada", 1, 1, 1)
+            assert receipts == (), room
+        elsewhere = await eve.call("chat:ack", {"messageId": their_id, "connectionId": SECRET})
+        assert elsewhere["error"]["code"] == "forbidden_room"
+
+
 async def test_their_message_costs_a_token_as_a_new_one_does(tmp_path: Path) -> None:
     async with open_chat(tmp_path, limits={"user_messages_per_minute": 2}) as chat:
         their_id = await theirs(chat)

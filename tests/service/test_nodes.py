@@ -70,7 +70,7 @@ async def test_messages_and_changes_of_each_node_reach_clients_of_the_other_in_o
         shown = [await contents(node) for node in (one, other)]
         assert shown == [["", "second", "number 3", "number 4", "number 5"]] * 2
         if not has_bus:
-            assert other.parts.fan_out.publisher.healed.total() >= 6  # type: ignore[union-attr]
+            assert other.parts.publishing.fan_out.publisher.healed.total() >= 6  # type: ignore[union-attr]
 
 
 async def contents(node: Chat, **auth: Any) -> list[str]:
@@ -88,17 +88,17 @@ async def test_a_client_that_was_further_than_its_new_node_goes_on_without_a_hol
         ada, eve = await one.enter("ada"), await other.enter("eve")
         wire.lose = lambda _topic, _payload: True
         monkeypatch.setattr(ordered_publisher, "POLL_S", 1e9)
-        other.parts.fan_out.publisher._polled_s = trio.current_time()  # type: ignore[union-attr]
+        other.parts.publishing.fan_out.publisher._polled_s = trio.current_time()  # type: ignore[union-attr]
         for number in range(1, 4):
             await ada.say(message(f"number {number}"))
-        epoch = one.parts.store.epoch
+        epoch = one.parts.storage.store.epoch
         moved = await other.connect({"token": token("moved"), "since": {ROOM: 2}, "epoch": epoch})
         history = await moved.until("chat:history")
         assert "reset" not in history
         assert [one["seq"] for one in history["messages"]] == [3]
         assert (history["lastSeq"], history["lastRev"]) == (3, 0)
         assert [seq for seq, _ in await heard(eve, 3)] == [1, 2, 3]
-        assert other.parts.fan_out.publisher.healed == {Healed.AHEAD: 3}  # type: ignore[union-attr]
+        assert other.parts.publishing.fan_out.publisher.healed == {Healed.AHEAD: 3}  # type: ignore[union-attr]
         await eve.quiet()
         ahead = await other.connect({"token": token("ahead"), "since": {ROOM: 9}, "epoch": epoch})
         assert (await ahead.until("chat:history"))["reset"] is True
@@ -113,21 +113,21 @@ async def test_a_room_that_nobody_held_begins_with_all_that_others_said_meanwhil
         await ada.say(message("first"))
         assert await heard(eve, 1) == [(1, "first")]
         assert (await eve.call("connection:leave", {"connectionId": ROOM}))["ok"]
-        assert other.parts.signals.rooms == ()  # type: ignore[union-attr]
+        assert other.parts.publishing.signals.rooms == ()  # type: ignore[union-attr]
         said = message("second")
         await ada.say(said)
         edit = place("second again", said["messageId"])
         assert (await ada.call("chat:message:edit", edit))["ok"]
         assert await contents(other) == ["first", "second again"]
-        assert other.parts.signals.rooms == (ROOM,)  # type: ignore[union-attr]
-        assert other.parts.timelines.last_rev(ROOM) == 1
+        assert other.parts.publishing.signals.rooms == (ROOM,)  # type: ignore[union-attr]
+        assert other.parts.publishing.timelines.last_rev(ROOM) == 1
 
 
 async def test_a_client_is_told_how_far_rooms_are_that_are_not_published_so_far(
     address: LogAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_nodes(address, tmp_path, monkeypatch, 1) as (one,):
-        timelines = one.parts.timelines
+        timelines = one.parts.publishing.timelines
         ada = await one.enter("ada")
         await ada.say(message("first"))
         run_in(address, "INSERT INTO chatd.rooms (connection_id, last_seq) VALUES ('other', 4)")
@@ -162,7 +162,7 @@ async def test_streams_over_http_hold_rooms_too(
     async with open_nodes(address, tmp_path, monkeypatch, wire=wire) as (one, other):
         ada = await one.enter("ada")
         await ada.say(message("first"))
-        epoch = one.parts.store.epoch
+        epoch = one.parts.storage.store.epoch
         stream = await open_stream(other, token("eve"))
         opened = await stream.expect("stream:open")
         assert (opened["lastSeq"], opened["resumed"]) == (1, False)
@@ -184,7 +184,7 @@ async def test_what_is_said_over_http_on_a_node_where_nobody_is_reaches_the_room
             said = await Api(other, token("eve")).say(f"number {number}")
             assert said["seq"] == number
         assert await heard(ada, 3) == [(seq, f"number {seq}") for seq in range(1, 4)]
-        assert other.parts.fan_out.publisher.rooms == 0  # type: ignore[union-attr]
+        assert other.parts.publishing.fan_out.publisher.rooms == 0  # type: ignore[union-attr]
         assert await contents(other) == ["number 1", "number 2", "number 3"]
         found = await Api(other, token("eve")).ask("GET", "messages")
         assert len(found.json()["messages"]) == 3
@@ -198,10 +198,12 @@ async def test_what_retention_removes_on_one_node_no_other_one_shows(
         ada, _eve = await one.enter("ada"), await other.enter("eve")
         for number in range(1, 6):
             await ada.say(message(f"number {number}"))
-        [retention] = [one for one in one.parts.upkeep._removals if isinstance(one, Retention)]
+        [retention] = [
+            one for one in one.parts.maintenance.upkeep._removals if isinstance(one, Retention)
+        ]
         await retention.run()
         with trio.fail_after(60):
-            while other.parts.timelines.first_seq(ROOM) != 4:  # noqa: ASYNC110 - of a poll
+            while other.parts.publishing.timelines.first_seq(ROOM) != 4:  # noqa: ASYNC110 - of a poll
                 await trio.sleep(0.01)
         assert await contents(other) == ["number 4", "number 5"]
 
@@ -214,15 +216,15 @@ async def test_what_one_node_erases_is_gone_on_the_others_too(
         await ada.say(message("hello @eve"))
         await eve.say(message("gooseberry"))
         await heard(bob, 2)
-        assert other.parts.timelines._timelines[ROOM].recent[0][0].mentions == ("eve",)
-        await one.parts.erasures.erase_user("eve", "uid:0")
+        assert other.parts.publishing.timelines._timelines[ROOM].recent[0][0].mentions == ("eve",)
+        await one.parts.operators.erasures.erase_user("eve", "uid:0")
         assert (await bob.until("chat:message:deleted"))["seq"] == 2
         with trio.fail_after(60):
-            while other.parts.timelines._timelines[ROOM].recent[0][0].mentions:  # noqa: ASYNC110
+            while other.parts.publishing.timelines._timelines[ROOM].recent[0][0].mentions:  # noqa: ASYNC110
                 await trio.sleep(0.01)
         assert await contents(other) == ["hello @eve", ""]
-        other.parts.signals._bus.publish("v:", b'[1,1,"x","erased",[1,2]]')  # type: ignore[union-attr]
-        other.parts.signals._bus.publish("v:", b'[1,1,"x","erased",[]]')  # type: ignore[union-attr]
+        other.parts.publishing.signals._bus.publish("v:", b'[1,1,"x","erased",[1,2]]')  # type: ignore[union-attr]
+        other.parts.publishing.signals._bus.publish("v:", b'[1,1,"x","erased",[]]')  # type: ignore[union-attr]
 
 
 async def test_a_room_that_one_node_deletes_is_deleted_wholly_and_left_everywhere(
@@ -233,7 +235,7 @@ async def test_a_room_that_one_node_deletes_is_deleted_wholly_and_left_everywher
         await ada.say(message("first"))
         for number in range(3):
             await bob.say(message(f"number {number}"))
-        erased = await one.parts.erasures.delete_room(ROOM, "uid:0")
+        erased = await one.parts.operators.erasures.delete_room(ROOM, "uid:0")
         assert erased.messages == 4
         assert (await bob.until("connection:left"))["code"] == "room_deleted"
         assert rows_of(address, "SELECT * FROM messages") == []
@@ -278,6 +280,6 @@ async def test_a_log_that_has_lost_its_end_gets_one_other_epoch_and_both_nodes_e
         run_in(address, "UPDATE chatd.rooms SET last_seq = 1")
         for node in (one, other):
             with trio.fail_after(60):
-                await node.parts.starts_over.wait()
+                await node.parts.storage.starts_over.wait()
         [(epoch,)] = rows_of(address, "SELECT epoch FROM meta")
-        assert epoch != one.parts.store.epoch == other.parts.store.epoch
+        assert epoch != one.parts.storage.store.epoch == other.parts.storage.store.epoch

@@ -10,7 +10,7 @@ import trio
 
 from chatd.actors.retention import Retention
 from chatd.chat.commits import CommitFailed
-from chatd.observe import ActorCrashed
+from chatd.observe import ActorCrashed, StoreFailed
 from chatd.postgres_client import TrioConnection
 from chatd.postgres_store import writer as writing
 from chatd.postgres_store.sessions import LogAddress
@@ -53,7 +53,7 @@ async def test_what_was_said_changed_and_owed_is_there_after_a_start(
         found = await ada.call("chat:search", {"query": "quince*"})
         assert [hit["message"]["seq"] for hit in found["hits"]] == [1]
     async with over(address, tmp_path) as chat:
-        assert {gap for gaps in chat.parts.machine.owed_to("eve").values() for gap in gaps}
+        assert {gap for gaps in chat.parts.messages.machine.owed_to("eve").values() for gap in gaps}
         ada = await chat.enter("ada")
         assert await contents(ada) == ["at quincejam", "second"]
         assert (await ada.say(message("third")))["seq"] == 3
@@ -70,11 +70,13 @@ async def test_a_user_who_is_erased_leaves_places_and_nothing_else(
         emoji = {"connectionId": ROOM, "messageId": theirs["messageId"], "emoji": ":done:"}
         assert (await eve.call("chat:message:react", emoji | {"on": True}))["ok"]
         assert (await ada.call("chat:search", {"query": "gooseberry"}))["hits"]
-        erased = await chat.parts.erasures.erase_user("eve", "uid:0")
+        erased = await chat.parts.operators.erasures.erase_user("eve", "uid:0")
         assert (erased.messages, erased.reactions, erased.memberships) == (1, 1, 1)
+        assert erased.outcome == "done"
+        assert (await chat.parts.operators.erasures.erase_user("eve", "uid:0")).outcome == "nothing"
         assert await contents(ada) == ["hello @eve", ""]
         assert (await ada.call("chat:search", {"query": "gooseberry"}))["hits"] == []
-        assert await chat.parts.erasures._traces.unfinished() == []
+        assert await chat.parts.operators.erasures._traces.unfinished() == []
     for table in ("messages", "mentions", "changes", "changed", "members", "answers"):
         text = "".join(map(str, rows_of(address, f"SELECT * FROM {table}")))
         assert "'eve'" not in text
@@ -87,8 +89,9 @@ async def test_a_room_that_is_deleted_has_nothing_left(address: LogAddress, tmp_
         ada = await chat.enter("ada")
         for number in range(3):
             await ada.say(message(f"number {number}"))
-        erased = await chat.parts.erasures.delete_room(ROOM, "uid:0")
-        assert erased.messages == 3
+        erased = await chat.parts.operators.erasures.delete_room(ROOM, "uid:0")
+        assert (erased.messages, erased.outcome) == (3, "done")
+        assert (await chat.parts.operators.erasures.delete_room(ROOM, "uid:0")).outcome == "nothing"
     assert rows_of(address, "SELECT * FROM messages") == []
     assert rows_of(address, "SELECT last_seq, forgotten_seq FROM rooms") == [(3, 3)]
 
@@ -100,7 +103,9 @@ async def test_retention_takes_what_is_too_much_and_what_is_too_old(
         ada = await chat.enter("ada")
         for number in range(5):
             await ada.say(message(f"number {number}"))
-        [retention] = [one for one in chat.parts.upkeep._removals if isinstance(one, Retention)]
+        [retention] = [
+            one for one in chat.parts.maintenance.upkeep._removals if isinstance(one, Retention)
+        ]
         await retention.run()
         assert await contents(ada) == ["number 3", "number 4"]
     assert rows_of(address, "SELECT seq FROM messages ORDER BY seq") == [(4,), (5,)]
@@ -144,7 +149,10 @@ async def test_a_batch_that_was_reported_as_failed_and_is_in_the_log_reaches_rea
                 pass
         assert seen["seq"] == 2
         assert (await ada.call("chat:message", second))["duplicate"] is True
-        assert chat.recorder.of(ActorCrashed)
+        assert chat.recorder.of(ActorCrashed) == []
+        assert chat.recorder.of(StoreFailed)[-1].detail == (
+            "The log holds a batch that was reported as failed."
+        )
 
 
 async def test_a_database_that_is_away_refuses_messages_and_who_comes_and_goes_on_alone(
@@ -163,9 +171,9 @@ async def test_a_database_that_is_away_refuses_messages_and_who_comes_and_goes_o
         assert ack["error"]["code"] == Code.STORAGE_ERROR
         eve = await chat.connect({"token": token("eve")})
         assert (await eve.until("chat:error"))["code"] == Code.STORAGE_ERROR
-        assert chat.parts.log.is_failing
+        assert chat.parts.storage.log.is_failing
         monkeypatch.setattr(writing.LogWriter, "commit", commit)
         assert (await eve.call("connection:join", {"connectionId": ROOM}))["ok"]
         assert (await eve.say(message("second")))["seq"] == 2
-        assert not chat.parts.log.is_failing
+        assert not chat.parts.storage.log.is_failing
     assert sorted(rows_of(address, "SELECT user_id FROM members")) == [("ada",), ("eve",)]

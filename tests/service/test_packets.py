@@ -13,7 +13,9 @@ from tests.service.packets import fault_of, judged_packets
 
 async def test_the_chat_takes_the_events_of_the_catalogue(tmp_path: Path) -> None:
     async with open_chat(tmp_path) as chat:
-        taken = {event: route.payload for event, route in chat.parts.app._routes.items()}
+        taken = {
+            event: route.payload for event, route in chat.parts.chat.dispatcher._routes.items()
+        }
     assert taken == {event: payload for event, (payload, _) in CLIENT_EVENTS.items()}
 
 

@@ -17,7 +17,7 @@ KEPT = 3
 
 async def removed(chat: Chat) -> None:
     """Run retention to its end."""
-    await chat.parts.upkeep._removals[0].run()
+    await chat.parts.maintenance.upkeep._removals[0].run()
 
 
 async def test_only_so_many_messages_of_a_room_stay(tmp_path: Path) -> None:
@@ -122,10 +122,10 @@ async def test_a_full_disk_puts_retention_off(tmp_path: Path) -> None:
 
 async def test_nothing_is_removed_unless_it_is_asked_for(tmp_path: Path) -> None:
     async with open_chat(tmp_path, limits=FREE) as chat:
-        assert not chat.parts.upkeep._removals[0].is_on
+        assert not chat.parts.maintenance.upkeep._removals[0].is_on
         await write(await chat.enter("ada"), 3)
         await removed(chat)
-        assert chat.parts.timelines.last_seq(ROOM) == 3
+        assert chat.parts.publishing.timelines.last_seq(ROOM) == 3
         assert len((await last_page(chat.store.readers, ROOM, 10)).messages) == 3
 
 

@@ -13,7 +13,6 @@ from chatd.auth import Grant
 from chatd.observe import ChangeRefused, MessageRefused
 from chatd.observe.clock import Clock
 from chatd.service.export_files import ExportFiles, FileWanted
-from chatd.service.grants import give
 from chatd.wire.codes import EXPLANATIONS, Code
 from chatd.wire.names import ClientEvent, Role
 from tests.service.chats import ROOM, SECRET, Chat, ChatPeer, connected, message, open_chat, token
@@ -141,9 +140,10 @@ async def test_a_message_that_waits_while_its_author_loses_the_right_is_refused(
     # It waits for the one before it, whose thread it might belong to.
     ack_id = await ada.ask("chat:message", message(threadId=first["messageId"]))
     await trio.testing.wait_all_tasks_blocked(0.05)
-    [client] = chat.parts.clients.of(ADA)
-    rooms = chat.parts.app._rooms
-    give(rooms, client, {} if is_taken else {ROOM: Grant(ROOM, None, Role.VIEWER)})
+    [client] = chat.parts.publishing.clients.of(ADA)
+    chat.parts.entering.granting.give(
+        client, {} if is_taken else {ROOM: Grant(ROOM, None, Role.VIEWER)}
+    )
     chat.log.held.set()
     refused = await ada.until(ack_id)
     assert refused["error"]["code"] == ("forbidden_room" if is_taken else "read_only_room")

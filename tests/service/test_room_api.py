@@ -8,10 +8,9 @@ import pytest
 import trio
 
 from chatd.app.daemon import _drain
+from chatd.chat.message_machine import MessageMachine
 from chatd.observe import MessageReceived, MessageSent
-from chatd.service.http_refusals import STATUSES, status_of
 from chatd.store import LogReaders, StoreReadFailed
-from chatd.wire.codes import Code, Refusal
 from tests.engine.polls import until
 from tests.service.api_callers import GOOD, Api, code_of, code_of_plain
 from tests.service.asking import Answer, ask
@@ -89,8 +88,8 @@ async def test_nobody_sees_a_caller_and_nothing_is_owed_to_it(tmp_path: Path) ->
         assert (await watcher.until("chat:message"))["userId"] == "carol"
         await Api(chat, token("carol")).ask("GET", "messages")
         await watcher.quiet()  # no presence of carol
-        assert chat.parts.machine.members.rooms_of("carol") == ()
-        assert len(chat.parts.occupancy) == 1
+        assert chat.parts.messages.machine.members.rooms_of("carol") == ()
+        assert len(chat.parts.entering.occupancy) == 1
 
 
 async def test_a_question_is_answered_in_the_room(tmp_path: Path) -> None:
@@ -389,9 +388,24 @@ async def test_a_fault_of_the_daemon_is_a_500_in_json(
         assert (await Api(chat).ask("GET", "messages")).status == 200
 
 
+async def test_a_crash_of_the_actor_that_has_the_message_is_a_500_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("the code")
+
+    async with open_chat(tmp_path) as chat:
+        chat.faults_expected = True
+        with monkeypatch.context() as patch:
+            patch.setattr(MessageMachine, "decide", broken)
+            answer = await Api(chat).post({"content": "hello"})
+        assert (answer.status, code_of(answer)) == (500, "internal")
+        assert answer.json()["error"]["retryable"]
+
+
 async def test_a_daemon_that_drains_says_so(tmp_path: Path) -> None:
     async with open_chat(tmp_path) as chat:
-        chat.parts.admission.is_draining = True
+        chat.parts.engine_io.admission.is_draining = True
         for what in ("messages", "events"):
             answer = await Api(chat).ask("GET", what)
             assert (answer.status, code_of(answer)) == (503, "draining")
@@ -455,16 +469,6 @@ async def test_it_can_be_switched_off(tmp_path: Path) -> None:
     ):
         await stream.send_all(b"GET /api/rooms/sales/messages HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert (await stream.receive_some()).startswith(b"HTTP/1.1 404 ")
-
-
-def test_every_code_has_the_status_of_its_kind() -> None:
-    assert {status_of(Refusal(code)) for code in Code} == {*STATUSES.values(), 503, 409}
-    for code in Code:
-        refusal = Refusal(code)
-        if refusal.retryable:
-            assert status_of(refusal) in (429, 503), code
-        else:
-            assert 400 <= status_of(refusal) < 500, code
 
 
 async def test_messages_of_others_come_as_everybody_gets_them(tmp_path: Path) -> None:

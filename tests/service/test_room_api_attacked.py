@@ -5,19 +5,21 @@ from pathlib import Path
 import orjson
 import trio
 
+from chatd.net.http.app import UNJUDGED_BODY_BYTES
+from tests.rows import rows
 from tests.service.api_callers import Api
 from tests.service.chats import ROOM, Chat, open_chat, token
 
 BODY = b'{"content":"x"}'
 
 
-def post(*lines: bytes) -> bytes:
+def post(*lines: bytes, bearer: str | None = None) -> bytes:
     """The head of a message, without what says how long it is."""
     head = [
         b"POST /api/rooms/%b/messages HTTP/1.1" % ROOM.encode(),
         b"Host: localhost",
         b"Content-Type: application/json",
-        b"Authorization: Bearer " + token().encode(),
+        b"Authorization: Bearer " + (bearer or token()).encode(),
         *lines,
     ]
     return b"\r\n".join([*head, b"", b""])
@@ -62,6 +64,28 @@ async def test_a_body_that_is_too_large_is_refused_by_what_it_says(tmp_path: Pat
             assert response.startswith(b"HTTP/1.1 413 ")
             assert error_of(response) == "body_too_large"
         assert await stored(chat) == 0
+
+
+@rows(
+    "framing",
+    [
+        b"Content-Length: %d" % (UNJUDGED_BODY_BYTES + 1),
+        b"Content-Length: 900000",
+        b"Transfer-Encoding: chunked",
+        b"Transfer-Encoding: chunked\r\nExpect: 100-continue",
+    ],
+)
+async def test_of_a_stranger_no_large_body_is_read(framing: bytes, chat: Chat) -> None:
+    response = await answered(chat, post(framing, bearer="no token"))  # not a byte of the body
+    assert response.startswith(b"HTTP/1.1 401 ")
+    assert error_of(response) == "token_invalid"
+
+
+async def test_of_a_user_a_large_body_is_read(chat: Chat) -> None:
+    body = b'{"content":"x"%b}' % (b" " * UNJUDGED_BODY_BYTES)
+    response = await answered(chat, post(b"Content-Length: %d" % len(body)), body)
+    assert response.startswith(b"HTTP/1.1 201 ")
+    assert await stored(chat) == 1
 
 
 async def test_chunks_without_end_are_cut_at_the_bound(tmp_path: Path) -> None:
@@ -149,7 +173,7 @@ async def test_a_reader_that_takes_nothing_is_cut_off_and_may_ask_again(tmp_path
         return (await Api(chat).ask("GET", "messages", limit=1)).status
 
     async with open_chat(tmp_path, limits=limits, api={"requests_per_user": 1}) as chat:
-        chat.parts.listener._http._send_timeout_s = 0.3
+        chat.parts.http.listener._http._send_timeout_s = 0.3
         for _ in range(60):
             await Api(chat).say("x" * 10_000)
         readers: list[trio.socket.SocketType] = []

@@ -36,7 +36,7 @@ TOKENS = {
 
 async def test_who_shows_no_good_token_learns_nothing(tmp_path: Path) -> None:
     async with open_chat(tmp_path) as chat:
-        backoff = chat.parts.api_authenticator._backoff
+        backoff = chat.parts.access.api_authenticator._backoff
         for bearer, code in [
             (None, "unauthorized"),
             ("", "unauthorized"),
@@ -68,7 +68,7 @@ async def test_a_token_in_the_query_or_a_cookie_is_not_read(tmp_path: Path) -> N
 
 async def test_bad_tokens_back_off_together_with_those_of_handshakes(tmp_path: Path) -> None:
     async with open_chat(tmp_path) as chat:
-        chat.parts.api_authenticator._backoff.free_failures = 0
+        chat.parts.access.api_authenticator._backoff.free_failures = 0
         first = await Api(chat, "chatd_wrong").ask("GET", "messages")
         assert (first.status, code_of(first)) == (401, "token_invalid")
         again = await Api(chat, "x.y.z").ask("GET", "messages")

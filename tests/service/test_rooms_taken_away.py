@@ -7,18 +7,17 @@ import trio.testing
 
 from chatd.auth import Grant
 from chatd.service.client import Client
-from chatd.service.grants import give
 from tests.service.chats import NO_ROOM, ROOM, Chat, message, open_chat, token
 
 
 def client_of(chat: Chat, user_id: str) -> Client:
-    [client] = chat.parts.clients.of(user_id)
+    [client] = chat.parts.publishing.clients.of(user_id)
     return client
 
 
 def take_away(chat: Chat, user_id: str, *left: str) -> None:
     grants = {room: Grant(room, None) for room in left}
-    give(chat.parts.rooms, client_of(chat, user_id), grants)
+    chat.parts.entering.granting.give(client_of(chat, user_id), grants)
 
 
 async def test_a_join_that_the_disk_holds_up_ends_in_a_refusal(tmp_path: Path) -> None:
@@ -27,14 +26,14 @@ async def test_a_join_that_the_disk_holds_up_ends_in_a_refusal(tmp_path: Path) -
         await peer.until("chat:error")
         chat.log.held = trio.Event()
         asked = await peer.ask("connection:join", {"connectionId": ROOM})
-        while not client_of(chat, "ada").wanted:
+        while not client_of(chat, "ada").rooms:
             await trio.testing.wait_all_tasks_blocked(0.001)
         take_away(chat, "ada")
         assert (await peer.expect("connection:left"))["connectionId"] == ROOM
         chat.log.held.set()
         ack = await peer.until(asked)
         assert ack["error"]["code"] == "forbidden_room"
-        assert chat.parts.occupancy.pairs() == set()
+        assert chat.parts.entering.occupancy.pairs() == set()
 
 
 async def test_who_catches_up_gets_nothing_more_of_a_room_that_is_taken_away(

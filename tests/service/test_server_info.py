@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from chatd import __version__
-from chatd.answers.sql.questions import COMMANDS
+from chatd.answers.sql.commands import COMMANDS
 from chatd.wire.names import Feature
 from tests.service.chats import ROOM, connected, open_chat, token
 from tests.service.events.test_answers import open_answering

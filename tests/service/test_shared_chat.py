@@ -50,7 +50,7 @@ async def test_presence_and_typing_of_one_node_are_seen_on_the_other(
         await eventually(eve, "chat:typing", userId="ada", isTyping=True)
         await ada.call("chat:message", message("said"))
         await eventually(eve, "chat:typing", userId="ada", isTyping=False)
-        assert ROOM in other.parts.signals.rooms
+        assert ROOM in other.parts.publishing.signals.rooms
 
 
 async def test_receipts_and_markers_reach_the_user_s_sockets_on_every_node(
@@ -95,12 +95,12 @@ async def test_kicks_and_revocations_hold_on_all_nodes_and_for_those_that_were_a
     wire = Wire()
     async with open_nodes(address, tmp_path, monkeypatch, wire=wire) as (one, other):
         eve = await other.enter("eve")
-        await one.parts.administration.kick("eve", "the test")
+        await one.parts.operators.administration.kick("eve", "the test")
         await eve.ended()
         eve, ada = await other.enter("eve"), await other.enter("ada")
-        await one.parts.administration.kick(socket_of(other, "eve"), "the test")
+        await one.parts.operators.administration.kick(socket_of(other, "eve"), "the test")
         await eve.ended()
-        await one.parts.administration.revoke("ada", "the test")
+        await one.parts.operators.administration.revoke("ada", "the test")
         assert (await eventually(ada, "connection:status", status="closing"))["code"] == (
             Code.TOKEN_REVOKED
         )
@@ -108,7 +108,7 @@ async def test_kicks_and_revocations_hold_on_all_nodes_and_for_those_that_were_a
         wire.cut()
         before = token("zoe", [ROOM])
         zoe = await other.enter("zoe")
-        await one.parts.administration.revoke("zoe", "the test")
+        await one.parts.operators.administration.revoke("zoe", "the test")
         wire.mend()
         with trio.fail_after(4 * COMPARE_EVERY * BEAT_S):
             await zoe.ended()
@@ -120,5 +120,5 @@ async def test_kicks_and_revocations_hold_on_all_nodes_and_for_those_that_were_a
 
 
 def socket_of(chat: Chat, user_id: str) -> str:
-    (client,) = chat.parts.clients.of(user_id)
+    (client,) = chat.parts.publishing.clients.of(user_id)
     return client.socket.id

@@ -12,6 +12,8 @@ import trio.testing
 
 from chatd.bus.frames import VERSION
 from chatd.bus.topics import Topics
+from chatd.observe import SignalUnreadable
+from chatd.observe.recorder import Recorder
 from chatd.service.signals import Signals
 from tests.bus.memory_bus import PAYLOAD_BYTES_MAX, MemoryBus, Wire
 from tests.rows import rows
@@ -22,6 +24,7 @@ class Node:
     """A node, and what it was told."""
 
     signals: Signals
+    recorder: Recorder
     told: list[tuple[str, str, Sequence[Any]]] = attrs.field(factory=list)
     rooms: list[str] = attrs.field(factory=list)
 
@@ -45,9 +48,10 @@ async def nodes(*names: str) -> AsyncIterator[tuple[Wire, list[Node]]]:
     async with trio.open_nursery() as nursery:
         for name in names:
             bus, topics = MemoryBus(wire), Topics()
-            signals = Signals(bus, name)
+            recorder = Recorder()
+            signals = Signals(bus, name, recorder)
             topics.add("v", signals)
-            made.append(Node(signals))
+            made.append(Node(signals, recorder))
             nursery.start_soon(bus.run, topics)
         await trio.testing.wait_all_tasks_blocked()
         yield wire, made
@@ -150,10 +154,18 @@ async def test_what_is_no_signal_is_passed_over(payload: bytes) -> None:
     async with nodes("b") as (_, [b]):
         b.signals.heard("v:sales", payload)
         assert b.told == []
+        assert b.recorder.events == []
 
 
-async def test_fields_that_a_handler_cannot_read_are_passed_over() -> None:
+async def test_fields_that_a_handler_cannot_read_are_passed_over_and_logged() -> None:
     async with nodes("b") as (_, [b]):
         b.signals.on("count", lambda _room, _node, fields: int(fields[0]) and None)
         for fields in (["many"], [], [None]):
             b.signals.heard("v:", orjson.dumps([VERSION, VERSION, "a", "count", fields]))
+        passed_over = b.recorder.of(SignalUnreadable)
+        assert [(one.kind, one.error_type) for one in passed_over] == [
+            ("count", "ValueError"),
+            ("count", "IndexError"),
+            ("count", "TypeError"),
+        ]
+        assert "many" not in passed_over[0].traceback

@@ -12,10 +12,14 @@ import pytest
 import trio
 
 from chatd.actors.supervisor import GaveUp
-from chatd.observe import ActorCrashed
+from chatd.observe import ActorCrashed, InternalError, StoreFailed
+from chatd.store import Store
 from chatd.store.log_file import wal_of
+from chatd.store.recovery import Recovered
+from chatd.store.retention import Surplus
 from chatd.wire.names import PresenceStatus
-from tests.service.chats import ROOM, Chat, ChatPeer, message, open_chat
+from tests.engine.polls import until
+from tests.service.chats import ROOM, Chat, ChatPeer, message, open_chat, token
 
 FREE = {
     "user_messages_per_minute": 1e9,
@@ -93,7 +97,7 @@ async def test_a_crash_at_any_effect_of_the_messages_actor_leaves_no_hole(
 ) -> None:
     async with open_chat(tmp_path, limits=FREE) as chat:
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
-        owner = chat.parts.publisher if where == "publish" else chat.parts.effects
+        owner = chat.parts.publishing.publisher if where == "publish" else chat.parts.chat.effects
         fault = crash(chat, owner, where, at, after=after)
         seqs = [await send_until_stored(ada, f"message {number}") for number in range(6)]
         assert seqs == [1, 2, 3, 4, 5, 6]
@@ -105,11 +109,50 @@ async def test_a_crash_at_any_effect_of_the_messages_actor_leaves_no_hole(
         assert [event.actor for event in chat.recorder.of(ActorCrashed)] == ["messages"]
 
 
+@pytest.mark.parametrize("left", [(), (3,)], ids=["all", "the first"])
+async def test_what_is_removed_before_a_crashed_actor_has_shown_it_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: tuple[int, ...]
+) -> None:
+    async with open_chat(tmp_path, limits=FREE) as chat:
+        ada, bob = await chat.enter("ada"), await chat.enter("bob")
+        assert await send_until_stored(ada, "seen") == 1
+        store, log = chat.store, chat.log
+        reread = type(store).reread
+
+        def reread_and_remove(store: Store) -> Recovered:
+            recovered = reread(store)
+            first_kept = 4 - len(left)
+            trio.from_thread.run(log.remove, [Surplus(ROOM, first_kept, 1)])
+            trio.from_thread.run_sync(chat.parts.publishing.timelines.forget, ROOM, first_kept)
+            return recovered
+
+        monkeypatch.setattr(type(store), "reread", reread_and_remove)
+        crash(chat, chat.parts.publishing.publisher, "publish", 1, after=False)
+        log.held = trio.Event()
+        for content in ("committed with the next", "never shown either"):
+            await ada.emit("chat:message", message(content))
+        status = {"connectionId": ROOM, "status": PresenceStatus.AWAY}
+        await ada.call("presence:update", status)  # the messages are on their way
+        log.held.set()
+        await until(lambda: chat.parts.publishing.timelines.last_seq(ROOM) == 3)
+        shown = (3 if left else 0, list(left), 3)
+        for since in (None, {ROOM: 1}):
+            auth = {} if since is None else {"since": since, "epoch": store.epoch}
+            newcomer = await chat.connect({"token": token("eve"), **auth})
+            page = await newcomer.until("chat:history")
+            seqs = [one["seq"] for one in page["messages"]]
+            assert (page["firstSeq"], seqs, page["lastSeq"]) == shown
+            await newcomer.quiet()
+        assert await send_until_stored(ada, "goes on") == 4
+        heard = [1, *left, 4]
+        assert [(await bob.until("chat:message"))["seq"] for _ in heard] == heard
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_a_crash_in_a_commit_is_one_too(tmp_path: Path, after: bool) -> None:
     async with open_chat(tmp_path, limits=FREE) as chat:
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
-        crash(chat, chat.parts.machine, "apply", 2, after=after)
+        crash(chat, chat.parts.messages.machine, "apply", 2, after=after)
         seqs = [await send_until_stored(ada, f"message {number}") for number in range(3)]
         assert seqs == [1, 2, 3]
         assert [(await bob.until("chat:message"))["seq"] for _ in range(3)] == seqs
@@ -123,12 +166,12 @@ async def test_a_writer_that_ends_by_a_fault_is_started_again_and_leaves_no_hole
     """What ends its thread is no error of the disk: whoever waited is told, and tries again."""
     async with open_chat(tmp_path, limits=FREE) as chat:
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
-        writer = chat.parts.log._writer
+        writer = chat.parts.storage.log._writer
         assert writer is not None
         fault = crash(chat, writer._log, "commit", at, after=after, error=SystemExit)
         seqs = [await send_until_stored(ada, f"message {number}") for number in range(4)]
         assert fault.has_crashed
-        assert chat.parts.log._writer is not writer
+        assert chat.parts.storage.log._writer is not writer
         assert seqs == [1, 2, 3, 4]
         assert [(await bob.until("chat:message"))["seq"] for _ in range(4)] == seqs
         page = await bob.call("chat:history:get", {"connectionId": ROOM})
@@ -142,7 +185,7 @@ async def test_a_crash_of_presence_is_told_to_who_asked_and_mended_for_the_other
 ) -> None:
     async with open_chat(tmp_path) as chat:
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
-        fault = crash(chat, chat.parts.presence, "run", at, after=after)
+        fault = crash(chat, chat.parts.rosters.presence, "run", at, after=after)
         for _ in range(3):
             for status in (PresenceStatus.AWAY, PresenceStatus.ONLINE):
                 where = {"connectionId": ROOM, "status": status}
@@ -165,7 +208,7 @@ async def test_a_crash_of_presence_is_told_to_who_asked_and_mended_for_the_other
 async def test_a_crash_of_typing_costs_nobody_else_anything(tmp_path: Path, after: bool) -> None:
     async with open_chat(tmp_path) as chat:
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
-        crash(chat, chat.parts.typing, "run", 1, after=after)
+        crash(chat, chat.parts.rosters.typing, "run", 1, after=after)
         where = {"connectionId": ROOM}
         assert (await ada.call("chat:typing:start", where))["error"]["code"] == "internal"
         assert (await ada.call("chat:typing:start", where))["ok"]
@@ -182,9 +225,9 @@ async def test_a_wal_that_goes_during_a_commit_and_comes_back_leaves_no_hole_and
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
         assert await send_until_stored(ada, "before") == 1
         chat.faults_expected = True
-        wal = wal_of(chat.parts.store.path)
+        wal = wal_of(chat.parts.storage.store.path)
         away = wal.with_name("away")
-        writer = chat.parts.log._writer
+        writer = chat.parts.storage.log._writer
         assert writer is not None
         commit = writer._log._commit_together  # type: ignore[attr-defined]
 
@@ -208,7 +251,10 @@ async def test_a_wal_that_goes_during_a_commit_and_comes_back_leaves_no_hole_and
         assert [(await bob.until("chat:message"))["seq"] for _ in range(4)] == [1, 2, 3, 4]
         page = await bob.call("chat:history:get", {"connectionId": ROOM})
         assert [one["seq"] for one in page["messages"]] == [1, 2, 3, 4]
-        assert [event.actor for event in chat.recorder.of(ActorCrashed)] == ["writer"]
+        assert chat.recorder.of(ActorCrashed) == chat.recorder.of(InternalError) == []
+        assert chat.recorder.of(StoreFailed)[-1].detail == (
+            "The log holds a commit that was reported as failed."
+        )
 
 
 async def test_an_actor_that_crashes_again_and_again_ends_the_daemon(tmp_path: Path) -> None:
@@ -218,7 +264,7 @@ async def test_an_actor_that_crashes_again_and_again_ends_the_daemon(tmp_path: P
     async def keep_on() -> None:
         async with open_chat(tmp_path, limits=FREE) as chat:
             ada = await chat.enter("ada")
-            chat.parts.effects.run = always  # type: ignore[method-assign]
+            chat.parts.chat.effects.run = always  # type: ignore[method-assign]
             with trio.fail_after(10):
                 while True:
                     await ada.call("chat:message", message())

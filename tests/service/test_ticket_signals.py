@@ -9,15 +9,22 @@ import pytest
 import trio
 import trio.testing
 
+from chatd.auth import Grant
 from chatd.bus.frames import VERSION
 from chatd.bus.topics import Topics
+from chatd.observe.recorder import Recorder
 from chatd.service import ticket_signals
 from chatd.service.download_tickets import TICKET_S, DownloadTickets
 from chatd.service.signals import Signals
 from chatd.service.ticket_signals import TicketSignals
+from chatd.wire.names import Role
 from tests.bus.memory_bus import PAYLOAD_BYTES_MAX, MemoryBus, Wire
 from tests.rows import rows
 from tests.service.test_download_tickets import identity
+
+
+def rooms(*given: str) -> dict[str, Grant]:
+    return {room: Grant(room, None) for room in given}
 
 
 @attrs.frozen
@@ -39,7 +46,7 @@ async def nodes() -> AsyncIterator[tuple[Wire, Node, Node]]:
     async with trio.open_nursery() as nursery:
         for name in "ab":
             bus, topics = MemoryBus(wire), Topics()
-            signals = Signals(bus, name)
+            signals = Signals(bus, name, Recorder())
             topics.add("v", signals)
             nursery.start_soon(bus.run, topics)
             others = TicketSignals(signals)
@@ -65,10 +72,25 @@ async def test_a_ticket_names_its_node_and_is_good_there_alone() -> None:
 async def test_a_newer_token_on_another_node_withdraws_what_it_does_not_give() -> None:
     async with nodes() as (_, a, b):
         kept, gone, other = a.give(room="stock"), a.give(), a.give("bob")
-        b.tickets.withdraw(identity(issued_at_s=0.5), {"stock"})
+        b.tickets.withdraw(identity(issued_at_s=0.5), rooms("stock"))
         assert a.is_good(gone)  # that token is older
-        b.tickets.withdraw(identity(issued_at_s=2.0), {"stock"})
+        b.tickets.withdraw(identity(issued_at_s=2.0), rooms("stock"))
         assert [a.is_good(one) for one in (kept, gone, other)] == [True, False, True]
+
+
+async def test_a_token_that_only_reads_withdraws_the_tickets_of_one_that_wrote() -> None:
+    async with nodes() as (_, a, b):
+        ticket = a.give()
+        b.tickets.withdraw(identity(), {"sales": Grant("sales", None, Role.VIEWER)})
+        assert not a.is_good(ticket)
+
+
+async def test_a_node_of_an_earlier_version_tells_of_rooms_alone() -> None:
+    async with nodes() as (_, a, _b):
+        kept, gone = a.give(room="stock"), a.give()
+        told = [VERSION, VERSION, "b", "ticket:rooms", ["ada", 2.0, ["stock"]]]
+        a.signals.heard("v:", orjson.dumps(told))
+        assert [a.is_good(one) for one in (kept, gone)] == [True, False]
 
 
 async def test_a_user_is_told_of_only_while_another_node_has_given_a_ticket(
@@ -82,13 +104,13 @@ async def test_a_user_is_told_of_only_while_another_node_has_given_a_ticket(
             return False
 
         wire.lose = note
-        b.tickets.withdraw(identity(), set())
+        b.tickets.withdraw(identity(), {})
         assert told == []
         a.give()
-        b.tickets.withdraw(identity("bob"), set())
-        b.tickets.withdraw(identity(), set())
+        b.tickets.withdraw(identity("bob"), {})
+        b.tickets.withdraw(identity(), {})
         mock_clock.jump(TICKET_S)
-        b.tickets.withdraw(identity(), set())
+        b.tickets.withdraw(identity(), {})
         assert told == ["ticket:given", "ticket:rooms"]
         a.give("bob")
         assert list(b.others._until_s) == ["bob"]
@@ -97,7 +119,7 @@ async def test_a_user_is_told_of_only_while_another_node_has_given_a_ticket(
 async def test_a_token_of_more_rooms_than_can_be_told_voids_all() -> None:
     async with nodes() as (_, a, b):
         ticket = a.give()
-        many = {"sales", *(f"room {n}" for n in range(PAYLOAD_BYTES_MAX // 5))}
+        many = rooms("sales", *(f"room {n}" for n in range(PAYLOAD_BYTES_MAX // 5)))
         b.tickets.withdraw(identity(), many)
         assert not a.is_good(ticket)
 
@@ -126,6 +148,7 @@ async def test_a_user_who_is_erased_has_no_ticket_on_any_node() -> None:
         ("ticket:rooms", ["ada", "2", []]),
         ("ticket:rooms", ["ada", 2.0, "stock"]),
         ("ticket:rooms", [["ada"], 2.0, []]),
+        ("ticket:rooms", ["ada", 2.0, [], "stock"]),
         ("ticket:void", []),
         ("ticket:void", [["ada"]]),
     ],

@@ -7,6 +7,7 @@ import trio
 import trio.testing
 
 from chatd.chat.markup import keep
+from chatd.chat.order import Place
 from chatd.chat.records import Change, Message
 from chatd.chat.rendering import Renderer
 from chatd.service.timeline import CHANGES_BYTES, CHANGES_KEPT, TIMELINE_BYTES, Timelines
@@ -79,7 +80,6 @@ def shown(timelines: Timelines, room: str = ROOM) -> dict[str, object]:
 async def test_a_room_without_messages_needs_no_load() -> None:
     timelines = make_timelines(HeldHistory(0))
     timelines.hold(ROOM)
-    assert timelines.is_loaded(ROOM)
     assert shown(timelines) == {
         "messages": [],
         "hasMore": False,
@@ -165,7 +165,6 @@ async def test_a_room_whose_message_cannot_be_rendered_is_as_it_was() -> None:
     for _ in range(2):
         with pytest.raises(orjson.JSONDecodeError):
             await timelines.load(ROOM)
-        assert not timelines.is_loaded(ROOM)
     log.stored[1] = attrs.evolve(log.stored[1], context=None)
     await timelines.load(ROOM)
     assert shown(timelines)["messages"] == [1, 2, 3]
@@ -246,7 +245,6 @@ async def test_a_room_that_was_let_go_is_loaded_again() -> None:
     timelines.release(ROOM)
     publish(timelines, log.store(4))
     timelines.hold(ROOM)
-    assert not timelines.is_loaded(ROOM)
     await timelines.load(ROOM)
     assert shown(timelines)["messages"] == [1, 2, 3, 4]
 
@@ -290,6 +288,30 @@ async def test_a_room_whose_messages_were_all_removed_begins_where_it_goes_on() 
         "firstSeq": 3,
         "lastSeq": 3,
         "lastRev": 0,
+    }
+
+
+async def test_what_is_skipped_takes_with_it_what_is_older() -> None:
+    log = HeldHistory(2)
+    timelines = make_timelines(log)
+    timelines.hold(ROOM)
+    await timelines.load(ROOM)
+    publish(timelines, message(5))  # retention was faster with 3 and 4
+    assert shown(timelines) == {
+        "messages": [5],
+        "hasMore": False,
+        "firstSeq": 5,
+        "lastSeq": 5,
+        "lastRev": 0,
+    }
+    timelines.skip_to(ROOM, Place(7, 2))
+    timelines.skip_to(ROOM, Place(6, 1))  # no way back
+    assert shown(timelines) == {
+        "messages": [],
+        "hasMore": False,
+        "firstSeq": 0,
+        "lastSeq": 7,
+        "lastRev": 2,
     }
 
 

@@ -69,6 +69,11 @@ class Home:
         self.receipts = SharedReceipts(timelines, self.adapter.to_user_here, self.node.signals)
 
 
+class NoAnswers:
+    def end_writing(self, user_id: str, connection_id: str | None = None) -> None:
+        raise AssertionError(user_id, connection_id)
+
+
 @asynccontextmanager
 async def homes() -> AsyncIterator[tuple[Wire, Home, Home]]:
     wire = Wire()
@@ -125,7 +130,9 @@ async def test_what_is_none_of_it_is_passed_over(
     async with homes() as (_, a, b):
         of = b.node
         Kicks(Clients(), of.signals)
-        SharedRevoking(revocations, Clients(), of.clock, Recorder(), of.signals, of.nodes)
+        SharedRevoking(
+            revocations, Clients(), NoAnswers(), of.clock, Recorder(), of.signals, of.nodes
+        )
         a.node.signals.send("sales", kind, fields)
         assert b.device.sent == b.confirmed.seqs == []
         assert len(revocations) == 0

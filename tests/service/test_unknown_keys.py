@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from chatd.app import build
+from chatd.app.parts import access
 from chatd.auth import FetchFailed
 from chatd.auth.key_source import FETCH_TIMEOUT_S, REFETCH_S
 from chatd.observe import AuthenticationFailed, KeySetFailed, KeySetRead
@@ -49,7 +49,7 @@ class Issuer:
     async def publish(self, *keys: object) -> None:
         """The daemon has read a set of these keys, and may read it again at once."""
         self.keys = list(keys)
-        await self.chat.parts.key_source.next_reading()
+        await self.chat.parts.access.key_source.next_reading()
         await trio.sleep(2 * REFETCH_S)
 
     async def fetch(self) -> bytes:
@@ -65,7 +65,7 @@ async def issuing(tmp_path: Path, **server: object) -> AsyncIterator[Issuer]:
     """A chat that takes an issuer's tokens, beside those of its secret."""
     issuer = Issuer()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "fetch_from", lambda *_: issuer.fetch)
+        patch.setattr(access, "fetch_from", lambda *_: issuer.fetch)
         async with (
             open_chat(
                 tmp_path, in_memory=True, auth={"jwks": "https://issuer.example"}, server=server
@@ -103,13 +103,13 @@ async def test_a_token_of_a_known_key_comes_in_at_once(
     async with issuing(tmp_path) as issuer:
         chat = issuer.chat
         await issuer.publish(jwk("ES256"), jwk("RS256"), jwk("EdDSA"), {"kty": "oct"})
-        begun = chat.parts.key_source.begun
+        begun = chat.parts.access.key_source.begun
         for algorithm in ("ES256", "RS256", "EdDSA"):
             peer = await chat.attach_and_enter(signed(algorithm))
             assert peer.take()[0].startswith("40{")
         secret = await chat.attach_and_enter(token())
         assert secret.take()[0].startswith("40{"), "the secret counts beside the key set"
-        assert chat.parts.key_source.begun == begun
+        assert chat.parts.access.key_source.begun == begun
         [read] = chat.recorder.of(KeySetRead)
         assert read.keys == 3
         assert "auth.jwt_secret" in read.passed_over[0]
@@ -123,11 +123,11 @@ async def test_a_token_of_a_new_key_waits_for_the_set_that_has_it(
         await issuer.publish(jwk("ES256"))
         issuer.keys = [jwk("ES256"), jwk("ES256", 1)]
         peers = [issuer.told(signed("ES256", 1, f"user {index}")) for index in range(20)]
-        began_s, begun = trio.current_time(), chat.parts.key_source.begun
+        began_s, begun = trio.current_time(), chat.parts.access.key_source.begun
         await trio.sleep(1)
         assert [peer.answer() for peer in peers] == ["in"] * 20
         assert all(peer.answered_s == began_s for peer in peers)
-        assert chat.parts.key_source.begun == begun + 1, "one reading serves all"
+        assert chat.parts.access.key_source.begun == begun + 1, "one reading serves all"
 
 
 async def test_a_token_of_a_key_that_no_set_has_is_invalid(
@@ -183,7 +183,7 @@ async def test_made_up_keys_cost_a_bounded_number_of_readings(
 ) -> None:
     async with issuing(tmp_path) as issuer:
         await issuer.publish(jwk("ES256"))
-        source = issuer.chat.parts.key_source
+        source = issuer.chat.parts.access.key_source
         began_s, begun = trio.current_time(), source.begun
         answers = []
         for number in range(60):

@@ -256,7 +256,7 @@ async def test_no_text_that_anybody_is_delivered_is_obeyed(tmp_path: Path, marku
         late = await let_in(chat, nursery, {"token": hostile_token("eve")})
         listeners.append(late)
         await late.until("chat:history")
-        chat.parts.app.drain(0)
+        chat.parts.chat.dispatcher.drain(0)
         await late.until("connection:status", 2)
         nursery.cancel_scope.cancel()
         packets = [packet for one in listeners for packet in one.heard]

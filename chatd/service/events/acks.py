@@ -1,14 +1,14 @@
 """`chat:ack` from clients: acknowledgements, with the messages that they are the first for.
 
 With `upTo` a client acknowledges all of a room up to a message. Which of these nobody has
-acknowledged yet is looked up where it is known: memory knows it of recent messages, the log of all;
-and where a user has acknowledged everything up to some seq, nothing below it is looked up again
+acknowledged yet is looked up in memory for recent messages, in the log for all others; and once a
+user has acknowledged everything up to some seq, nothing below it is looked up again
 (`chatd.chat.receipts`). So most acknowledgements are submitted to the actor at once.
 
 More receipts than one commit should hold go in pieces, from the acknowledged message back. Each
 piece is a command of its own, and the next one is looked up when it is in the log. The last one
-carries the ack: `ok` says that all are committed. Where an error ends this early, the pieces that
-are in the log stay, and the same `chat:ack` again does the rest.
+carries the ack: `ok` says that all are committed. If an error ends this early, the pieces that are
+in the log stay, and the same `chat:ack` again does the rest.
 """
 
 import attrs
@@ -20,6 +20,8 @@ from chatd.service.acks import Handled, Outcome, outcome_of
 from chatd.service.client import Client
 from chatd.service.commands import Commands
 from chatd.service.recent_messages import RecentMessages
+from chatd.service.rooms import forbidden
+from chatd.service.routes import Route, Routes
 from chatd.service.senders import Origin
 from chatd.service.timeline import Timelines
 from chatd.store import MessageReader, StoreReadFailed
@@ -36,8 +38,8 @@ SEQS_PER_READ = 10_000  # messages that one read of the log goes through, delive
 class AckEvents:
     """Submits acknowledgements.
 
-    One `chat:ack` is the first for `receipts_per_ack` messages at most, the newest: where more were
-    never acknowledged by anybody, the next one with `upTo` goes on with what is older. One command
+    One `chat:ack` is the first for `receipts_per_ack` messages at most, the newest: if nobody has
+    ever acknowledged still more, the next one with `upTo` goes on with the older ones. One command
     holds `receipts_per_commit`, one read of the log goes through `seqs_per_read` messages.
     """
 
@@ -49,24 +51,38 @@ class AckEvents:
     _receipts_per_ack: int = attrs.field(default=RECEIPTS_PER_ACK, kw_only=True)
     _seqs_per_read: int = attrs.field(default=SEQS_PER_READ, kw_only=True)
 
+    def routes(self) -> Routes:
+        return {ClientEvent.CHAT_ACK: Route(ChatAck, self.acknowledge)}
+
     def acknowledge(self, client: Client, ack: ChatAck, ack_id: int | None) -> Handled:
         message_id = canonical_message_id(ack.message_id)
         if isinstance(message_id, Refusal):
             return message_id
-        message = self._timelines.find(message_id, client.wanted)
+        room = ack.connection_id
+        if room is not None and room not in client.grants:
+            return forbidden(room)
+        rooms = client.rooms if room is None else (room,)
+        message = self._timelines.find(message_id, rooms)
         if message is None:
-            return self._acknowledge_old(client, message_id, ack_id, up_to=bool(ack.up_to))
+            return self._acknowledge_old(client, message_id, room, ack_id, up_to=bool(ack.up_to))
         return self._acknowledge(client, message, ack_id, up_to=bool(ack.up_to))
 
     async def _acknowledge_old(
-        self, client: Client, message_id: str, ack_id: int | None, *, up_to: bool
+        self,
+        client: Client,
+        message_id: str,
+        room: str | None,
+        ack_id: int | None,
+        *,
+        up_to: bool,
     ) -> Outcome:
         """The message is not among the recent ones: ask the log for it.
 
         The actor may not have applied yet what the log has: that is settled first.
         """
         try:
-            message = await self._messages.message(message_id, client.grants)
+            rooms = client.grants if room is None else (room,)
+            message = await self._messages.message(message_id, rooms)
         except StoreReadFailed:
             return Refusal(Code.STORAGE_READ_ERROR)
         if message is None:

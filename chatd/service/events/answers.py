@@ -7,10 +7,11 @@ from chatd.chat.content import canonical_message_id
 from chatd.service.acks import Outcome
 from chatd.service.client import Client
 from chatd.service.commands import Commands
+from chatd.service.routes import Route, Routes
 from chatd.store import MessageReader, StoreClosed, StoreReadFailed
 from chatd.wire.acks import CancelAck
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.names import AnswerOutcome
+from chatd.wire.names import AnswerOutcome, ClientEvent
 from chatd.wire.payloads import AnswerCancel
 
 
@@ -21,6 +22,9 @@ class AnswerEvents:
     _answers: AnswerService
     _commands: Commands
     _messages: MessageReader
+
+    def routes(self) -> Routes:
+        return {ClientEvent.ANSWER_CANCEL: Route(AnswerCancel, self.cancel)}
 
     async def cancel(self, client: Client, cancel: AnswerCancel, ack_id: int | None) -> Outcome:
         question_id = canonical_message_id(cancel.message_id)
@@ -38,7 +42,7 @@ class AnswerEvents:
         return CancelAck(state=AnswerOutcome(ended.state), confirmed=ended.is_confirmed)
 
     async def _not_found(self, client: Client, message_id: str) -> Refusal:
-        """The refusal where no answer is known to a message, which may be there. Raises
+        """The refusal if no answer to a message is known; the message itself may be there. Raises
         StoreReadFailed."""
         sentence, message = None, await self._messages.message(message_id, client.grants)
         if message is not None:

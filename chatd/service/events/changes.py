@@ -21,6 +21,8 @@ from chatd.service.commands import Commands
 from chatd.service.grants import refusal_to_write
 from chatd.service.mentions import Mentions
 from chatd.service.rate_limits import RateLimits
+from chatd.service.rates import Limit
+from chatd.service.routes import JOINED, Route, Routes
 from chatd.service.senders import Origin
 from chatd.service.timeline import Timelines
 from chatd.store import MessageReader, StoreReadFailed
@@ -47,6 +49,25 @@ class ChangeEvents:
     _limits: RateLimits
     _event_log: EventLog
     _content_chars: int = attrs.field(kw_only=True)
+
+    def routes(self) -> Routes:
+        return {
+            # The handler of edits limits by itself, as for messages.
+            ClientEvent.MESSAGE_EDIT: Route(
+                MessageEdit, self.edit, self.read_edit, JOINED, writes=True
+            ),
+            ClientEvent.MESSAGE_DELETE: Route(
+                MessageDelete,
+                self.delete,
+                self.read_delete,
+                JOINED,
+                Limit.USER_CHANGES,
+                writes=True,
+            ),
+            ClientEvent.MESSAGE_REACT: Route(
+                MessageReact, self.react, self.read_react, JOINED, Limit.USER_CHANGES, writes=True
+            ),
+        }
 
     def read_edit(
         self, client: Client, asked: MessageEdit, ack_id: int | None

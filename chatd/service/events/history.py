@@ -13,11 +13,13 @@ from chatd.service.answer_rows import check_answer_rows
 from chatd.service.client import Client
 from chatd.service.commands import Commands
 from chatd.service.rendering import render_in_turns, telling_replies
+from chatd.service.routes import JOINED, PERMITTED, Route, Routes
 from chatd.sockets.emitter import event_packet
 from chatd.store import KnownMessage, MessageReader, Page, StoreReadFailed
 from chatd.wire.acks import HistoryAck, MessageGetAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.events import RoomHistory
+from chatd.wire.names import ClientEvent
 from chatd.wire.payloads import HistoryGet, MessageGet
 
 PAGE_DEFAULT = 50  # messages of a page whose request names no limit
@@ -31,6 +33,14 @@ class HistoryEvents:
     _messages: MessageReader
     _render: Renderer
     _page_max: int = attrs.field(kw_only=True)
+
+    def routes(self) -> Routes:
+        return {
+            ClientEvent.HISTORY_GET: Route(HistoryGet, self.page, self.read, JOINED, is_query=True),
+            ClientEvent.MESSAGE_GET: Route(
+                MessageGet, self.message, self.read_message, PERMITTED, is_query=True
+            ),
+        }
 
     def read(self, client: Client, wanted: HistoryGet, ack_id: int | None) -> HistoryGet | Refusal:
         if wanted.before is not None and wanted.after is not None:

@@ -1,7 +1,7 @@
 """`chat:message` from clients.
 
-A message that is new, within the limits, in a room in which the client is and in no thread, or one
-whose opener is among the recent messages, is submitted at once. Any other waits first.
+A message is submitted at once if it is new and within the limits, its client has joined the room,
+and it is in no thread, or in one whose opener is among the recent messages. Any other waits first.
 """
 
 from functools import partial
@@ -23,6 +23,7 @@ from chatd.service.mentions import Mentions
 from chatd.service.rate_limits import RateLimits
 from chatd.service.recent_messages import RecentMessages
 from chatd.service.rooms import Rooms
+from chatd.service.routes import PERMITTED, Route, Routes
 from chatd.service.senders import Origin
 from chatd.service.timeline import Timelines
 from chatd.store import MessageReader, StoreReadFailed
@@ -49,6 +50,14 @@ class MessageEvents:
     _limits: RateLimits
     _event_log: EventLog
     _content_chars: int = attrs.field(kw_only=True)
+
+    def routes(self) -> Routes:
+        return {
+            # The handler limits and joins by itself: a repeated message does not count.
+            ClientEvent.CHAT_MESSAGE: Route(
+                ChatMessage, self.send, self.read, PERMITTED, writes=True, refuse=self.refuse
+            ),
+        }
 
     def read(
         self, client: Client, message: ChatMessage, ack_id: int | None
@@ -87,7 +96,7 @@ class MessageEvents:
     def send(self, client: Client, command: SendMessage, ack_id: int | None) -> Handled:
         """Submit the message, now or later. One whose id is known repeats an earlier one, and does
         not count."""
-        room, is_in_place = command.connection_id, command.connection_id in client.wanted
+        room, is_in_place = command.connection_id, command.connection_id in client.rooms
         if command.thread_id is not None:
             thread_id = canonical_message_id(command.thread_id)
             if isinstance(thread_id, Refusal):
@@ -144,7 +153,7 @@ class MessageEvents:
         """Whether the room has the thread. Its opener may be on its way into the log, so that this
         is settled before the log is asked.
 
-        Where retention removed the opener, a message that is stored may still be repeated.
+        If retention removed the opener, a message that is stored may still be repeated.
         """
         room = command.connection_id
         opener = self._timelines.find(thread_id, (room,))
@@ -167,8 +176,8 @@ class MessageEvents:
         return await self._messages.message(message_id, client.grants) is not None
 
     def _submit(self, command: SendMessage) -> Handled:
-        """Hand the message over, with those whom it mentions, and to be read for a question once it
-        is stored, if it may be one."""
+        """Hand the message over, with the users whom it mentions; if it may be a question, it is
+        read for one once it is stored."""
         command.mentions = self._mentions.of(command.connection_id, command.content)
         if self._answers.may_be_one(command.connection_id, command.content):
             command.asks = Asked(new_uuid(), command.origin.client.address)

@@ -1,8 +1,8 @@
 """`chat:read` from clients: up to where a user has read a room (docs/protocol, "Reading").
 
 The marker is kept like a message: the ack says that it is in the log. One that does not move is
-answered at once, and writes nothing. What the count behind it lacks is read first, so that the ack
-can tell it.
+answered at once, and writes nothing. What is not known of the messages after the marker is read
+first, so that the ack can count them.
 """
 
 import attrs
@@ -12,6 +12,7 @@ from chatd.service.acks import Handled, Outcome, outcome_of
 from chatd.service.client import Client
 from chatd.service.commands import Commands
 from chatd.service.readings import Readings, read_ack
+from chatd.service.routes import PERMITTED, Route, Routes
 from chatd.service.senders import Origin
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import SAFE_INTEGER
@@ -26,6 +27,9 @@ class ReadEvents:
     _commands: Commands
     _readings: Readings
 
+    def routes(self) -> Routes:
+        return {ClientEvent.CHAT_READ: Route(ChatRead, self.mark, self.read, PERMITTED)}
+
     def read(self, client: Client, marker: ChatRead, ack_id: int | None) -> MarkRead | Refusal:
         """The command that moves the marker, if its seq may be one."""
         if not 0 <= marker.seq <= SAFE_INTEGER:
@@ -34,7 +38,7 @@ class ReadEvents:
         return MarkRead(origin, client.user_id, marker.connection_id, marker.seq)
 
     def mark(self, client: Client, command: MarkRead, ack_id: int | None) -> Handled:
-        """Submit it, or say where the user stands, where that is further."""
+        """Submit it, or say where the user stands, if that is further."""
         if self._readings.is_known(client.user_id, command.connection_id, command.seq):
             return self._mark(client, command)
         return self._mark_later(client, command)

@@ -6,8 +6,10 @@ from chatd.service.acks import Outcome, echoed_id
 from chatd.service.answer_rows import check_answer_rows
 from chatd.service.client import Client
 from chatd.service.rooms import Rooms, Since
+from chatd.service.routes import PERMITTED, Route, Routes
 from chatd.wire.acks import LeaveAck
 from chatd.wire.codes import Code, Refusal
+from chatd.wire.names import ClientEvent
 from chatd.wire.payloads import ConnectionJoin, ConnectionLeave
 
 
@@ -16,6 +18,14 @@ class RoomEvents:
     """Lets clients into rooms and out of them."""
 
     _rooms: Rooms
+
+    def routes(self) -> Routes:
+        return {
+            ClientEvent.CONNECTION_JOIN: Route(
+                ConnectionJoin, self.join, self.read_join, PERMITTED
+            ),
+            ClientEvent.CONNECTION_LEAVE: Route(ConnectionLeave, self.leave),
+        }
 
     def read_join(
         self, client: Client, join: ConnectionJoin, ack_id: int | None

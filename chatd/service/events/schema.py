@@ -1,7 +1,7 @@
 """`schema:get` from clients: the tables and columns of a room's database, for completion.
 
 A client that waits for a database goes on meanwhile with all else that it sends: the ack comes when
-the database has answered. `Schemas` reads what several ask for once.
+the database has answered. `Schemas` reads once what several clients ask for.
 """
 
 from functools import partial
@@ -12,6 +12,7 @@ from chatd.answers.schema import Schema
 from chatd.answers.schemas import Schemas, Wait
 from chatd.service.acks import Outcome
 from chatd.service.client import Client
+from chatd.service.routes import PERMITTED, Route, Routes
 from chatd.wire.acks import SchemaAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.names import ClientEvent
@@ -26,6 +27,11 @@ class SchemaEvents:
 
     _schemas: Schemas
     _waits: dict[Client, dict[int, Wait]] = attrs.field(init=False, factory=dict)  # by ack id
+
+    def routes(self) -> Routes:
+        return {
+            ClientEvent.SCHEMA_GET: Route(SchemaGet, self.get, room=PERMITTED, is_query=True),
+        }
 
     async def get(self, client: Client, wanted: SchemaGet, ack_id: int | None) -> Outcome:
         """The ack at once, or once the database has answered; there is no event for it."""

@@ -17,6 +17,7 @@ from chatd.service.answer_rows import check_answer_rows
 from chatd.service.client import Client
 from chatd.service.rendering import render_in_turns, telling_replies
 from chatd.service.rooms import Rooms
+from chatd.service.routes import PERMITTED, Route, Routes
 from chatd.store import (
     MessageReader,
     SearchCursor,
@@ -31,11 +32,12 @@ from chatd.store.opening import SEARCH_THREADS
 from chatd.wire.acks import FoundMessage, SearchAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.converter import SAFE_INTEGER
+from chatd.wire.names import ClientEvent
 from chatd.wire.payloads import ChatSearch
 
 HITS_DEFAULT = 20  # hits of a page that does not say how many
 HITS_MAX = 50  # hits of one page; more: invalid_payload
-CURSOR_CHARS_MAX = 200  # of a cursor; what is behind is not looked at
+CURSOR_CHARS_MAX = 200  # of a cursor; what comes after them is not looked at
 
 
 @attrs.define(eq=False)
@@ -48,6 +50,12 @@ class SearchEvents:
     _event_log: EventLog
     # As many at once as there are threads, so that no search waits for one.
     _turns: FairQueue = attrs.field(init=False, factory=lambda: FairQueue(SEARCH_THREADS))
+
+    def routes(self) -> Routes:
+        # The handler joins by itself, once the query has been read.
+        return {
+            ClientEvent.SEARCH: Route(ChatSearch, self.search, self.read, PERMITTED, is_query=True),
+        }
 
     def read(self, client: Client, asked: ChatSearch, ack_id: int | None) -> ChatSearch | Refusal:
         if asked.limit is not None and not 1 <= asked.limit <= HITS_MAX:

@@ -11,11 +11,12 @@ from chatd.net.disconnects import DisconnectReason
 from chatd.observe.clock import Clock
 from chatd.service.acks import Handled, Outcome
 from chatd.service.client import Client
-from chatd.service.grants import give
-from chatd.service.rooms import Rooms
+from chatd.service.grants import Granting
+from chatd.service.routes import Route, Routes
 from chatd.wire.acks import TokenAck
 from chatd.wire.codes import Code, Refusal
 from chatd.wire.events import StatusClosing, TokenExpiring
+from chatd.wire.names import ClientEvent
 from chatd.wire.payloads import AuthRefresh
 
 EXPIRY_NOTICE_S = 60.0  # `auth:expiring` is sent so long before the token expires
@@ -26,10 +27,13 @@ class TokenLife:
     """Renews and expires the tokens of clients. A token is valid for `leeway_s` after its `exp`."""
 
     _authenticator: Authenticator
-    _rooms: Rooms
+    _granting: Granting
     _deadlines: Deadlines
     _clock: Clock
     _leeway_s: float = attrs.field(kw_only=True)
+
+    def routes(self) -> Routes:
+        return {ClientEvent.AUTH_REFRESH: Route(AuthRefresh, self.refresh)}
 
     def refresh(self, client: Client, refresh: AuthRefresh, ack_id: int | None) -> Handled:
         credentials = Credentials(
@@ -45,13 +49,14 @@ class TokenLife:
         return None if client.is_gone else self._renew(client, admitted)
 
     def _renew(self, client: Client, admitted: Admitted | Refusal) -> Outcome:
-        """The client has its new token, and is taken out of the rooms that this does not give."""
+        """Give the client its new token, and take it out of the rooms that this token does not
+        give."""
         if isinstance(admitted, Refusal):
             return admitted
         if admitted.identity.user_id != client.user_id:
             return Refusal(Code.TOKEN_INVALID, "The new token is for another user.")
         self.start(client, admitted.identity)
-        give(self._rooms, client, admitted.grants)
+        self._granting.give(client, admitted.grants)
         return TokenAck(expires_at=admitted.identity.expires_at_ms)
 
     def replace_leeway(self, leeway_s: float) -> None:

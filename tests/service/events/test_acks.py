@@ -73,7 +73,7 @@ async def test_an_acknowledgement_from_far_back_is_looked_up_alone(tmp_path: Pat
 @pytest.mark.parametrize("is_restarted", [True, False])
 async def test_more_than_a_commit_holds_goes_in_pieces(tmp_path: Path, is_restarted: bool) -> None:
     async with open_chat(tmp_path, limits=FREE) as chat:
-        chat.parts.acks._receipts_per_commit, chat.parts.acks._seqs_per_read = 3, 5
+        chat.parts.chat.acks._receipts_per_commit, chat.parts.chat.acks._seqs_per_read = 3, 5
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
         ids = await write(ada, 10)
         await write(bob, 4)
@@ -82,7 +82,7 @@ async def test_more_than_a_commit_holds_goes_in_pieces(tmp_path: Path, is_restar
             assert await up_to(bob, ids[-1]) == {"ok": True}
             assert sorted(await statuses(ada)) == sorted(ids)
     async with open_chat(tmp_path, limits=FREE) as chat:
-        chat.parts.acks._receipts_per_commit, chat.parts.acks._seqs_per_read = 3, 5
+        chat.parts.chat.acks._receipts_per_commit, chat.parts.chat.acks._seqs_per_read = 3, 5
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
         assert await up_to(bob, ids[-1]) == {"ok": True}
         assert sorted(await statuses(ada)) == (sorted(ids) if is_restarted else [])
@@ -92,7 +92,7 @@ async def test_what_is_more_than_one_may_do_is_left_to_the_next(tmp_path: Path) 
     async with open_chat(tmp_path, limits=FREE) as chat:
         ids = await write(await chat.enter("ada"), 9)
     async with open_chat(tmp_path, limits=FREE) as chat:
-        chat.parts.acks._receipts_per_commit, chat.parts.acks._receipts_per_ack = 2, 4
+        chat.parts.chat.acks._receipts_per_commit, chat.parts.chat.acks._receipts_per_ack = 2, 4
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
         for told in (ids[5:], ids[1:5], ids[:1], []):
             assert await up_to(bob, ids[-1]) == {"ok": True}
@@ -105,7 +105,7 @@ async def test_what_the_disk_does_not_take_is_told_and_left_to_the_next(
 ) -> None:
     """`ok` promises all of it; what was committed before stays told once."""
     async with open_chat(tmp_path, limits=FREE) as chat:
-        chat.parts.acks._receipts_per_commit = 3
+        chat.parts.chat.acks._receipts_per_commit = 3
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
         ids = await write(ada, 7)
         commit, commits = chat.log.commit, []
@@ -149,5 +149,5 @@ async def test_the_queue_is_empty_after_it(tmp_path: Path) -> None:
         ids = await write(ada, 3)
         bob = await chat.enter("bob")
         await up_to(bob, ids[1])
-        assert chat.parts.machine.owed_count(ROOM, "bob") == 1
+        assert chat.parts.messages.machine.owed_count(ROOM, "bob") == 1
         assert (await bob.call("chat:message", message()))["ok"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from chatd.app import answering
+from chatd.app.parts import answering
 from chatd.store import CommitFailed
 from chatd.wire.codes import Code
 from tests.answers.services import HeldDatabase
@@ -42,17 +42,16 @@ class RunningDatabase(HeldDatabase):
 
 @asynccontextmanager
 async def open_answering(
-    directory: Path, /, **sections: dict[str, object]
+    directory: Path, /, *, read_only: bool = True, **sections: dict[str, object]
 ) -> AsyncIterator[tuple[Chat, HeldDatabase]]:
     """A chat in whose room there is a database."""
+    database = {"sqlite": str(directory / "any"), "read_only": read_only}
     databases = Databases()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(answering, "McpDatabase", databases.make)
         patch.setattr(answering, "StatementReader", ReaderHere)
         settings: dict[str, dict[str, object]] = {"limits": dict(FREE), **sections}
-        async with open_chat(
-            directory, databases={ROOM: {"sqlite": str(directory / "any")}}, **settings
-        ) as chat:
+        async with open_chat(directory, databases={ROOM: database}, **settings) as chat:
             yield chat, databases.by_room[ROOM]
 
 
@@ -313,7 +312,7 @@ async def test_a_crash_at_any_effect_leaves_each_question_one_end(
     async with open_answering(tmp_path) as (chat, database):
         database.at_once = lambda call: call.end()
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
-        fault = crash(chat, chat.parts.effects, "run", at, after=after)
+        fault = crash(chat, chat.parts.chat.effects, "run", at, after=after)
         questions = []
         for number in range(3):
             asked = message(f"SELECT {number} FROM numbers")
@@ -454,7 +453,7 @@ async def test_plain_talk_leaves_no_trace_of_being_read(tmp_path: Path) -> None:
         await ada.call("chat:message", message("and something after it"))
         while chat.parts.answering.service.count:
             await trio.lowlevel.checkpoint()
-        assert chat.parts.machine._promised == {}
+        assert chat.parts.messages.machine.promised == {}
         assert chat.store.reread().open_answers == ()
 
 

@@ -360,7 +360,7 @@ async def test_a_crash_at_any_change_leaves_no_hole(
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
         said = await say(ada)
         await bob.until("chat:message")
-        owner = chat.parts.effects if where == "run" else chat.parts.publisher
+        owner = chat.parts.chat.effects if where == "run" else chat.parts.publishing.publisher
         fault = crash(chat, owner, where, at, after=after)
         for number in range(4):
             for _ in range(3):
@@ -418,7 +418,7 @@ async def test_a_message_that_retention_removed_is_not_found(tmp_path: Path) -> 
         said = [await say(ada, f"message {number}") for number in range(3)]
         await edit(ada, said[0], "again")
         await edit(ada, said[2], "again")
-        await chat.parts.upkeep._removals[0].run()
+        await chat.parts.maintenance.upkeep._removals[0].run()
         assert (await delete(ada, said[0]))["error"]["code"] == "not_found"
         page = await history(ada, changedAfter=0)
         assert [one["seq"] for one in page["messages"]] == [3]
@@ -461,9 +461,9 @@ async def test_who_loses_the_room_while_a_message_is_looked_up_changes_nothing(
         while chat.log.held.statistics().tasks_waiting == 0:
             await trio.lowlevel.checkpoint()
         asked = await ada.ask("chat:message:delete", said[0])
-        while len(chat.parts.mailbox) == 0:
+        while len(chat.parts.messages.mailbox) == 0:
             await trio.lowlevel.checkpoint()
-        [client] = chat.parts.clients.of("ada")
+        [client] = chat.parts.publishing.clients.of("ada")
         client.grants = {}
         chat.log.held.set()
         ack = await ada.until(asked)
@@ -502,3 +502,19 @@ async def test_an_edited_question_is_not_asked_again(tmp_path: Path) -> None:
         assert len(database.calls) == 1
         shown = {one["messageId"]: one for one in (await history(ada))["messages"]}
         assert shown[answer["messageId"]]["answer"]["statement"] == "SELECT n FROM numbers"
+
+
+@pytest.mark.parametrize("asked", ["SELECT * FORM orders", "/describe", "/explain DROP TABLE a"])
+async def test_the_answer_of_a_question_that_failed_says_what_was_asked_whatever_it_is_now(
+    tmp_path: Path, asked: str
+) -> None:
+    async with open_answering(tmp_path) as (chat, _):
+        ada = await chat.enter("ada")
+        question = await ask(ada, asked)
+        end = await ada.until("chat:answer:end")
+        assert end["state"] == "error"
+        await edit(ada, {"messageId": question, "connectionId": ROOM}, "never mind")
+        await all_told(ada)
+        shown = {one["messageId"]: one for one in (await history(ada))["messages"]}
+        assert shown[question]["content"] == "never mind"
+        assert shown[end["messageId"]]["answer"]["statement"] == asked

@@ -316,8 +316,8 @@ async def test_a_bad_record_is_an_internal_error_for_its_sender_and_a_retry_work
 
 async def test_while_draining_a_message_is_refused_and_everybody_is_told(chat: Chat) -> None:
     ada, grace = await chat.enter("ada"), await chat.enter("grace")
-    chat.parts.app.drain(12345)
-    chat.parts.mailbox.close()
+    chat.parts.chat.dispatcher.drain(12345)
+    chat.parts.messages.mailbox.close()
     for peer in (ada, grace):
         draining = await peer.expect("server:draining")
         assert draining["deadline"] == 12345

@@ -184,7 +184,7 @@ async def test_an_actor_that_begins_again_shows_nobody_who_is_unseen(tmp_path: P
         one = await come(chat, "bob", status="offline")
         await one.until("chat:history")
         other = await chat.enter("bob")
-        chat.parts.presence.revive(trio.current_time())
+        chat.parts.rosters.presence.revive(trio.current_time())
         assert (await other.say(message()))["ok"]
         assert (await ada.packet("presence:update"))[0] == "chat:message"
 
@@ -258,7 +258,7 @@ async def test_last_seen_is_the_time_of_the_last_sign(
         await calendar.turn(9_000)
         bob = await come(chat, "bob")
         assert await last_seen(bob) == {"ada": 5_000, "bob": 9_000}
-        await chat.parts.snapshots.write()
+        await chat.parts.maintenance.snapshots.write()
     await calendar.turn(9_500)
     async with open_chat(tmp_path) as chat:
         cyd = await come(chat, "cyd")
@@ -285,7 +285,7 @@ async def test_an_actor_that_begins_again_takes_nobody_for_seen(
         ada = await chat.enter("ada")
         assert (await ada.call("presence:update", {**IN_ROOM, "status": "away"}))["ok"]
         await calendar.turn(5_000)
-        machine = chat.parts.presence.revive(trio.current_time())
+        machine = chat.parts.rosters.presence.revive(trio.current_time())
         assert [(it.status, it.last_seen_ms) for it in machine.room(ROOM)] == [("away", 1_000)]
 
 
@@ -433,7 +433,7 @@ async def test_after_a_restart_those_who_were_there_have_ten_seconds_to_come_bac
         eve = await come(chat, "eve", status="offline")
         unseen = {"connectionId": ROOM, "status": "offline"}
         assert (await eve.call("presence:update", unseen))["ok"]  # the actor has it
-        await chat.parts.snapshots.write()
+        await chat.parts.maintenance.snapshots.write()
     async with open_chat(tmp_path) as chat:
         cyd = await come(chat, "cyd")
         assert await snapshot_of(cyd) == {"ada": "away", "bob": "away", "cyd": "online"}

@@ -167,7 +167,7 @@ async def test_markers_counts_and_names_outlive_a_restart(
         await bob.say(message("mine"))
         await read_up_to(bob, 1)
         if is_snapshot_written:
-            await chat.parts.snapshots.write()
+            await chat.parts.maintenance.snapshots.write()
         await read_up_to(bob, 2)
     async with open_chat(tmp_path, limits=FREE) as chat:
         assert (chat.store.snapshot is not None) is is_snapshot_written
@@ -241,7 +241,7 @@ async def test_what_cannot_be_read_counts_as_messages_of_others(
         if trouble == "disk":
             monkeypatch.setattr(chat.store.readers, "stretches", stretches)
         else:
-            chat.parts.readings._learn_s = 0.0
+            chat.parts.messages.readings._learn_s = 0.0
         assert await told_at_connect(chat, "bob") == [stand(0, 4)]
         bob = await chat.enter("bob")
         assert await read_up_to(bob, 1) == {"ok": True, **stand(1, 3)}
@@ -281,7 +281,7 @@ async def test_an_actor_that_begins_again_knows_markers_and_names(tmp_path: Path
         await write(ada, 3)
         await read_up_to(bob, 2)
         recovered = chat.store.reread()
-        chat.parts.machine.restore(
+        chat.parts.messages.machine.restore(
             recovered.rooms,
             recovered.members,
             recovered.position,
@@ -403,7 +403,7 @@ async def test_what_retention_removed_is_not_unread(tmp_path: Path) -> None:
         ada, bob = await chat.enter("ada"), await chat.enter("bob")
         await ada.say(message("@bob"))
         await write(ada, 3)
-        await chat.parts.upkeep._removals[0].run()
+        await chat.parts.maintenance.upkeep._removals[0].run()
         assert await told_at_connect(chat, "bob") == [stand(0, 2)]
         assert await read_up_to(bob, 1) == {"ok": True, **stand(1, 2)}
     async with open_chat(tmp_path, limits=FREE) as chat:

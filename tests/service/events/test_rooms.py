@@ -227,7 +227,7 @@ async def test_who_asks_for_many_histories_and_reads_none_gets_them_one_by_one(
             await ada.say(message("x" * 10_000))
         history_bytes = 20 * 10_200
         deaf = await enter_quietly(chat, "grace")
-        (client,) = chat.parts.clients._by_user["grace"]
+        (client,) = chat.parts.publishing.clients._by_user["grace"]
         lane = client.socket.session.transport
         assert isinstance(lane, WebSocketTransport)
         join = '42["connection:join",{"connectionId":"sales"}]'
@@ -262,7 +262,7 @@ async def test_who_is_cut_while_its_join_waits_leaves_no_ghost(
         deaf.transport.taking.set()
     ada = await chat.enter("ada", ["stock"])
     await ada.say(message(room="stock"))
-    assert len(chat.parts.effects._adapter.sockets("/", "stock")) == 1  # type: ignore[attr-defined]
+    assert len(chat.parts.chat.effects._adapter.sockets("/", "stock")) == 1  # type: ignore[attr-defined]
     assert deaf.session.pending == []
 
 
@@ -270,7 +270,7 @@ async def test_a_join_that_a_leave_overtakes_leaves_no_ghost(chat: Chat) -> None
     ada, grace = await chat.enter("ada"), await enter_quietly(chat, "grace")
     chat.log.held = trio.Event()
     await grace.peer.send('42["connection:join",{"connectionId":"sales"}]', "1")
-    while chat.parts.timelines._timelines["sales"].holders < 2:
+    while chat.parts.publishing.timelines._timelines["sales"].holders < 2:
         await ada.quiet()
     chat.log.held.set()
     await grace.ended()
@@ -293,7 +293,7 @@ async def test_who_is_cut_while_its_queues_are_looked_through_is_owed_what_comes
         await looked.wait()
         return {}
 
-    monkeypatch.setattr(chat.parts.machine, "needs_trim", lambda *_: True)
+    monkeypatch.setattr(chat.parts.messages.machine, "needs_trim", lambda *_: True)
     monkeypatch.setattr(chat.store.readers, "newest_owed", look)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(cut.emit, "connection:join", {"connectionId": "sales"})
@@ -303,7 +303,7 @@ async def test_who_is_cut_while_its_queues_are_looked_through_is_owed_what_comes
     monkeypatch.undo()
     ada = await chat.enter("ada")
     await ada.say(message())
-    assert chat.parts.machine.owed_count("sales", "grace") == 1
+    assert chat.parts.messages.machine.owed_count("sales", "grace") == 1
 
 
 EVENTS_THAT_JOIN = [
@@ -340,7 +340,7 @@ async def test_an_event_joins_also_while_the_disk_takes_nothing(
         assert ack["error"]["code"] == "storage_full"
     else:
         assert ack["ok"] is True
-    assert ("stock", "ada") in chat.parts.occupancy.pairs()
-    assert chat.parts.machine.members.has("stock", "ada")
+    assert ("stock", "ada") in chat.parts.entering.occupancy.pairs()
+    assert chat.parts.messages.machine.members.has("stock", "ada")
     chat.log.failure = None
     assert (await ada.call(name, payload))["ok"] is True

@@ -22,7 +22,7 @@ from chatd.answers.requests import (
     Stopped,
     Terms,
 )
-from chatd.app import answering
+from chatd.app.parts import answering
 from tests.answers.sql.corpus import bad
 from tests.service.chats import ROOM, ChatPeer, message, open_chat
 from tests.service.test_catch_up_of_clients import FREE

@@ -1,7 +1,7 @@
-"""Who asks over HTTP: a client without a socket, whose one event is answered by a response.
+"""The client of one request over HTTP: it has no socket, and a response answers its one event.
 
-Its event goes the way of those of sockets (`dispatch`), so that the same limits, checks and codes
-hold. It is in no room: nobody sees it come, and nothing is owed to it when it goes.
+Its event goes the same way as the events of sockets (`dispatch`), so that the same limits, checks
+and codes hold. It is in no room: nobody sees it come, and nothing is owed to it when it goes.
 """
 
 from typing import Any
@@ -13,6 +13,7 @@ from chatd.engine.outgoing import Outgoing
 from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
 from chatd.service.client import Client
+from chatd.service.request_places import RequestPlace
 from chatd.socketio.packet import MAIN_NAMESPACE, Event
 from chatd.sockets.connection import Application
 from chatd.sockets.socket import Socket
@@ -20,13 +21,13 @@ from chatd.wire.acks import AckPayload, MessageAck
 from chatd.wire.codes import Refusal
 from chatd.wire.names import ClientEvent
 
-HTTP_LOG_ID = "http"  # as logs name what came by no session
+HTTP_LOG_ID = "http"  # as logs name what came without a session
 _ACK_ID = 0  # of the one event
 
 
 @attrs.define(eq=False)
 class NoSession:
-    """What stands in for the session of a caller: it takes everything, and sends nothing."""
+    """What the socket of a request has in place of a session: it takes all, and sends nothing."""
 
     address: str
     log_id: str = HTTP_LOG_ID
@@ -36,7 +37,7 @@ class NoSession:
     pending: list[Outgoing] = attrs.field(factory=list)
 
     def send(self, outgoing: Outgoing) -> None:
-        """Events are for sockets: the answer of a caller is its response."""
+        """Events are for sockets: the answer is the response."""
 
     def send_catch_up(self, outgoing: Outgoing) -> None:
         """As `send`."""
@@ -52,7 +53,7 @@ class NoSession:
         """A request is counted by its user's allowance."""
 
     def end(self, reason: DisconnectReason) -> None:
-        """Nothing waits for what the caller asked for."""
+        """Nothing waits for what the client asked for."""
         self.is_over = True
 
     def fail(self, error: Exception) -> None:
@@ -61,10 +62,11 @@ class NoSession:
 
 
 @attrs.define(eq=False)
-class Caller(Client):
+class RequestClient(Client):
     """A client whose one event is answered here. It counts as being in the room that it asks for,
     so that no join goes before the event."""
 
+    place: RequestPlace = attrs.field(init=False)
     _answer: AckPayload | Refusal | None = attrs.field(init=False, default=None)
     _answered: trio.Event = attrs.field(init=False, factory=trio.Event)
 
@@ -78,8 +80,9 @@ class Caller(Client):
         if work is not None:
             await work
         await self._answered.wait()
-        assert self._answer is not None
-        return self._answer
+        answer, self._answer = self._answer, None  # a page may be large, and its reader slow
+        assert answer is not None
+        return answer
 
     def acknowledge(self, ack_id: int | None, ack: AckPayload, *, is_page: bool = False) -> None:
         self._settle(self._complete(ack_id, ack))
@@ -99,5 +102,5 @@ class Caller(Client):
 
 
 def carried_by_nothing(address: str) -> Socket:
-    """The socket of a caller at this address."""
+    """The socket of a request from this address."""
     return Socket(NoSession(address), MAIN_NAMESPACE, HTTP_LOG_ID)
