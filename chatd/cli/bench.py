@@ -1,10 +1,9 @@
 """`chatd bench`: load tests, of a chatd or of any Socket.IO server."""
 
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 import orjson
@@ -14,7 +13,7 @@ from chatd.app.errors import EXIT_FAILURE
 from chatd.bench.client import Transport
 from chatd.bench.options import Options
 from chatd.bench.scenarios import MODULES
-from chatd.cli.options import fail, say, warn
+from chatd.cli.options import DiscreetGroup, fail, say, warn
 from chatd.cli.plotting import NOTHING_DRAWN, check_drawable, drawn, plot
 
 PROCESSES_MAX: Final = 64
@@ -84,6 +83,24 @@ SUMMARIES: Final = {
 }
 """Of each scenario."""
 
+
+def _transport(_: click.Context, __: click.Parameter, name: str) -> Transport:
+    return Transport(name)
+
+
+def _receipts(_: click.Context, __: click.Parameter, without: bool) -> bool:
+    return not without
+
+
+def _tokens(_: click.Context, __: click.Parameter, path: Path | None) -> tuple[str, ...]:
+    if path is None:
+        return ()
+    tokens = tuple(path.read_text("utf-8", "replace").split())
+    if not tokens:
+        raise click.UsageError(f"{path} has no token; write one a line.")
+    return tokens
+
+
 PARAMETERS: Final = (
     click.argument("url", required=False),
     click.option(
@@ -99,6 +116,7 @@ PARAMETERS: Final = (
     click.option("--room-size", type=click.IntRange(1, CONNECTIONS_MAX), help="Clients of a room."),
     click.option(
         "--size",
+        "size_bytes",
         type=click.IntRange(0, SIZE_MAX),
         default=40,
         show_default=True,
@@ -108,6 +126,7 @@ PARAMETERS: Final = (
         "--transport",
         type=click.Choice([one.value for one in Transport]),
         default=Transport.WEBSOCKET.value,
+        callback=_transport,
         show_default=True,
         help="How clients come.",
     ),
@@ -127,18 +146,27 @@ PARAMETERS: Final = (
     ),
     click.option(
         "--patience",
+        "patience_s",
         type=click.FloatRange(0.1, SECONDS_MAX),
         default=5.0,
         show_default=True,
         help="Seconds without anything new after which what has not come is lost.",
     ),
-    click.option("--no-receipts", is_flag=True, help="Do not acknowledge messages (chat:ack)."),
+    click.option(
+        "--no-receipts",
+        "receipts",
+        is_flag=True,
+        callback=_receipts,
+        help="Do not acknowledge messages (chat:ack).",
+    ),
     click.option("--sql", help="What is asked (answers)."),
     click.option(
         "--secret", envvar="CHATD_AUTH__JWT_SECRET", help="What a chatd at URL signs tokens with."
     ),
     click.option(
         "--token-file",
+        "tokens",
+        callback=_tokens,
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
         help="Tokens for a chatd at URL, one a line; users take turns.",
     ),
@@ -166,9 +194,10 @@ PARAMETERS: Final = (
         help="Draw the results into DIR, as SVG and PNG.",
     ),
 )
+"""Each is a field of `Options`, but for those that say where results go: `document`, `plots`."""
 
 
-@click.group()
+@click.group(cls=DiscreetGroup)
 def bench() -> None:
     """Measure a chatd, or any Socket.IO server, under load.
 
@@ -180,66 +209,17 @@ def bench() -> None:
 
 def _command(name: str, summary: str) -> click.Command:
     """The command of a scenario; all of them have the same parameters."""
-    function: Callable[..., None] = partial(_measure, name)
+
+    def function(document: Path | None, plots: Path | None, **given: Any) -> None:
+        _measure(name, Options(**given), document, plots)
+
     for parameter in reversed(PARAMETERS):
         function = parameter(function)
-    return click.command(name, help=f"{summary}.", short_help=f"{summary}.")(function)
+    return bench.command(name, help=f"{summary}.", short_help=f"{summary}.")(function)
 
 
-def _measure(
-    scenario: str,
-    url: str | None,
-    seconds: float | None,
-    connections: int | None,
-    active: int | None,
-    loads: tuple[float, ...],
-    room_size: int | None,
-    size: int,
-    transport: str,
-    processes: int,
-    at_once: int,
-    patience: float,
-    no_receipts: bool,
-    sql: str | None,
-    secret: str | None,
-    token_file: Path | None,
-    rooms: tuple[str, ...],
-    event: str | None,
-    payload: str | None,
-    join: str | None,
-    auth: str | None,
-    others_only: bool,
-    pid: int | None,
-    metrics: str | None,
-    document: Path | None,
-    plots: Path | None,
-) -> None:
-    """Play a scenario, and show what it has measured."""
-    options = Options(
-        url=url,
-        secret=secret,
-        tokens=_tokens(token_file),
-        rooms=rooms,
-        processes=processes,
-        transport=Transport(transport),
-        seconds=seconds,
-        connections=connections,
-        active=active,
-        loads=loads,
-        room_size=room_size,
-        size_bytes=size,
-        receipts=not no_receipts,
-        event=event,
-        payload=payload,
-        join=join,
-        auth=auth,
-        others_only=others_only,
-        sql=sql,
-        at_once=at_once,
-        patience_s=patience,
-        pid=pid,
-        metrics=metrics,
-    )
+def _measure(scenario: str, options: Options, document: Path | None, plots: Path | None) -> None:
+    """Play a scenario, and show what it has measured: also in `document`, and drawn in `plots`."""
     # Not before it is needed: every start of chatd reads this module.
     from chatd.bench.progress import Progress
     from chatd.bench.results import to_json
@@ -266,15 +246,6 @@ def _measure(
         fail(STOPPED if ran.results.points else STOPPED_EARLY, EXIT_FAILURE)
     if not ran.results.is_good:
         sys.exit(EXIT_FAILURE)
-
-
-def _tokens(path: Path | None) -> tuple[str, ...]:
-    if path is None:
-        return ()
-    tokens = tuple(path.read_text("utf-8", "replace").split())
-    if not tokens:
-        raise click.UsageError(f"{path} has no token; write one a line.")
-    return tokens
 
 
 def _check_places(document: Path | None, plots: Path | None) -> None:

@@ -1,7 +1,7 @@
 """The commands that a person types: `chatd serve`, `token`, `config`, `health`, `audit`, `admin`...
 
-Exit codes: 0; 1 for what may pass; 2 for a wrong command line; 74 for a damaged store; 78 for the
-configuration.
+Exit codes: 0; 1 for what may pass by itself; 2 for a wrong command line; 74 for a damaged store; 78
+for a wrong configuration.
 """
 
 import contextlib
@@ -54,10 +54,10 @@ from chatd.config import (
 from chatd.observe import bridge, open_log
 
 COMPILED: Final = ", compiled"
-"""What `--version` says behind the number where it is so."""
+"""What `--version` says after the number if it is compiled."""
 
 LINKED: Final = {"built": "the chat", "missing": "a plain page that says how to connect"}
-"""What the printed link opens, by the state of the page; where that is off there is no link."""
+"""What the printed link opens, by the state of the page; if that is off, there is no link."""
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -119,9 +119,10 @@ def serve(
 
 
 def _mint_hint(loaded: Loaded) -> str:
-    """The command that mints a token for this daemon, whichever directory and user run it.
+    """The command that mints a token for this daemon, from whichever directory and by whichever
+    user it is run.
 
-    A place is named unless a bare command finds it too, in an environment that sets nothing.
+    The command names a place unless it would find it anyway, in an environment that sets nothing.
     """
     home = {"HOME": os.environ.get("HOME", "")}
     state_dir = state_dir_of(loaded.config)
@@ -136,7 +137,7 @@ def _mint_hint(loaded: Loaded) -> str:
 
 
 def _invite(loaded: Loaded, invitation: Invitation) -> None:
-    """Show a person how to get in; a token is shown on a terminal only, never in a log."""
+    """Show a person how to get in; a token is shown only on a terminal, never in a log."""
     if invitation.token is None:
         return
     hint = _mint_hint(loaded)
@@ -156,7 +157,7 @@ def _invite(loaded: Loaded, invitation: Invitation) -> None:
 
 @main.command()
 @configured
-@click.option("--url", help="The daemon's address; by default that of the configuration.")
+@click.option("--url", help="The daemon's address; by default the configuration's.")
 def health(config_path: Path | None, url: str | None) -> None:
     """Ask a running daemon for its health; exit code 0 if it is ok."""
     if url is not None and not url.startswith(("http://", "https://")):
@@ -168,6 +169,6 @@ def health(config_path: Path | None, url: str | None) -> None:
     except NoAnswerError as error:
         fail(f"no daemon answers at {place}: {error}; is it running?", EXIT_FAILURE)
     except NoChatdError:
-        fail(f"what answers at {place} is no chatd.", EXIT_FAILURE)
+        fail(f"what answers at {place} is not chatd.", EXIT_FAILURE)
     say(said)
     sys.exit(0 if status == "ok" else EXIT_FAILURE)

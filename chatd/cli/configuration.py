@@ -14,7 +14,7 @@ from chatd.app.directory import check_directory
 from chatd.app.errors import EXIT_CONFIG, StartFailedError
 from chatd.app.listen import internal_path
 from chatd.app.secret import check_secret
-from chatd.cli.options import configured, load_config, say, state_dir_of, warn
+from chatd.cli.options import DiscreetGroup, configured, load_config, say, state_dir_of, warn
 from chatd.config import (
     Config,
     ConfigError,
@@ -29,7 +29,7 @@ from chatd.config import (
 from chatd.observe.clock import Clock
 
 
-@click.group()
+@click.group(cls=DiscreetGroup)
 def config() -> None:
     """Look at the configuration."""
 
@@ -37,17 +37,17 @@ def config() -> None:
 @config.command(name="check")
 @configured
 @click.option("--databases", is_flag=True, help="Start each db-mcp; list tables, check locks.")
-@click.option("--deep", is_flag=True, help="Ask what it leads to: the disk, the clock.")
+@click.option("--deep", is_flag=True, help="Ask what it names: the disk, the clock.")
 @click.option("--state-dir", help="Where the log of messages is kept (state.dir).")
 def config_check(
     config_path: Path | None, databases: bool, deep: bool, state_dir: str | None
 ) -> None:
     """Check the configuration.
 
-    All mistakes are told at once, those of the file in the order in which they are written. The
+    All mistakes are reported at once, those of the file in the order in which they are written. The
     files and programs of databases must exist. With --databases each db-mcp is started: one line
-    for each database says what is fine, or what is wrong and what to do. Below it are its tables,
-    or the last that a db-mcp wrote which cannot be asked; its secrets are masked.
+    for each database says what is fine, or what is wrong and what to do. Below it are its tables
+    or, if its db-mcp cannot be asked, the last lines that the db-mcp wrote; secrets are masked.
 
     With --deep a line for each check tells what is fine, doubtful or wrong. The exit code is 1
     for what may pass by itself, and 78 for what has to be set right.
@@ -58,7 +58,7 @@ def config_check(
     say(f"The configuration is right ({loaded.source or 'defaults only'}).")
     code = 0
     if databases:
-        from chatd.cli.databases import check_databases  # what asks them takes long to import
+        from chatd.cli.databases import check_databases  # takes long to import
 
         code = 0 if check_databases(loaded.config) else EXIT_CONFIG
     if deep:
@@ -68,7 +68,7 @@ def config_check(
 
 
 def _check_deep(config: Config) -> int:
-    """Print what each deep check found; the exit code that the worst of it gives."""
+    """Print what each deep check found; returns the exit code for the worst of it."""
     surroundings = Surroundings(config, os.environ, Path.cwd(), Clock())
     found = trio.run(ask_each, CHECKS, surroundings)
     for name, one in found:
@@ -92,7 +92,7 @@ def config_show(config_path: Path | None) -> None:
 def config_doc(key: str) -> None:
     """Explain KEY, all keys of the section KEY, or every key.
 
-    A key is found by its name in the file, in the environment, or as a credential.
+    A key may be named as in the file, as in the environment, or as a credential.
     """
     try:
         say(explained(key).rstrip())
@@ -102,7 +102,7 @@ def config_doc(key: str) -> None:
 
 
 def _places(config: Config) -> dict[str, str]:
-    """Where things are with this configuration and environment, by the key that says so."""
+    """Where things are with this configuration and environment, by the key that decides it."""
     try:
         directory = state_dir_of(config)
     except ConfigError:  # a command that needs it says so
@@ -115,7 +115,7 @@ def _places(config: Config) -> dict[str, str]:
 
 
 def check_config(path: Path | None, state_dir: str | None) -> Loaded:
-    """The configuration, once nothing is wrong with it, nor with what it names on this machine.
+    """The configuration, if nothing is wrong with it or with what it names on this machine.
 
     Raises ConfigError with all mistakes.
     """

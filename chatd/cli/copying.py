@@ -1,4 +1,4 @@
-"""`chatd store copy`: the log moves to PostgreSQL, or from there into files."""
+"""`chatd store copy`: moves the log to PostgreSQL, or from there into files."""
 
 import os
 import sys
@@ -10,7 +10,14 @@ import click
 import orjson
 
 from chatd.app.copying import LogPlace, copy_between
-from chatd.cli.options import configured, load_config, say, state_dir_of, warn
+from chatd.cli.options import (
+    DiscreetCommand,
+    configured,
+    load_config,
+    say,
+    state_dir_of,
+    warn,
+)
 from chatd.config import Config, load
 from chatd.counts import counted
 from chatd.store.copied_rows import Table
@@ -23,7 +30,7 @@ _ON_THE_COMMAND_LINE: Final = (
 )
 
 
-@click.command(name="copy")
+@click.command(cls=DiscreetCommand, name="copy")
 @configured
 @click.option("--state-dir", help="Where the log that is copied is (state.dir).")
 @click.argument("target", required=False)
@@ -48,11 +55,11 @@ def copy_command(
     schema: str | None,
     as_json: bool,
 ) -> None:
-    """Copy the log to TARGET, where there is none; no daemon may run.
+    """Copy the log to TARGET, which must have none; no daemon may run.
 
-    TARGET is the address of a PostgreSQL database, or a state directory. The log that is copied is
-    that of the configuration, and is not changed. The copy has its epoch, so that clients go on
-    where they were. It is compared row by row before it counts.
+    TARGET is the address of a PostgreSQL database, or a state directory. The configuration's log is
+    copied, and is not changed. The copy has the same epoch, so that clients go on where they were.
+    It is compared row by row before it counts.
     """
     if [target, url_file, to_config].count(None) != 2:
         raise click.UsageError("Name one of TARGET, --url-file and --to-config.")
@@ -85,9 +92,9 @@ def _place_of(
     to_config: Path | None,
     schema: str | None,
 ) -> LogPlace:
-    """Where the copy is to be. Raises ConfigError."""
+    """Where the copy should be. Raises ConfigError."""
     if to_config is not None:
-        # What the environment says of a log, it says of the one that is copied.
+        # What the environment says about a log, it says about the one that is copied.
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -110,7 +117,7 @@ def _place_of(
 
 
 class _Progress:
-    """On standard error a line for what is done of each table; on a terminal it counts up."""
+    """Writes a line for each finished table to standard error; on a terminal the line counts up."""
 
     def __init__(self) -> None:
         self._is_terminal = sys.stderr.isatty()

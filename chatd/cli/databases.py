@@ -11,7 +11,7 @@ import trio
 from chatd.answers.mcp.inspection import Inspected, inspect
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.answers.sample import make_sample
-from chatd.app.answering import configured_databases
+from chatd.app.parts.answering import configured_databases
 from chatd.cli.options import say
 from chatd.config import Config
 from chatd.observe.clock import Clock
@@ -21,7 +21,7 @@ AT_ONCE: Final = 4
 
 
 def check_databases(config: Config) -> bool:
-    """Print what was found of each database; whether all of them can be asked."""
+    """Print what was found about each database; returns whether all of them can be asked."""
     databases = configured_databases(config)
     with tempfile.TemporaryDirectory(prefix="chatd-") as directory:
         sample = Path(directory) / "sample.sqlite3"
@@ -35,7 +35,7 @@ def check_databases(config: Config) -> bool:
 
 
 async def _inspect_all(databases: Mapping[str, DatabaseSettings], sample: Path) -> list[Inspected]:
-    """All of them, in the order of the configuration."""
+    """Inspect all databases; the results are in the order of the configuration."""
     found: dict[str, Inspected] = {}
     places = trio.CapacityLimiter(AT_ONCE)
 

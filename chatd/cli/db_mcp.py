@@ -1,4 +1,4 @@
-"""`chatd db-mcp`: the db-mcps that chatd brings along, for SQLite files and for PostgreSQL."""
+"""`chatd db-mcp`: the db-mcps that come with chatd, for SQLite files and for PostgreSQL."""
 
 import os
 import signal
@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 
 from chatd.answers.mcp.contract import ADDRESS_VARIABLE, GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
-from chatd.cli.options import open_missing_streams
+from chatd.cli.options import DiscreetCommand, open_missing_streams
 
 
-@click.command(name="db-mcp")
+@click.command(cls=DiscreetCommand, name="db-mcp")
 @click.option(
     "--database",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="The SQLite file to answer from.",
 )
 @click.option(
@@ -42,7 +42,9 @@ def db_mcp(
     max_rows_written: int | None,
     max_growth_bytes: int | None,
 ) -> None:
-    """Serve a database over MCP, on stdio: an SQLite file, or PostgreSQL.
+    """Serve a database over MCP, on stdio.
+
+    The database is an SQLite file, or PostgreSQL.
 
     MCP is the Model Context Protocol.
     """
@@ -60,6 +62,10 @@ def db_mcp(
 
 
 def _serve_sqlite(database: Path, writable: bool, rows_written: int, growth_bytes: int) -> None:
+    if not database.exists():  # no wrong command line: the file of a room may come later
+        sys.exit(f"The file {database} does not exist.")
+    if not database.is_file():
+        sys.exit(f"{database} is no file.")
     from chatd.db_mcp.server import serve
     from chatd.sqlite_mcp import reading
     from chatd.sqlite_mcp.handle import DatabaseFile, bound_memory
@@ -71,9 +77,9 @@ def _serve_sqlite(database: Path, writable: bool, rows_written: int, growth_byte
 
 def _serve_postgres(writable: bool, rows_written: int) -> None:
     try:
-        import psycopg  # noqa: F401  # an extra: chatd works without
+        import psycopg  # noqa: F401  # an extra: chatd works without it
     except ImportError:
-        sys.exit('psycopg is missing; install it: pip install "chatd[postgres]"')
+        sys.exit('psycopg is missing; in the sources of chatd: pip install ".[postgres]"')
     from chatd.db_mcp.server import serve
     from chatd.postgres_mcp import reading
     from chatd.postgres_mcp.server import PostgresServer, bound_memory, check_reached

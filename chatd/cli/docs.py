@@ -6,7 +6,7 @@ import click
 import orjson
 
 from chatd.app.settings import api_document
-from chatd.cli.options import say
+from chatd.cli.options import DiscreetCommand, say
 from chatd.config import Config
 
 OPENAPI = "openapi"
@@ -26,7 +26,7 @@ def summary(text: str) -> str:
     return paragraph.partition(". ")[0].rstrip(".") + "."
 
 
-@click.command()
+@click.command(cls=DiscreetCommand)
 @click.argument("topic", required=False)
 def docs(topic: str | None) -> None:
     """Print the document about TOPIC; without TOPIC, list the topics."""

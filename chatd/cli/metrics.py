@@ -1,18 +1,18 @@
-"""`chatd metrics`: what Grafana and Prometheus are given to watch a daemon."""
+"""`chatd metrics`: what Grafana and Prometheus need to watch a daemon."""
 
 from importlib import resources
 
 import click
 
-from chatd.cli.options import say
+from chatd.cli.options import DiscreetGroup, say
 
 
-@click.group()
+@click.group(cls=DiscreetGroup)
 def metrics() -> None:
     """Print what watches a daemon.
 
-    A dashboard for Grafana and alert rules for Prometheus. What the metrics are is told by `chatd
-    docs operations`.
+    A dashboard for Grafana and alert rules for Prometheus. `chatd docs operations` explains the
+    metrics.
     """
 
 

@@ -28,7 +28,7 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic for the chec
         try:
             moment = datetime.datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no moment; write it {HOW}.", param, ctx)
+            self.fail(f"{value!r} is not a moment; write it {HOW}.", param, ctx)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=datetime.UTC)
         return round(moment.timestamp() * 1_000)

@@ -1,6 +1,6 @@
 """`chatd bench plot`: pictures of what `chatd bench` has measured.
 
-Every start of chatd reads this module: what draws is imported when it is needed.
+Every start of chatd imports this module: the code that draws is imported only when it is needed.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from chatd.app.errors import EXIT_FAILURE
-from chatd.cli.options import fail, say
+from chatd.cli.options import DiscreetCommand, fail, say
 
 if TYPE_CHECKING:
     from chatd.bench.results import Results
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NOTHING_DRAWN: Final = "Nothing is drawn: no run has more than one load, or one moment."
 
 
-@click.command()
+@click.command(cls=DiscreetCommand)
 @click.argument(
     "documents",
     nargs=-1,
@@ -30,13 +30,13 @@ NOTHING_DRAWN: Final = "Nothing is drawn: no run has more than one load, or one 
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
-    help="The directory for them; by default this one.",
+    help="The directory to draw into; by default this one.",
 )
 def plot(documents: tuple[Path, ...], out: Path) -> None:
     """Draw the FILES that --json has written, as SVG and PNG.
 
-    Latency, rate and cost over the load, and a soak over time. Several runs of one scenario are
-    drawn into one figure, each by the name of its file.
+    They show latency, rate and cost over the load, and a soak over time. Several runs of one
+    scenario are drawn into one figure, each with the name of its file.
     """
     runs = [_read(document) for document in documents]
     if not drawn(runs, out, _names(documents)):
@@ -44,7 +44,7 @@ def plot(documents: tuple[Path, ...], out: Path) -> None:
 
 
 def check_drawable(out: Path) -> None:
-    """End with a sentence where nothing can be drawn into this directory; make it."""
+    """Make this directory; end with a sentence if nothing can be drawn into it."""
     from chatd.bench.plots import PlotsMissing, check_installed
 
     try:
@@ -57,8 +57,8 @@ def check_drawable(out: Path) -> None:
 
 
 def drawn(runs: "Sequence[Results]", out: Path, names: Sequence[str] = ()) -> bool:
-    """Draw the runs and say which files were written; False where there is nothing to draw. Ends
-    with a sentence where they cannot be."""
+    """Draw the runs and say which files were written; False if there is nothing to draw. Ends with
+    a sentence if they cannot be drawn."""
     from chatd.bench.plots import PlotsMissing, draw
 
     try:
@@ -82,7 +82,7 @@ def _read(document: Path) -> "Results":
 
 
 def _names(documents: Sequence[Path]) -> list[str]:
-    """What the runs are called: their files without the ending, or their paths where several
-    have one name."""
+    """What the runs are called: their files without the ending, or their paths if several have the
+    same name."""
     stems = [document.stem for document in documents]
     return stems if len(set(stems)) == len(stems) else list(map(str, documents))

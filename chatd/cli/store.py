@@ -13,7 +13,7 @@ from chatd.app.logs import verify_at
 from chatd.app.secret import SECRET_NAME
 from chatd.auth.revocations import REVOCATIONS_NAME
 from chatd.cli.copying import copy_command
-from chatd.cli.options import configured, files_of_log, log_of_config, say
+from chatd.cli.options import DiscreetGroup, configured, files_of_log, log_of_config, say
 from chatd.counts import counted
 from chatd.observe.clock import Clock
 from chatd.store import Verified, back_up_store, restore_store
@@ -25,7 +25,7 @@ def _of_a_state_directory(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-@click.group()
+@click.group(cls=DiscreetGroup)
 def store() -> None:
     """Verify, copy, back up and restore the log."""
 
@@ -36,10 +36,10 @@ store.add_command(copy_command)
 @store.command(name="verify")
 @_of_a_state_directory
 def verify_command(config_path: Path | None, state_dir: str | None) -> None:
-    """Check all of the log, and the snapshots beside files.
+    """Check the whole log and its snapshots.
 
-    A daemon may run meanwhile. Nothing is changed. The exit code is 0 if the store is sound, and
-    74 if it is damaged.
+    A log in PostgreSQL has no snapshots. A daemon may run meanwhile. Nothing is changed. The exit
+    code is 0 if the store is sound, and 74 if it is damaged.
     """
     directory, state = log_of_config(config_path, state_dir)
     verified = verify_at(directory, state)
@@ -52,13 +52,14 @@ def verify_command(config_path: Path | None, state_dir: str | None) -> None:
 def _summary(place: str, verified: Verified) -> str:
     if not verified.is_sound:
         count = sum(finding.is_damage for finding in verified.findings)
-        return f"The store {place} is damaged: {count} fault{'s' if count > 1 else ''}."
+        return f"The store {place} is damaged: {counted(count, 'fault')}."
     recovered = verified.recovered
     assert recovered is not None
     members = sum(map(len, recovered.members.values()))
     return (
-        f"The store {place} is sound: {recovered.message_count} messages, "
-        f"{len(recovered.rooms)} rooms, {members} members, position {recovered.position}."
+        f"The store {place} is sound: {counted(recovered.message_count, 'message')}, "
+        f"{counted(len(recovered.rooms), 'room')}, {counted(members, 'member')}, "
+        f"position {recovered.position}."
     )
 
 
@@ -69,15 +70,16 @@ def backup_command(config_path: Path | None, state_dir: str | None, target: Path
     """Copy the log to the new file TARGET; a daemon may run meanwhile.
 
     TARGET is the log as it was at one moment. It appears when it is complete. It holds the
-    messages, but neither the configuration nor a secret: keep a copy of jwt-secret in the state
-    directory, if you use it.
+    messages, but neither the configuration nor a secret: if you use jwt-secret in the state
+    directory, keep a copy of it.
     """
     directory = files_of_log(config_path, state_dir, "pg_dump")
     made = back_up_store(directory, target)
-    say(f"{made.path} holds {counted(made.message_count, 'message')} in {made.size_bytes} bytes.")
+    count, size = counted(made.message_count, "message"), counted(made.size_bytes, "byte")
+    say(f"{made.path} holds {count} in {size}.")
     beside = [name for name in (SECRET_NAME, REVOCATIONS_NAME) if (directory / name).exists()]
     if beside:
-        say(f"Not in it, and yours to keep, of {directory}: {' and '.join(beside)}.")
+        say(f"Not in it, so keep copies yourself, from {directory}: {' and '.join(beside)}.")
     say("Neither the configuration nor its secrets are in it.")
 
 
@@ -85,7 +87,7 @@ def backup_command(config_path: Path | None, state_dir: str | None, target: Path
 @_of_a_state_directory
 @click.argument("backup", type=click.Path(path_type=Path))
 def restore_command(config_path: Path | None, state_dir: str | None, backup: Path) -> None:
-    """Replace the log by BACKUP; no daemon may run meanwhile.
+    """Replace the log with BACKUP; no daemon may run meanwhile.
 
     BACKUP is checked first, and copied. The files that were there before are moved into the
     directory replaced-TIME, never deleted. Clients start over from what is restored.

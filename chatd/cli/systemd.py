@@ -14,7 +14,7 @@ import click
 
 from chatd.app.errors import EXIT_CONFIG, EXIT_FAILURE
 from chatd.app.hosts import EVERYWHERE, LOCALHOST, plain_host
-from chatd.cli.options import configured, fail, say
+from chatd.cli.options import DiscreetGroup, configured, fail, say
 from chatd.config import PLACES, Config, load
 
 UNITS: Final = ("chatd.service", "chatd.socket")
@@ -31,7 +31,7 @@ HIDDEN: Final = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
 """What the unit hides from the daemon (`ProtectHome=`, `PrivateTmp=`)."""
 
 
-@click.group()
+@click.group(cls=DiscreetGroup)
 def systemd() -> None:
     """Run chatd as a service of systemd."""
 
@@ -41,7 +41,7 @@ def systemd() -> None:
 def print_units(config_path: Path | None) -> None:
     """Print the units, with the paths of this installation.
 
-    The port is that of the configuration: of --config, else of /etc/chatd/chatd.toml.
+    The port comes from the configuration: from --config, else from /etc/chatd/chatd.toml.
     """
     units = _units(config_path)
     say("\n".join(f"# {PLACE}/{name}\n{text}" for name, text in units.items()).rstrip())
@@ -60,7 +60,7 @@ def print_units(config_path: Path | None) -> None:
 def install(config_path: Path | None, directory: Path, force: bool) -> None:
     """Write the units, and say what to type next.
 
-    Nothing is started. Units that are there and differ are left as they are, without --force.
+    Nothing is started. Without --force, existing units that differ are left as they are.
     """
     _check_paths([*program(), os.path.realpath(sys.executable)])
     if config_path is not None:
@@ -85,7 +85,7 @@ def install(config_path: Path | None, directory: Path, force: bool) -> None:
 
 
 def program() -> tuple[str, ...]:
-    """What runs this installation of chatd, by its whole path."""
+    """The command that runs this installation of chatd, with its full path."""
     if getattr(sys, "frozen", False):  # the self-contained executable
         started = shutil.which(sys.argv[0]) or sys.argv[0]
         return (str(Path(started).absolute()),)
@@ -98,7 +98,7 @@ def program() -> tuple[str, ...]:
 def _units(config_path: Path | None) -> Mapping[str, str]:
     """The text of each unit by its name. Raises ConfigError."""
     named = None if config_path is None else config_path.absolute()
-    # As the daemon will read it there: not in this directory, nor with these variables.
+    # As the daemon will read it: not in this directory, and without these variables.
     config = load(named, {}, {}, Path("/")).config
     values = {
         "@CHATD@": _words(program()),
@@ -115,31 +115,34 @@ def _units(config_path: Path | None) -> Mapping[str, str]:
 
 
 def _address(config: Config) -> str:
-    """Where the socket unit listens: systemd takes addresses, and no names."""
+    """Where the socket unit listens: systemd takes addresses, not names."""
     host, port = plain_host(config.server.host), config.server.port
     if port == 0:
-        fail("server.port is 0, which is another port each time; set one.", EXIT_CONFIG)
+        fail("server.port is 0, which means another port each time; set one.", EXIT_CONFIG)
     if host in EVERYWHERE:
         return f"0.0.0.0:{port}" if host == "0.0.0.0" else f"[::]:{port}"
     if host == LOCALHOST:
         host = "127.0.0.1"
     if not set(host) <= set("0123456789abcdef.:"):
         fail(
-            f"server.host is {host}, and systemd takes addresses alone; set one, as 127.0.0.1.",
+            f"server.host is {host}, but systemd takes only addresses; set one, such as 127.0.0.1.",
             EXIT_CONFIG,
         )
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _words(words: Sequence[str]) -> str:
-    """Words of a command as a unit has them (systemd.service(5), "Command lines")."""
-    program, *arguments = words  # in the path of the program alone, `$` is just that
+    """The words of a command as a unit writes them (systemd.service(5), "Command lines")."""
+    program, *arguments = words  # only in the path of the program, `$` is just that
     return " ".join([_quoted(program), *(_quoted(one).replace("$", "$$") for one in arguments)])
 
 
 def _quoted(word: str) -> str:
     if UNSAFE.intersection(word) or not word.isprintable():
-        fail(f"systemd takes no path with quotes or controls, as {word} has.", EXIT_FAILURE)
+        fail(
+            f"systemd takes no path with quotes or control characters, such as {word}.",
+            EXIT_FAILURE,
+        )
     escaped = word.replace("%", "%%")
     return escaped if PLAIN.fullmatch(word) else f'"{escaped}"'
 
@@ -165,7 +168,7 @@ def _read(path: Path) -> str | None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
+    """Write the file whole or not at all."""
     fresh = path.with_name(f".{path.name}.new")
     try:
         fresh.write_text(text, "utf-8")

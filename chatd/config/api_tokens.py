@@ -21,9 +21,9 @@ from chatd.config.tables import TableKind, TableOfRooms
 from chatd.wire.identifiers import is_connection_id
 
 MESSAGES_PER_MINUTE: Final = 60.0
-"""Of a token that says nothing else: twice what a person may send."""
+"""The limit of a token that sets none: twice what a person may send."""
 REQUESTS_PER_MINUTE: Final = 600.0
-"""Of a token that says nothing else: as many as a socket may send events."""
+"""The limit of a token that sets none: as many as the events that a socket may send."""
 READ, WRITE = RIGHTS = ("read", "write")
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -53,7 +53,7 @@ def make_bot(
     messages_per_minute: float = MESSAGES_PER_MINUTE,
     requests_per_minute: float = REQUESTS_PER_MINUTE,
 ) -> Bot:
-    """What a table of these keys comes to."""
+    """The bot that a table of these keys describes."""
     return Bot(
         sha256,
         rooms,
@@ -74,7 +74,7 @@ class _TableOfTokens(TableOfRooms):
         for name, bot in bots.items():
             owner = owners.setdefault(bot.sha256, name)
             if owner != name:
-                faults.add(f"must be another one than that of {self.name}.{owner}", f".{name}")
+                faults.add(f"must differ from that of {self.name}.{owner}", f".{name}")
         faults.raise_any()
         return bots
 

@@ -21,7 +21,7 @@ CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 
 @attrs.define
 class Credentials:
-    """What is in the directory under a name that begins with one of a section."""
+    """The files in the directory whose names begin with the name of a section."""
 
     _directory: Path = Path()
     _names: frozenset[str] = frozenset()
@@ -29,12 +29,12 @@ class Credentials:
     """The names that a credential could have."""
 
     def take(self, name: str) -> Path | None:
-        """The file of a credential; None where there is none of that name."""
+        """The file of a credential; None if there is none of that name."""
         self.asked.add(name)
         return self._directory / name if name in self._names else None
 
     def below(self, name: str) -> Iterator[str]:
-        """The last words of all names that are this one, a dot and one word more."""
+        """The last words of all names that consist of this one, a dot and one more word."""
         for known in sorted(self._names):
             before, _, last = known.rpartition(".")
             if before == name:
@@ -47,11 +47,11 @@ class Credentials:
 
 
 def find_credentials(env: Mapping[str, str], cwd: Path, sections: Collection[str]) -> Credentials:
-    """Those of this process; an empty variable is none. Names of other programs, which begin with
-    no section and a dot, are passed over.
+    """The credentials of this process; an empty variable means there are none. Names that do not
+    begin with a section and a dot belong to other programs, and are passed over.
 
-    Raises `ConfigError` where the directory cannot be read: secrets that are meant to be there must
-    not be taken for secrets that nobody has set.
+    Raises `ConfigError` if the directory cannot be read: secrets that should be there must not pass
+    for secrets that nobody has set.
     """
     if not env.get(CREDENTIALS):
         return Credentials()
@@ -59,7 +59,7 @@ def find_credentials(env: Mapping[str, str], cwd: Path, sections: Collection[str
     try:
         names = os.listdir(directory)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is no name of a directory"
+        why = getattr(error, "strerror", None) or "it is not the name of a directory"
         raise ConfigError(
             f"environment variable {CREDENTIALS}: the directory {shown_path(directory)} cannot be "
             f"read ({why}); run this as the daemon's user, or unset the variable."

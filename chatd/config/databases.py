@@ -11,8 +11,8 @@
     credentials = "read-only"
     environment = { DB_URL = "postgresql+psycopg://reader:...@db/sales" }
 
-A foreign db-mcp runs whatever it is sent. So it is asked only where the operator vouches that its
-credentials can only read, or where writing is allowed.
+A foreign db-mcp runs whatever it is sent. So it is asked only if the operator vouches that its
+credentials can only read, or if writing is allowed.
 """
 
 import re
@@ -47,7 +47,7 @@ from chatd.config.tables import TableKind, TableOfRooms, TableOfSecrets
 
 DIALECTS: Final = ("sqlite", "postgres", "mysql")
 OWN_VARIABLES: Final = "CHATD_"
-"""Variables of the daemon's own, its secrets among them, that no db-mcp is given."""
+"""The daemon's own variables, its secrets among them; no db-mcp gets these."""
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -84,8 +84,8 @@ class _Url(ValueKind):
 
 @attrs.frozen
 class _Command(Texts):
-    """A program and its arguments, with what is secret among these, which other users of the
-    machine see while it runs."""
+    """A program and its arguments, and which of these hold secrets; other users of the machine see
+    them while it runs."""
 
     @property
     def hides(self) -> bool:
@@ -98,7 +98,7 @@ class _Command(Texts):
 
 @attrs.frozen
 class _Arguments(ValueKind):
-    """A table of anything: arguments that are always the same."""
+    """A table with any content: arguments that are always the same."""
 
     wants: str = "a table of arguments"
 
@@ -110,7 +110,7 @@ class _Arguments(ValueKind):
 
 @attrs.frozen
 class _MappingKind(ValueKind):
-    """The name of a ready mapping, or a table of one's own."""
+    """The name of a ready mapping, or a custom table."""
 
     wants: str = "a name or a table"
 
@@ -136,7 +136,8 @@ def _is_secret_header(name: str, text: str) -> bool:
 
 
 def _check(values: Mapping[str, Any], faults: Faults) -> None:
-    """What holds between the keys of one database; of those that are wrong themselves, nothing."""
+    """Check the rules between the keys of one database, except for keys that are wrong
+    themselves."""
     wrong = faults.keys
     sources = [key for key in _SOURCES if values.get(key) or key in wrong]
     if len(sources) != 1:
@@ -166,7 +167,7 @@ def _check(values: Mapping[str, Any], faults: Faults) -> None:
 
 
 def _check_writing(values: Mapping[str, Any], source: str, faults: Faults) -> None:
-    """Whether what is to be written to may be, and what is only to be read cannot be."""
+    """Check that a database for writing may be written to, and that one for reading cannot be."""
     is_read_only = values.get("read_only", True)
     if source == "sample" and not is_read_only:
         faults.add("must be true with sample; use sqlite and a file to write", ".read_only")
@@ -183,7 +184,7 @@ def _check_writing(values: Mapping[str, Any], source: str, faults: Faults) -> No
 
 
 def _settings(**values: Any) -> DatabaseSettings:
-    """The dialect of our own db-mcps is known."""
+    """Make the settings; the dialect of our own db-mcps is known."""
     if values.get("postgres"):
         values["dialect"] = "postgres"
     return DatabaseSettings(**values)
@@ -288,9 +289,9 @@ DATABASES: Final = TableOfRooms(
 DOCS: Final[Mapping[str, str]] = {
     "command": "The program of a db-mcp that is started, and its arguments; it is asked on stdio.",
     "url": "The address of a db-mcp that is asked by streamable HTTP.",
-    "sqlite": "A SQLite file, which the db-mcp that chatd brings along answers from.",
-    "postgres": "The address of a PostgreSQL database, as libpq reads it, which the db-mcp that "
-    "chatd brings along answers from; never shown.",
+    "sqlite": "A SQLite file; chatd's own db-mcp answers from it.",
+    "postgres": "The address of a PostgreSQL database, as libpq reads it; chatd's own db-mcp "
+    "answers from it; never shown.",
     "sample": "Whether the sample database answers.",
     "dialect": "The SQL of the database; needed with `command` and `url`.",
     "read_only": "Whether statements that write are refused.",
@@ -307,14 +308,14 @@ DOCS: Final[Mapping[str, str]] = {
     "is undone.",
     "max_growth_bytes": "Bytes by which one statement may make the file of `sqlite` grow; beyond: "
     "it is undone.",
-    "mapping": "How the db-mcp is asked: the name of a ready mapping, or a table of one's own "
+    "mapping": "How the db-mcp is asked: the name of a ready mapping, or a custom table "
     '(docs/answers, "db-mcp"); needed with `command` and `url`.',
 }
 """A sentence for each key of a database: the unit, and what happens beyond the value."""
 
 
 def shown(database: DatabaseSettings) -> dict[str, object]:
-    """What may be shown of a database: the keys that are not at their default, without secrets."""
+    """What may be shown of a database: the keys that do not have their default, without secrets."""
     values = _not_default(database)
     if "command" in values:
         values["command"] = _masked(database.command)
@@ -330,7 +331,7 @@ def shown(database: DatabaseSettings) -> dict[str, object]:
 
 
 def _masked(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Words of a command, or an address, with masks in the places of secrets."""
+    """Words of a command, or an address, with masks in place of secrets."""
     masks = Masks(secrets_of({}, words))
     return tuple(
         masks.masked(without_passwords(word).encode("utf-8", "surrogateescape")).decode()
@@ -339,7 +340,7 @@ def _masked(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _not_default(value: Any) -> dict[str, object]:
-    """The keys of a value that are not at their default, and so those of the values in it."""
+    """The keys of a value that do not have their default, and likewise in the values within it."""
     shown: dict[str, object] = {}
     for field in attrs.fields(type(value)):
         default = field.default.factory() if hasattr(field.default, "factory") else field.default

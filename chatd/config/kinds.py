@@ -1,8 +1,8 @@
 """The kinds of values that a key takes: what each accepts, from TOML and from text.
 
-A kind is strict: nothing is coerced between types, so that a port in quotes is a mistake that is
-reported and not a guess that works for now. `structure` judges a value as TOML gives it (a list may
-be a tuple); `read` turns the text of an environment variable into such a value. Both raise
+A kind is strict: nothing is coerced between types, so a port in quotes is reported as a mistake,
+and is not a guess that works for now. `structure` judges a value as TOML gives it (a list may be a
+tuple); `read` turns the text of an environment variable into such a value. Both raise
 `InvalidValue`. The kinds know no key, no file and no section.
 """
 
@@ -30,12 +30,12 @@ MOST_WHOLE = 2**31 - 1
 """Largest count or size: what the C interfaces of sockets and SQLite take."""
 MOST_PORT = 65535
 MOST_RATE = 10**15
-"""A limit above this is held as this: it is never reached, and arithmetic on it stays exact."""
+"""A higher limit is lowered to this: it is never reached, and arithmetic on it stays exact."""
 LEAST_RATE = 1e-6
-"""A limit below this is held as this (one in two years), so that waits stay finite."""
+"""A lower limit is raised to this (one in two years), so that waits stay finite."""
 
 UNIX_PREFIX = "unix:"
-"""Before the path of a socket, where otherwise a host or an address stands."""
+"""Stands before the path of a socket, in place of a host or an address."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SCHEMA_NAME = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
@@ -70,12 +70,12 @@ class ValueKind(ABC):
 
     @property
     def is_secret(self) -> bool:
-        """Whether nobody may know the value: it may also stand in a file of its own."""
+        """Whether the value is a secret: it may also stand in a file of its own."""
         return False
 
     @property
     def entry(self) -> "ValueKind | None":
-        """The kind of each entry, where the value is a list of tables."""
+        """The kind of each entry, if the value is a list of tables."""
         return None
 
     def secrets(self, value: object) -> Iterator[str]:
@@ -97,20 +97,20 @@ class ValueKind(ABC):
 
 
 class _Written(ValueKind):
-    """A value that the environment writes as TOML does."""
+    """A value that the environment writes as TOML."""
 
     def read(self, text: str) -> object:
         try:
             document = tomllib.loads(f"value = {text.strip()}")
         except (ValueError, RecursionError):
             document = {}
-        if len(document) != 1:  # no value, or a text that smuggles in a second line or key
+        if len(document) != 1:  # no value, or a text that smuggles in another line or key
             raise self.refusal(text)
         return document["value"]
 
 
 def _number(value: object) -> float | None:
-    """The value where it is a number: true is none, and neither is nan."""
+    """The value if it is a number; true is not one, and neither is nan."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         return None
     return value
@@ -120,7 +120,7 @@ def _number(value: object) -> float | None:
 class Text(ValueKind):
     """A string without control characters; a stray line break is a mistake in every key.
 
-    `holds` tells whether a text that may be a secret is one.
+    `holds` tells whether a text that may hold a secret does.
     """
 
     wants: str = "a text without control characters"
@@ -144,8 +144,8 @@ class Text(ValueKind):
 
 @attrs.frozen
 class PostgresAddress(ValueKind):
-    """The address of a PostgreSQL database as libpq reads it, or empty. It holds a password, so
-    that no error shows anything of it."""
+    """The address of a PostgreSQL database as libpq reads it, or empty. As it holds a
+    password, no error shows any of it."""
 
     wants: str = 'the address of a PostgreSQL database, as "postgresql://USER:PASSWORD@HOST/NAME"'
 
@@ -163,7 +163,7 @@ class PostgresAddress(ValueKind):
 
 @attrs.frozen
 class SchemaName(ValueKind):
-    """The name of a schema of PostgreSQL, in the form in which it needs no quotes."""
+    """The name of a schema of PostgreSQL, in the form that needs no quotes."""
 
     wants: str = "1 to 63 of a-z, 0-9 and _, beginning with a letter or _, and not with pg_"
 
@@ -176,7 +176,7 @@ class SchemaName(ValueKind):
 @attrs.frozen
 class BusAddress(ValueKind):
     """Where nodes reach each other: the address of a Redis, or of a PostgreSQL database, or empty.
-    It holds a password, so that no error shows anything of it."""
+    As it holds a password, no error shows any of it."""
 
     wants: str = (
         'the address of a Redis, as "redis://USER:PASSWORD@HOST", or of a PostgreSQL database'
@@ -214,7 +214,8 @@ class RoomsQuery(ValueKind):
 
 @attrs.frozen
 class OwnClaim(ValueKind):
-    """A dotted path into a token's claims that leads to nothing which users write; or empty."""
+    """A dotted path into a token's claims that does not lead to anything that users write; or
+    empty."""
 
     wants: str = (
         "a dotted path such as app_metadata.role, not in user_metadata, which users can write"
@@ -345,7 +346,7 @@ class WholeNumber(_Written):
 
 
 class _Measured(_Written):
-    """A number, or a text that says one with its unit."""
+    """A number, or a text with a number and its unit."""
 
     def read(self, text: str) -> object:
         try:
@@ -399,7 +400,7 @@ class Bytes(_Measured):
 
 @attrs.frozen
 class Rate(_Written):
-    """A limit: any positive number, however large; `inf` reads as "no limit"."""
+    """A limit: any positive number, however large; `inf` means "no limit"."""
 
     wants: str = "a number above 0"
 
@@ -412,14 +413,16 @@ class Rate(_Written):
 
 @attrs.frozen
 class Texts(_Written):
-    """A list of strings, each brought to one form by `item`, which gives None for a wrong one."""
+    """A list of strings, each normalised by `item`, which gives None for a wrong one."""
 
     wants: str
     item: Callable[[str], str | None]
 
     def structure(self, value: object) -> tuple[str, ...]:
         if not isinstance(value, list | tuple):
-            raise self.refusal(value)
+            is_said = self.wants.startswith("a list")
+            wants = self.wants if is_said else f"a list: {self.wants}"
+            raise attrs.evolve(self, wants=wants).refusal(value)
         texts: list[str] = []
         faults = Faults()
         for index, entry in enumerate(value):
@@ -458,7 +461,7 @@ NETWORKS = Texts('a network or address, as in ["10.0.0.0/8", "::1", "unix:"]', _
 
 
 def unknown_name(name: str) -> str:
-    """An unknown name as an error shows it: bare where that is harmless, else in quotes."""
+    """An unknown name as an error shows it: bare if that is harmless, else in quotes."""
     return name if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", name) else quoted(name)
 
 

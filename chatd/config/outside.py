@@ -1,6 +1,6 @@
-"""What the configuration names and the machine has to have, for `chatd config check`.
+"""Checks that the machine has what the configuration names, for `chatd config check`.
 
-The daemon itself starts without the databases of its rooms, and reports of each whether it is
+The daemon itself starts without the databases of its rooms, and reports for each whether it is
 there.
 """
 
@@ -19,7 +19,7 @@ from chatd.config.sections import Config
 
 
 def missing(config: Config, env: Mapping[str, str], cwd: Path) -> Iterator[tuple[str, str]]:
-    """What is not there as things are here: the key that names it ("databases.shop.sqlite"), and a
+    """What is missing on this machine: the key that names it ("databases.shop.sqlite"), and a
     sentence."""
     place = config.server.internal
     if place.startswith("/") and not os.path.isdir(os.path.dirname(place)):
@@ -32,7 +32,7 @@ def missing(config: Config, env: Mapping[str, str], cwd: Path) -> Iterator[tuple
             yield "auth.jwks", f"auth.jwks: {why}."
     state = cwd / Path(config.state.dir).expanduser() if config.state.dir else None
     if state is not None and state.exists() and not state.is_dir():
-        yield "state.dir", f"state.dir: {shown_path(state)} is no folder."
+        yield "state.dir", f"state.dir: {shown_path(state)} is not a folder."
     if not config.answers.enabled:
         return
     for name, database in config.databases.items():
@@ -56,15 +56,16 @@ def _missing_file(cwd: Path, name: str) -> str | None:
         return f"the file {shown} does not exist"
     except OSError as error:
         return f"the file {shown} cannot be looked at ({error.strerror})"
-    return None if stat.S_ISREG(mode) else f"{shown} is no file"
+    return None if stat.S_ISREG(mode) else f"{shown} is not a file"
 
 
 def _missing_program(database: DatabaseSettings, env: Mapping[str, str], cwd: Path) -> str | None:
-    """Looked for as the system does when the db-mcp is started, in the PATH that it is given."""
+    """Look for the program as the system does when the db-mcp is started, in the PATH that it
+    gets."""
     program = database.command[0]
     if "/" in program:
         place = cwd / program
-        return None if shutil.which(place) else f"{shown_path(place)} is no program"
+        return None if shutil.which(place) else f"{shown_path(place)} is not a program"
     path = database.environment.get("PATH", env.get("PATH", os.defpath))
     is_there = shutil.which(program, path=path) is not None
     return None if is_there else f"the program {unknown_name(program)} is not in PATH"

@@ -11,7 +11,7 @@ from chatd.config.sections import Config
 from chatd.files import read_file as read_regular_file
 
 PLACES = (Path("chatd.toml"), Path("/etc/chatd/chatd.toml"))
-"""Looked at in this order where no file is named; relative ones from the working directory."""
+"""Tried in this order if no file is named; relative ones from the working directory."""
 VARIABLE = "CHATD_CONFIG"
 
 
@@ -27,7 +27,7 @@ class SourceFile:
 def read_file(
     path: Path | None, env: Mapping[str, str], cwd: Path, places: Sequence[Path]
 ) -> SourceFile | None:
-    """The first file that exists; None where there is none.
+    """The first file that exists; None if there is none.
 
     A file that is named, by `path` or by $CHATD_CONFIG, must exist; an empty variable names none.
     """
@@ -71,12 +71,12 @@ def _source(path: Path) -> SourceFile | None:
         ) from None
     except ValueError:  # a NUL in the name
         raise ConfigError(
-            f"{shown_path(path)} is no name of a file; name a configuration file."
+            f"{shown_path(path)} is not the name of a file; name a configuration file."
         ) from None
 
 
 def shown_path(path: Path) -> str:
-    """A path for people: as it is, or quoted where it holds what could move a cursor."""
+    """A path for people: as it is, or in quotes if it holds something that could move a cursor."""
     text = str(path)
     return text if text.isprintable() else quoted(text)
 
@@ -86,7 +86,7 @@ def state_directory(config: Config, env: Mapping[str, str], cwd: Path) -> Path:
 
     `state.dir`, else the first of $STATE_DIRECTORY (systemd may list several), else
     $XDG_STATE_HOME/chatd (only an absolute one counts, as its specification says), else
-    ~/.local/state/chatd. Raises `ConfigError` where a home directory is needed and $HOME is unset.
+    ~/.local/state/chatd. Raises `ConfigError` if a home directory is needed and $HOME is unset.
     """
     if config.state.dir:
         return cwd / _expanded(config.state.dir, env)

@@ -1,6 +1,6 @@
 """Reads one layer of a configuration after the other, and gathers what is wrong with them.
 
-A mistake does not end the reading. What is wrong counts as not written meanwhile.
+A mistake does not end the reading. Meanwhile a wrong value counts as not written.
 """
 
 import tomllib
@@ -34,7 +34,7 @@ COMMAND_LINE = "the command line"
 
 
 class Reading:
-    """What was read so far. `mistakes` are those that were found before."""
+    """What was read so far. `mistakes` are those that were found earlier."""
 
     def __init__(self, secrets: SecretKeys, mistakes: list[Mistake]) -> None:
         self._secrets = secrets
@@ -46,7 +46,7 @@ class Reading:
         self._inline: list[str] = []
 
     def file(self, source: SourceFile) -> None:
-        """The file."""
+        """Read the file."""
         where = shown_path(source.path)
         try:
             document = tomllib.loads(source.text)
@@ -64,9 +64,7 @@ class Reading:
             if section in tables():
                 self._take_written(setting, tables()[section])
             elif section not in sections():
-                known = (*sections(), *tables())
-                hint = nearest(section, known)
-                self._wrong(setting, f"[{unknown_name(section)}] is not a section; {hint}")
+                self._wrong(setting, _no_section(section, table))
             elif not isinstance(table, Mapping):
                 found = kind_of(table)  # it may be a secret without its key
                 self._wrong(
@@ -77,7 +75,7 @@ class Reading:
                     self._of_section(attrs.evolve(setting, key=name, value=value))
 
     def credentials(self) -> None:
-        """Those of sections; those of tables are taken with the tables."""
+        """Read the credentials of sections; those of tables are read with the tables."""
         for dotted, field in secret_keys().items():
             secret = self._secrets.credential(dotted)
             if secret is not None:
@@ -90,11 +88,13 @@ class Reading:
             if is_unread and name.partition(".")[0] in tables():
                 continue
             hint = nearest(name, self._secrets.credential_names)
-            sentence = f"the credential {unknown_name(name)} is of no key that is a secret; {hint}"
+            sentence = (
+                f"the credential {unknown_name(name)} is not for a key that is a secret; {hint}"
+            )
             self._mistakes.append(Mistake(Layer.CREDENTIAL, 0, sentence))
 
     def environment(self, env: Mapping[str, str]) -> None:
-        """The variables that begin with `PREFIX`."""
+        """Read the variables that begin with `PREFIX`."""
         for variable in sorted(env):
             if not variable.startswith(PREFIX) or "__" not in variable or variable == VARIABLE:
                 continue
@@ -131,7 +131,7 @@ class Reading:
                 self._take(attrs.evolve(setting, value=value), field)
 
     def overrides(self, overrides: Mapping[str, Any]) -> None:
-        """Flags, by the key that they set."""
+        """Read flags, by the key that they set."""
         for dotted, value in overrides.items():
             if value is None:
                 continue
@@ -146,7 +146,7 @@ class Reading:
             )
 
     def examined(self, source: SourceFile | None) -> Examined:
-        """The whole of it, with what does not go together."""
+        """Everything that was read, and what does not go together."""
         values: dict[str, Any] = {name: {} for name in sections()}
         origin = dict.fromkeys((*dotted_names(), *tables()), DEFAULT) | self._secrets.origin
         for setting in self._settings.values():
@@ -181,7 +181,7 @@ class Reading:
         )
 
     def _of_section(self, setting: Setting) -> None:
-        """A value of a section that exists."""
+        """Take a value of a section that exists."""
         section, name = setting.section, setting.key
         keys = keys_of(sections()[section])
         if name in keys:
@@ -198,14 +198,14 @@ class Reading:
         self._wrong(shown, f"{shown.dotted} is not a key; {hint}")
 
     def _take_file(self, setting: Setting, key: str, field: "attrs.Attribute[Any]") -> None:
-        """A secret that stands in the file whose path is the value of the setting."""
+        """Take a secret from the file whose path is the value of the setting."""
         dotted = f"{setting.section}.{key}"
         secret = self._secrets.of_file(dotted, setting.value, setting.origin)
         origin = self._secrets.origin.get(dotted, setting.origin)
         self._take(attrs.evolve(setting, key=key, value=secret, origin=origin), field)
 
     def _take_written(self, setting: Setting, field: "attrs.Attribute[Any]") -> None:
-        """A value as it is written, whose tables may name files with secrets."""
+        """Take a value as it is written; its tables may name files with secrets."""
         kind = about(field).kind
         value = self._secrets.filled(kind, setting.value, setting.dotted, setting.origin)
         if setting.layer is Layer.FILE:
@@ -213,7 +213,7 @@ class Reading:
         self._take(attrs.evolve(setting, value=value), field)
 
     def _take(self, setting: Setting, field: "attrs.Attribute[Any]") -> None:
-        """The value as its key takes it, or what is right of it."""
+        """Take the value as its key accepts it, or the part of it that is right."""
         if self._layers.get(setting.dotted) is setting.layer:  # a secret, and a file of it
             both = InvalidValue(beside(f"{setting.key}{SECRET_FILE}"))
             setting = attrs.evolve(setting, value=both)
@@ -243,3 +243,15 @@ class Reading:
 
 def _one_line(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)[:200]
+
+
+def _no_section(name: str, value: object) -> str:
+    """What is wrong with a name at the top of the file: a section that does not exist, or a key
+    that stands outside of its section."""
+    if not isinstance(value, Mapping):
+        homes = [section for section in sections() if name in keys_of(sections()[section])]
+        if homes:
+            where = " or ".join(f"[{section}]" for section in homes)
+            return f"{name} stands in no section; write it below {where}."
+    hint = nearest(name, (*sections(), *tables()))
+    return f"[{unknown_name(name)}] is not a section; {hint}"

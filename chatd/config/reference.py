@@ -1,4 +1,4 @@
-"""The document of the configuration, docs/configuration, made of what the keys say."""
+"""The document of the configuration, docs/configuration, generated from the keys."""
 
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -26,8 +26,8 @@ underscore is ignored.
 
 A secret need not stand in the file. For each key that is one, `KEY_file` has the path of a file
 (from the working directory) with the secret and nothing else, at most 64 KiB; the line break at
-its end is no part of it: `jwt_secret_file` for `jwt_secret`, or `CHATD_AUTH__JWT_SECRET_FILE` in
-the environment. Where the key is a table of secrets, as `environment` of a database,
+its end is not part of it: `jwt_secret_file` for `jwt_secret`, or `CHATD_AUTH__JWT_SECRET_FILE` in
+the environment. If the key is a table of secrets, such as `environment` of a database,
 `environment_file` is a table of paths. A file in `$CREDENTIALS_DIRECTORY` (systemd's
 `LoadCredential=`) that has the name of the key, `auth.jwt_secret` or
 `databases.sales.environment.DB_URL`, is the same; it overrides `chatd.toml`, and the environment
@@ -39,7 +39,7 @@ A key in seconds (`_s`) or bytes (`_bytes`) takes a plain number, or a text with
 (65,536), and so on with `MB`, `MiB`, `GB` and `GiB`. A unit that can be read in two ways, as in
 `5m` or `64K`, is refused.
 
-`chatd config check` tells the same without a start, and what is not there of the files and programs
+`chatd config check` reports the same without a start, and which files and programs are missing
 that the configuration names. `chatd config show` tells what is in force and where each value came
 from, and `chatd config doc KEY` explains a key. The file `chatd.toml` of the repository is a sample
 with every key.
@@ -48,9 +48,9 @@ with every key.
 _DATABASES = """
 ## [databases.<connectionId>]
 
-The database of a room, and the db-mcp that answers for it; where none is written,
-`[databases.demo]` is the sample database. One of `command`, `url`, `sqlite`, `postgres`
-and `sample` is written. These keys cannot be set in the environment.
+The database of a room, and the db-mcp that answers for it; if none is written,
+`[databases.demo]` is the sample database. Write one of `command`, `url`, `sqlite`, `postgres`
+and `sample`. These keys cannot be set in the environment.
 
 """
 

@@ -1,10 +1,9 @@
 """Every key of the configuration: name, default, unit, what it accepts, what happens beyond it.
 
 This is the one home of all of them. A class is a section of chatd.toml, a field is a key (a field
-of `Config` that is one itself is a section whose names the operator chooses); what `key` is given
-travels in the field's metadata, from where loading, `explain`, `sample` and the reference take it.
-The values are checked however an object is built, so that a `Config` that exists is one that can be
-used.
+of `Config` that is one itself is a section whose names the operator chooses); the arguments of
+`key` travel in the field's metadata, from which loading, `explain`, `sample` and the reference take
+them. The values are checked however an object is built, so any `Config` that exists can be used.
 """
 
 from collections.abc import Mapping
@@ -47,30 +46,31 @@ ABOUT = "chatd.config"
 """Under this name a field's metadata holds its `About`."""
 
 DEMO_ROOM = "demo"
-"""The room of a start without configuration, which the sample database answers in."""
+"""The room of a start without configuration; the sample database answers in it."""
 MOST_ANSWER_BYTES = 1_000_000_000
-"""The longest answer: so many of it at once are still a backlog that can be written down."""
+"""The longest answer. `server.backlog_bytes` has to hold twice as much, and must stay a number that
+a person can read."""
 
 MOST_POOL = 100
-"""As many connections as PostgreSQL takes by default from everybody."""
+"""As many connections as PostgreSQL accepts by default in total."""
 MOST_EXPORT_ROWS = 10_000_000
-"""A longer file is no download of somebody who chats, but a dump."""
+"""A longer file is not a download by somebody who chats, but a dump."""
 MOST_EXPORT_BYTES = 1_073_741_824
-"""What the disk for temporary files has to hold for each that is under way."""
+"""So much of the disk for temporary files each download under way needs."""
 MOST_DISK_BYTES = 2**50
 """No disk of one machine is larger."""
 
 
 @attrs.frozen
 class About:
-    """What is known of a key beside its name and default."""
+    """What is known about a key beside its name and default."""
 
     kind: ValueKind
     doc: str
     why: str
     secret: bool = False
     written: str | None = None
-    """How a file writes the key, where that is not the name of the field."""
+    """How a file spells the key, if not like the name of the field."""
 
 
 def key(
@@ -93,7 +93,7 @@ def key(
 
 
 def about(field: "attrs.Attribute[Any]") -> About:
-    """What `key` was given for a field."""
+    """The arguments that `key` got for a field."""
     known: About = field.metadata[ABOUT]
     return known
 
@@ -118,7 +118,7 @@ class ServerConfig:
     socket_mode: str = key(
         "0660",
         FileMode(),
-        "Permissions of the socket of a host with unix:; who may write to it may connect.",
+        "Permissions of the socket of a host with unix:; whoever may write to it may connect.",
         "A proxy that is in the daemon's group connects, and nobody else.",
     )
     origins: tuple[str, ...] = key(
@@ -144,15 +144,22 @@ class ServerConfig:
     trusted_proxies: tuple[str, ...] = key(
         (),
         NETWORKS,
-        "Networks whose X-Forwarded-For, -Host, -Proto, -Port or Forwarded is believed; those of "
-        'others are ignored. "unix:" is whoever connects to a unix socket.',
+        "Networks whose headers about the client are believed (proxy_headers); those of others are "
+        'ignored. "unix:" is whoever connects to a unix socket.',
         "Every client can send these headers.",
+    )
+    proxy_headers: str = key(
+        "x-forwarded",
+        Choice(("x-forwarded", "forwarded")),
+        'What these proxies write: "x-forwarded" (X-Forwarded-For, -Host, -Proto, -Port), or '
+        '"forwarded" (Forwarded, RFC 7239). The other is ignored.',
+        "A proxy passes on what its client wrote of the other.",
     )
     proxy_protocol: bool = key(
         False,
         Flag(),
         "Whether each connection begins with a header of the PROXY protocol, 1 or 2; one without, "
-        "or not of trusted_proxies, is closed.",
+        "or not from trusted_proxies, is closed.",
         "For proxies that pass on TCP. It is never guessed: a client could write it too.",
     )
     max_payload_bytes: int = key(
@@ -165,13 +172,13 @@ class ServerConfig:
         25.0,
         Seconds(),
         "Seconds between two pings of the daemon.",
-        "As the reference server of Engine.IO (pingInterval).",
+        "As in the reference server of Engine.IO (pingInterval).",
     )
     ping_timeout_s: float = key(
         20.0,
         Seconds(),
         "Seconds that a client has to answer a ping; beyond: the session is closed.",
-        "As the reference server of Engine.IO (pingTimeout).",
+        "As in the reference server of Engine.IO (pingTimeout).",
     )
     drain_timeout_s: float = key(
         10.0,
@@ -195,7 +202,7 @@ class ServerConfig:
         16_384,
         Bytes(),
         "Bytes of the head of a request; beyond: 431.",
-        "As Node.js takes.",
+        "As in Node.js.",
     )
     max_connections: int = key(
         20_000,
@@ -219,7 +226,7 @@ class ServerConfig:
         10.0,
         Seconds(),
         "Seconds that an upgrade to WebSocket may take; beyond: the session stays on polling.",
-        "As the reference server of Engine.IO (upgradeTimeout).",
+        "As in the reference server of Engine.IO (upgradeTimeout).",
     )
 
 
@@ -247,7 +254,7 @@ class AuthConfig:
         KeySetPlace(),
         "Key set of whoever signs tokens with RS256, ES256 or EdDSA: an address of https, or a "
         "file; read again every 10 minutes.",
-        "Who verifies tokens need not be able to sign them.",
+        "Whoever verifies tokens need not be able to sign them.",
     )
     supabase: str = key(
         "",
@@ -274,7 +281,7 @@ class AuthConfig:
         "",
         Text(),
         "What `iss` must be; empty: it is not checked.",
-        "To be set where several projects share a secret; Supabase's is https://PROJECT.supabase.co/auth/v1.",
+        "Set it if several projects share a secret; Supabase's is https://PROJECT.supabase.co/auth/v1.",
     )
     query_token: bool = key(
         True,
@@ -303,7 +310,7 @@ class AuthConfig:
     admin_role: str = key(
         "admin",
         Text("a text of at least one character", empty=False),
-        "What that claim is for an administrator, or what it holds, where it is a list.",
+        "The value of that claim for an administrator, or one of its entries, if it is a list.",
         "Tokens may know other roles.",
     )
 
@@ -371,7 +378,8 @@ class DirectoryConfig:
         MappingProxyType({}),
         CONNECTIONS,
         'The rooms of source = "file": a title, and the users or ["*"], also as owners and '
-        "viewers.",
+        'viewers. A list that names a user counts before ["*"]; of several that do, the one '
+        "with the greatest role.",
         "For teams whose tokens list no rooms.",
     )
 
@@ -411,7 +419,7 @@ class StateConfig:
         60.0,
         Seconds(),
         "Seconds between two snapshots of what is in memory.",
-        "So much of presence and typing a crash forgets at most.",
+        "A crash forgets at most this much of presence and typing.",
     )
     min_free_bytes: int = key(
         268_435_456,
@@ -512,7 +520,8 @@ class LimitsConfig:
     socket_messages_per_minute: float = key(
         60,
         Rate(),
-        "Messages a minute of a socket; beyond: rate_limited.",
+        "Messages a minute of a socket, or of a user over HTTP, where downloads count as messages; "
+        "beyond: rate_limited.",
         "Twice what its user may send.",
     )
     room_messages_per_minute: float = key(
@@ -604,15 +613,15 @@ class AnswersConfig:
     export_rows: int = key(
         0,
         WholeNumber(least=0, most=MOST_EXPORT_ROWS),
-        "Rows of a download: where it may have more than the message of its answer holds, the "
-        "statement runs again, to read only. 0: none runs.",
+        "Rows of a download: if it may have more than the message of its answer holds, the "
+        "statement runs again, only to read. 0: none runs.",
         "A download costs the database nothing unless the operator says so.",
     )
     export_bytes: int = key(
         67_108_864,
         Bytes(most=MOST_EXPORT_BYTES),
         "Bytes of the rows of such a download, as JSON; beyond: it is truncated, and says so.",
-        "Each takes about as much of the disk while it is under way, an .xlsx some times as much.",
+        "Each takes about as much of the disk while under way, an .xlsx several times as much.",
     )
     export_timeout_s: float = key(
         50.0,
@@ -714,8 +723,16 @@ class ApiConfig:
     requests_per_user: int = key(
         8,
         WholeNumber(),
-        "Requests of a user that are being answered at once, streams of events aside; beyond: 503.",
+        "Requests of a user that are being answered at once, downloads included, streams of events "
+        "aside; beyond: 503.",
         "A page that is not taken is held in memory.",
+    )
+    owed_bytes: int = key(
+        67_108_864,
+        Bytes(),
+        "Bytes of responses that clients of all users have not taken yet, not counting those of at "
+        "most 64 KiB; one user never has more than half; beyond: 503.",
+        "Clients that read slowly must not make memory grow.",
     )
     tokens: Mapping[str, Bot] = key(
         MappingProxyType({}),
@@ -761,7 +778,7 @@ class Config:
     databases: Mapping[str, DatabaseSettings] = key(
         MappingProxyType({DEMO_ROOM: DatabaseSettings(sample=True)}),
         DATABASES,
-        "The database of each room, and who answers for it; where none is written, this one:",
+        "The database of each room, and who answers for it; if none is written, this one:",
         "A first start has something to ask.",
     )
     audit: AuditConfig = attrs.field(factory=AuditConfig)

@@ -36,12 +36,12 @@ _API_TOKENS = """\
 """
 
 _TABLES = {"connections": _ROOMS, "tokens": _API_TOKENS}
-"""What the sample has of keys that are tables."""
+"""What the sample shows for keys that are tables."""
 
 _DATABASES = """\
 # [databases.demo]
 # sample = true
-# chatd brings a db-mcp for PostgreSQL (with the extra chatd[postgres]) and one for SQLite files:
+# chatd brings a db-mcp for PostgreSQL (with the extra "postgres") and one for SQLite files:
 # [databases.shop]
 # postgres = "postgresql://reader:password@localhost/shop"
 # [databases.stock]
@@ -50,7 +50,7 @@ _DATABASES = """\
 # connections = 2
 # call_timeout_s = 60.0
 # max_message_bytes = 1_048_576
-# Where that may be written: rows and bytes that one statement may write; beyond: it is undone.
+# If it may be written to: rows and bytes that one statement may write; beyond: it is undone.
 # max_rows_written = 10_000
 # max_growth_bytes = 67_108_864
 # Others are started (command, for stdio) or asked by HTTP (url, headers); the mapping says how:
@@ -67,10 +67,10 @@ _DATABASES = """\
 
 
 def explain(loaded: Loaded, in_force: Mapping[str, str] = MappingProxyType({})) -> str:
-    """The effective configuration as TOML, with the origin of each value behind it.
+    """The effective configuration as TOML, with the origin of each value after it.
 
-    `in_force` is what a key comes to here, by dotted name, where the value alone does not say that.
-    A secret is shown by its length only, and a load of this text is therefore not the same
+    `in_force` is what a key amounts to on this machine, by dotted name, if the value alone does not
+    say that. Of a secret only the length is shown, so loading this text does not give the same
     configuration.
     """
     lines = [f"# read from {shown_path(loaded.source)}" if loaded.source else "# no file was read"]
@@ -99,7 +99,8 @@ def explain(loaded: Loaded, in_force: Mapping[str, str] = MappingProxyType({})) 
 
 
 def _files(loaded: Loaded, dotted: str) -> str:
-    """Where a secret of a table was read, or each of a table of them; empty where it was not."""
+    """Where a secret of a table was read, or each secret of a table of them; empty if it was
+    not."""
     found = {
         name.removeprefix(dotted): origin
         for name, origin in loaded.origin.items()
@@ -110,7 +111,7 @@ def _files(loaded: Loaded, dotted: str) -> str:
 
 
 def sample() -> str:
-    """chatd.toml as it is shipped: every key with its line of documentation and its default."""
+    """chatd.toml as shipped: every key with its line of documentation and its default."""
     defaults = Config()
     parts = [_HEADER]
     for name, section in sections().items():
@@ -132,7 +133,7 @@ def sample() -> str:
 
 
 def _entry(table: FileConnection | Bot) -> list[str]:
-    """A table of a section whose names the operator chooses."""
+    """The lines of a table whose name the operator chooses."""
     if isinstance(table, FileConnection):
         title = [] if table.title is None else [f"title = {toml(table.title)}"]
         roles = {"owners": table.owners, "viewers": table.viewers}
@@ -152,7 +153,7 @@ def _entry(table: FileConnection | Bot) -> list[str]:
 def api_token_table(
     bot: str, sha256: str, rooms: tuple[str, ...], rights: tuple[str, ...], name: str | None
 ) -> str:
-    """The table of a token as a person adds it to the file. Raises InvalidValue."""
+    """The table of a token as a person would add it to the file. Raises InvalidValue."""
     values: dict[str, object] = {"sha256": sha256, "rooms": rooms}
     if name is not None:
         values["name"] = name

@@ -13,6 +13,7 @@ from chatd.config.api_tokens import API_TOKENS
 def made(*arguments: str) -> tuple[str, dict[str, object]]:
     shown = CliRunner().invoke(main, ["api", "token", *arguments])
     assert shown.exit_code == 0, shown.output
+    assert "and reload the daemon (SIGHUP, or systemctl reload chatd.service):" in shown.output
     token = re.match(r"token: (chatd_[A-Za-z0-9_-]{43})\n", shown.output)
     assert token is not None
     table = shown.output[shown.output.index("[api.tokens") :]

@@ -1,5 +1,6 @@
 """`chatd docs`, and that what the documents, the README and the code refer to is there."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,7 @@ SKIPPED = {"node_modules", "__pycache__", "dist", "dist-package"}  # and what be
 
 REFERENCE = re.compile(r'docs/([a-z]+)(?:\.md)?,\s+"([^"]+)"')
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-NAMED_FILE = re.compile(r"`((?:tests|chatd)/[\w/]+(?:\.\w+)?)`")
+NAMED_FILE = re.compile(r"`((?:tests|chatd)/[\w/]+(?:\.\w+)*)`")
 PACKAGES = sorted(path.parent.name for path in (ROOT / "chatd").glob("*/__init__.py"))
 NAMED_MODULE = re.compile(rf"(?<![\w/.-])((?:{'|'.join(PACKAGES)})/\w+(?:/\w+)*)(?![\w/-])")
 PAPERS = re.compile(r"\b(?:SPEC|DESIGN|WIRE)\b|\b(?:STYLE|CLUSTER|PAGE)(?:\.md|,? \d)")
@@ -149,6 +150,22 @@ def test_the_modules_that_a_document_names_exist(path: Path) -> None:
 def test_names_of_modules_are_seen_wherever_they_stand() -> None:
     text = "(`chat/messages`, net/poller ► service/events/rooms, x/chat/a, chat/a-b)"
     assert NAMED_MODULE.findall(text) == ["chat/messages", "net/poller", "service/events/rooms"]
+
+
+def test_the_tree_of_supervisors_is_drawn_as_it_is() -> None:
+    children = [
+        call.args[0].value
+        for call in ast.walk(ast.parse((ROOT / "chatd/app/tree.py").read_text("utf-8")))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id == "Child"
+        and isinstance(call.args[0], ast.Constant)
+    ]
+    document = (DOCS / "architecture.md").read_text("utf-8")
+    drawing = document.partition("\n chatd   ")[2].partition("```")[0]
+    names = [re.split(r" {2,}", line.strip())[0] for line in drawing.splitlines()[1:]]
+    drawn = ", ".join(name for name in names if name).split(", ")
+    assert sorted(drawn) == sorted(children)
 
 
 def test_the_readme_can_be_read_in_a_few_minutes() -> None:

@@ -115,7 +115,7 @@ def test_the_socket_listens_where_the_configuration_says(
 @rows(
     ("server", "sentence"),
     [
-        ('host = "chat.example"', "systemd takes addresses alone"),
+        ('host = "chat.example"', "systemd takes only addresses"),
         ("port = 0", "server.port is 0"),
         ("port = 99999", "server.port"),
     ],

@@ -7,7 +7,7 @@ from chatd.actors.fair_queue import WAIT_S, WAITING_MAX
 from chatd.answers.schema import BYTES_MAX as SCHEMA_BYTES_MAX
 from chatd.answers.schema import TABLES_MAX as SCHEMA_TABLES_MAX
 from chatd.answers.schemas import KEPT_S
-from chatd.answers.sql.questions import COMMANDS
+from chatd.answers.sql.commands import COMMANDS
 from chatd.app.settings import STRANGER_PAYLOAD_BYTES
 from chatd.auth import FailureBackoff
 from chatd.auth.directories import CLAIMED_ROOMS
@@ -21,7 +21,6 @@ from chatd.cli.docs import documents
 from chatd.config.api_tokens import MESSAGES_PER_MINUTE, REQUESTS_PER_MINUTE
 from chatd.config.sections import Config, keys_of, sections
 from chatd.engine.event_stream import INPUT_BYTES_MAX
-from chatd.service.callers import ALLOWANCES_MAX
 from chatd.service.connect import NAMED_ROOMS_MAX, REFUSALS_MAX
 from chatd.service.download_tickets import TICKET_S, TICKETS_PER_USER
 from chatd.service.events.acks import RECEIPTS_PER_ACK
@@ -30,6 +29,8 @@ from chatd.service.events.search import HITS_MAX
 from chatd.service.export_files import FILES_MAX, FILES_PER_USER
 from chatd.service.export_files import WAIT_S as EXPORT_WAIT_S
 from chatd.service.http_payloads import MARKS_MAX, PARAMETERS_MAX, QUOTES_MAX
+from chatd.service.request_clients import ALLOWANCES_MAX
+from chatd.service.request_places import SMALL_BYTES
 from chatd.store import REPLIES_MAX
 from chatd.store.search import SEARCH_S
 from chatd.wire.names import Feature
@@ -58,14 +59,14 @@ FIXED: Mapping[str, float] = {
     "messages that count as unread in a room": UNREAD_MAX,
     "users that a message mentions": MENTIONS_MAX,
     "places of a message where a mention may begin": TRIED_MAX,
-    "messages owed to a user, all rooms together": QUEUE_MAX,
-    "days that a message is owed": QUEUE_MAX_MS / 86_400_000,
-    "rooms of a handshake (`auth.connectionId`) that are looked at": NAMED_ROOMS_MAX,
+    "messages in a user's queue, of all rooms together": QUEUE_MAX,
+    "days that a message is in a queue": QUEUE_MAX_MS / 86_400_000,
+    "rooms of a handshake (`auth.connectionId`) whose refusals are reported": NAMED_ROOMS_MAX,
     "rooms in the list of a token": CLAIMED_ROOMS,
     "refused CONNECTs of a session": REFUSALS_MAX,
     "bytes of the same over Engine.IO, before a token was shown": STRANGER_PAYLOAD_BYTES,
-    "bad tokens of an address that are free": FailureBackoff().free_failures,
-    "downloads that are made whole first, at once": FILES_MAX,
+    "invalid tokens of an address that are free": FailureBackoff().free_failures,
+    "downloads that are written to a file first, at once": FILES_MAX,
     "of these, of a user": FILES_PER_USER,
     "seconds that such a download waits": EXPORT_WAIT_S,
     "seconds that a download ticket is good": TICKET_S,
@@ -73,10 +74,11 @@ FIXED: Mapping[str, float] = {
     "messages of a bot, a minute, where its token says nothing else": MESSAGES_PER_MINUTE,
     "requests of a bot, a minute, where its token says nothing else": REQUESTS_PER_MINUTE,
     "users whose rates over HTTP are kept": ALLOWANCES_MAX,
-    "bytes that a client sends behind the request of a stream": INPUT_BYTES_MAX,
+    "bytes up to which a response does not count among these": SMALL_BYTES,
+    "bytes that a client sends after its request for a stream": INPUT_BYTES_MAX,
     "parameters of a query over HTTP": PARAMETERS_MAX,
-    "colons, commas and brackets of a body over HTTP, strings aside": MARKS_MAX,
-    "quotes of a body over HTTP, those in its text as well": QUOTES_MAX,
+    "colons, commas and brackets of a body over HTTP, except in strings": MARKS_MAX,
+    "quotes of a body over HTTP, including those in its text": QUOTES_MAX,
 }
 """The limits without a key in the configuration, by what the table calls them."""
 

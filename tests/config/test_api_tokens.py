@@ -71,9 +71,7 @@ def test_a_token_that_stands_where_its_digest_belongs_is_not_shown(tmp_path: Pat
 
 def test_two_tokens_do_not_share_a_secret(tmp_path: Path) -> None:
     written = "".join(f'[api.tokens.{n}]\nsha256 = "{DIGEST}"\nrooms = []\n' for n in "ab")
-    assert "api.tokens.b must be another one than that of api.tokens.a" in refused(
-        tmp_path, written
-    )
+    assert "api.tokens.b must differ from that of api.tokens.a" in refused(tmp_path, written)
 
 
 def test_what_is_in_force_can_be_read_again(tmp_path: Path) -> None:

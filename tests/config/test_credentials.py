@@ -55,16 +55,18 @@ def test_a_credential_of_no_secret_is_told_with_the_nearest(tmp_path: Path) -> N
     found = refusals(tmp_path, f"{SALES}sqlite = 'a.db'\n", **env)
     assert found == [
         (
-            "the credential auth.jwt_secrte is of no key that is a secret; did you mean "
+            "the credential auth.jwt_secrte is not for a key that is a secret; did you mean "
             "auth.jwt_secret?"
         ),
         (
-            "the credential databases.sale.postgres is of no key that is a secret; did you mean "
-            "databases.sales.postgres?"
+            "the credential databases.sale.postgres is not for a key that is a secret; did you "
+            "mean databases.sales.postgres?"
         ),
         found[2],
     ]
-    assert found[2].startswith("the credential server.port is of no key that is a secret; known")
+    assert found[2].startswith(
+        "the credential server.port is not for a key that is a secret; known"
+    )
 
 
 def test_a_credential_may_have_any_name(tmp_path: Path) -> None:
@@ -107,4 +109,6 @@ def test_a_directory_of_credentials_that_cannot_be_read_is_told(tmp_path: Path) 
                 f"({why}); run this as the daemon's user, or unset the variable."
             )
         ]
-    assert "it is no name of a directory" in refusals(tmp_path, CREDENTIALS_DIRECTORY="a\0b")[0]
+    assert (
+        "it is not the name of a directory" in refusals(tmp_path, CREDENTIALS_DIRECTORY="a\0b")[0]
+    )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.auth import FileConnection
-from chatd.config import Config, ConfigError, Loaded, ServerConfig, load
+from chatd.config import PLACES, Config, ConfigError, Loaded, ServerConfig, load
 from chatd.config.names import variables
 from chatd.config.sections import sections
 from tests.rows import rows
@@ -68,6 +68,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "server.internal": "",
         "server.internal_admin": False,
         "server.trusted_proxies": (),
+        "server.proxy_headers": "x-forwarded",
         "server.proxy_protocol": False,
         "server.max_payload_bytes": 1_000_000,
         "server.ping_interval_s": 25.0,
@@ -147,6 +148,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "web.login_url": "",
         "api.enabled": True,
         "api.requests_per_user": 8,
+        "api.owed_bytes": 67_108_864,
         "api.tokens": {},
         "log.format": "auto",
         "log.level": "info",
@@ -180,6 +182,7 @@ def test_the_first_file_that_exists_is_read(tmp_path: Path) -> None:
     assert host(None, variable, places) == "variable"
     assert host(None, {"CHATD_CONFIG": ""}, places) == "here"
     assert host(None, {}, [places[0], places[2]]) == "system"
+    assert (Path("chatd.toml"), Path("/etc/chatd/chatd.toml")) == PLACES
 
 
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
@@ -220,7 +223,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"the configuration file {tmp_path}/latin is not UTF-8; save it as UTF-8 text."
     )
-    with pytest.raises(ConfigError, match="is no name of a file; name a configuration file"):
+    with pytest.raises(ConfigError, match="is not the name of a file; name a configuration file"):
         load(Path("a\0b"), {}, {}, tmp_path)
 
 
@@ -229,8 +232,12 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     [
         (
             "port = 1",
+            "chatd.toml: port stands in no section; write it below [server].",
+        ),
+        (
+            "prot = 1",
             (
-                "chatd.toml: [port] is not a section; known are server, auth, directory, state, "
+                "chatd.toml: [prot] is not a section; known are server, auth, directory, state, "
                 "cluster, bus, messages, limits, answers, audit, web, api, log, databases."
             ),
         ),
@@ -329,7 +336,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         (
             "[server]\norigins = 'https://a.example'",
             (
-                "chatd.toml: server.origins must be an origin without a path, "
+                "chatd.toml: server.origins must be a list: an origin without a path, "
                 'as in ["https://chat.example.com"], not the text "https://a.example".'
             ),
         ),
