@@ -23,6 +23,11 @@ SHAPES: Final = {
     "controls": "bell\u0007 null\u0001 escape\u001b[31m back\u0008 nel\u0085 line\u2028end",
     "halves": "\U0001f469\u200d\u200d\ufffd\ufffe\uffff",
     "entities": "&lt;img src=x onerror=alert(1)&gt; &#x3c;b&#62;",
+    "addresses": (
+        "https://bank.example@evil.example https://bank.example\\@evil.example https://\u0430pple.example"
+        " https://a.example/\u202egpj.exe https://a.example/'onclick=alert(1)// HTTP://B.example:80)."
+    ),
+    "a long address": f"https://a.example/{'w' * 1_500}?{'(' * 400}",
 }
 """By a name of each."""
 
@@ -31,6 +36,13 @@ SHORT: Final = {name: text for name, text in SHAPES.items() if len(text) <= 120}
 FOREIGN: Final = """
 () => {
   const found = [];
+  // The text of a message has links, each to exactly what it says.
+  function isAddress(element) {
+    const [href, text] = [element.getAttribute("href"), element.textContent];
+    return element.matches(".message-text > a[target=_blank][rel='noopener noreferrer nofollow']")
+      && href === text && /^https?:\\/\\/[\\w.-]+(:\\d+)?([/?#]|$)/i.test(href)
+      && !element.attributes.onclick;
+  }
   function visit(root) {
     for (const element of root.querySelectorAll("*")) {
       const tag = element.tagName.toUpperCase();
@@ -40,7 +52,9 @@ FOREIGN: Final = """
       if (/^(IMG|IFRAME|OBJECT|EMBED|BASE|VIDEO|AUDIO|MATH|MARQUEE|APPLET)$/.test(tag)) {
         found.push(tag);
       }
-      if (isInside && /^(SCRIPT|STYLE|LINK|META|A|TITLE)$/.test(tag)) found.push(tag);
+      if (isInside && /^(SCRIPT|STYLE|LINK|META|A|TITLE)$/.test(tag) && !isAddress(element)) {
+        found.push(tag);
+      }
       for (const { name, value } of element.attributes) {
         if (/^on/i.test(name) || /^\\s*(javascript|data|vbscript):/i.test(value)) {
           if (name !== "title" && name !== "aria-label") found.push(`${tag} ${name}`);

@@ -51,7 +51,7 @@ def furnish(home: House) -> None:
     for number, question in enumerate(QUESTIONS, 1):
         bob.say(question)
         answer = bob.log.locator(f'[aria-posinset="{2 * number + 1}"]')
-        expect(answer.get_by_role("button", name="Run again")).to_be_visible()
+        expect(answer.get_by_role("button", name="Edit and run")).to_be_visible()
     bob.page.close()
 
 

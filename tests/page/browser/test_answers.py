@@ -61,6 +61,38 @@ def downloaded(card: Locator, name: str) -> bytes:
     return Path(download.value.path()).read_bytes()
 
 
+CUT_CELLS: Final = """
+cells => cells.map((cell) => cell.querySelector("[dir]"))
+  .filter((value) => value.scrollWidth > value.clientWidth).map((value) => value.textContent)
+"""
+LINES: Final = """
+cells => cells.map((cell) => getComputedStyle(cell)).map(({borderLeftWidth, borderRightWidth}) =>
+  [borderLeftWidth, borderRightWidth].join(" "))
+"""
+
+
+def test_short_values_are_shown_whole_where_there_is_room(ada: Person) -> None:
+    values = ["Gadget 1", "WWWWWWWWWW", '{"a": 10}', "iiiiiiiiii", "%%@@MMmm", "-12.50", "שלום"]
+    for shown in ([value] for value in values), [values]:
+        for row in shown:
+            columns = ", ".join(f"'{value}' AS c{number}" for number, value in enumerate(row))
+            card = ada.ask(f"SELECT {columns}")
+            assert cells(card) == [row]
+            assert card.locator("tbody td").evaluate_all(CUT_CELLS) == []
+            assert card.locator("[data-open]").count() == 0
+
+
+def test_a_value_that_is_cut_has_a_sign(ada: Person) -> None:
+    card = ada.ask("SELECT 'W' || substr(hex(zeroblob(60)), 1, 110) AS a, 'short' AS b")
+    assert len(card.locator("tbody td").evaluate_all(CUT_CELLS)) == 1
+    expect(card.locator("tbody td").first.locator("[data-open]")).to_be_visible()
+
+
+def test_a_value_of_another_direction_leaves_the_lines_between_cells(ada: Person) -> None:
+    card = ada.ask("SELECT 'one' AS a, 'שלום עולם' AS b, 'مرحبا' AS c")
+    assert card.locator("tbody td").evaluate_all(LINES) == ["0px 1px"] * 3
+
+
 def test_the_three_questions_of_an_empty_room_are_answered(house: House) -> None:
     ada = house.person("ada").is_in()
     questions = ada.page.locator(".message-questions button")
@@ -135,12 +167,12 @@ def test_a_long_value_is_cut_and_opens_whole(ada: Person) -> None:
 
 def test_what_is_copied_is_the_table_in_its_order(ada: Person) -> None:
     card = ada.ask(ODD_VALUES)
-    expect(card.get_by_role("button", name="Copy", exact=True)).to_be_visible()
+    expect(card.get_by_role("button", name="Copy table", exact=True)).to_be_visible()
     press(card, "whole")
     expect(card.get_by_role("columnheader", name="whole")).to_have_attribute(
         "aria-sort", "ascending"
     )
-    press(card, "Copy")
+    press(card, "Copy table")
     expect(card.get_by_role("button", name="Copied")).to_be_visible()
     lines = ada.page.evaluate("navigator.clipboard.readText()").splitlines()
     assert [line.split("\t")[:2] for line in lines] == [
@@ -188,6 +220,17 @@ def test_groups_are_drawn_and_the_table_is_a_click_away(ada: Person) -> None:
     expect(card.locator("table")).to_be_visible()
 
 
+def test_the_axis_of_many_bars_is_in_sight_at_once(ada: Person) -> None:
+    card = ada.ask("SELECT name, price FROM products")
+    press(card, "Chart")
+    axis = card.locator(".answer-picture-axis")
+    expect(axis).to_have_text(re.compile(r"^0\d"))
+    box, scroller = axis.bounding_box(), card.locator(".answer-chart-scroll").bounding_box()
+    assert box is not None
+    assert scroller is not None
+    assert box["y"] + box["height"] <= scroller["y"] + scroller["height"] + 1
+
+
 def test_the_statement_is_shown_and_run_again_tells_that_the_rows_are_known(ada: Person) -> None:
     question = "SELECT city,\n  count(*) AS people\nFROM customers\nGROUP BY city"
     card = ada.ask(question)
@@ -208,6 +251,20 @@ def test_a_question_is_edited_and_run(ada: Person) -> None:
     ada.page.keyboard.press("Enter")
     edited = ada.last_answer("SELECT name FROM suppliers WHERE id = 2")
     assert cells(edited) != cells(card)
+
+
+def test_an_edited_question_is_asked_again_by_a_click(ada: Person) -> None:
+    ada.ask("SELECT 'as it was' AS said")
+    asked = ada.log.locator("article:not(.is-database)").last
+    asked.hover()
+    asked.get_by_role("button", name="Edit", exact=True).click()
+    box = ada.log.get_by_role("textbox", name="Edit the message")
+    box.fill("SELECT 'as it is' AS said")
+    box.press("Enter")
+    expect(asked).to_contain_text("An edited question is not asked again.")
+    asked.get_by_role("button", name="Ask again").click()
+    assert cells(ada.last_answer("SELECT 'as it is' AS said")) == [["as it is"]]
+    expect(ada.log).not_to_contain_text("An edited question")
 
 
 def test_what_was_meant_is_one_click_away(ada: Person) -> None:
@@ -269,11 +326,19 @@ def test_the_sample_is_not_written_to_and_says_why(ada: Person) -> None:
 
 
 def test_what_is_nearly_sql_can_be_run(ada: Person) -> None:
-    ada.say("select name frm suppliers")
+    ada.say("select name from suppliers where id 3")
     hint = ada.page.locator(".message-hint").last
     expect(hint).to_be_visible()
     hint.get_by_role("button", name="Run it").click()
-    expect(ada.last_answer("/sql select name frm suppliers")).to_contain_text("Failed")
+    expect(ada.last_answer("/sql select name from suppliers where id 3")).to_contain_text("Failed")
+
+
+def test_a_keyword_that_was_meant_is_put_in_its_place(ada: Person) -> None:
+    ada.say("select name frm suppliers")
+    hint = ada.page.locator(".message-hint").last
+    expect(hint).to_contain_text("did you mean FROM?")
+    hint.get_by_role("button", name="Use FROM").click()
+    ada.has_written("select name FROM suppliers")
 
 
 def test_an_unknown_command_is_told_with_what_was_meant(ada: Person) -> None:

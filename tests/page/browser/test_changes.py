@@ -1,14 +1,17 @@
 """What becomes of messages: edits, deletions, reactions, mentions, threads, on both sides."""
 
 import re
+from typing import Final
 
 import pytest
-from playwright.sync_api import WebSocketRoute, expect
+from playwright.sync_api import Locator, ViewportSize, WebSocketRoute, expect
 
 from tests.page.browser.people import House, Person
 from tests.peers.servers import token
 
 QUIET = "[answers]\nenabled = false\n"
+WIDE: Final = ViewportSize(width=1280, height=800)
+TELEPHONE: Final = ViewportSize(width=390, height=844)
 
 
 @pytest.fixture
@@ -60,12 +63,56 @@ def test_the_tools_of_a_message_leave_its_state_in_sight(ada: Person) -> None:
         state.hover(timeout=10_000)  # fails where something lies over it
 
 
+@pytest.mark.parametrize("viewport", [WIDE, TELEPHONE], ids=["wide", "telephone"])
+def test_the_tools_of_a_tall_message_stay_in_sight(house: House, viewport: ViewportSize) -> None:
+    ada = house.person("ada", viewport=viewport).is_in()
+    ada.say_as_is("the first\n" + "\n".join(f"line {n}" for n in range(12)))
+    ada.ask("SELECT id, name FROM customers")
+    for _ in range(4):
+        ada.say_as_is("below it" + "\nanother line" * 12)
+    ada.is_at_end()
+    for message in (ada.message("the first").first, ada.answers().first):
+        # Until only its last line is in sight.
+        for shown_px in (300, 100, 20):
+            scroll_to(ada, message, shown_px)
+            point_at_the_end_of(message)
+            tools = ada.log.get_by_role("toolbar")
+            expect(tools).to_have_count(1)
+            assert tools.evaluate(IS_UNCOVERED), shown_px
+
+
+def scroll_to(person: Person, message: Locator, shown_px: int) -> None:
+    """Scroll until so much of the end of a message is in sight."""
+    person.page.mouse.move(0, 0)
+    message.evaluate(SCROLL, shown_px)
+    person.settle()
+
+
+def point_at_the_end_of(message: Locator) -> None:
+    box = message.bounding_box()
+    assert box is not None
+    message.page.mouse.move(box["x"] + 40, box["y"] + box["height"] - 8)
+
+
+SCROLL: Final = """(element, shown) => {
+  const list = element.closest("[role=log]");
+  const below = element.getBoundingClientRect().bottom - list.getBoundingClientRect().top;
+  list.scrollTop += below - shown;
+}"""
+IS_UNCOVERED: Final = """(tools) => [...tools.querySelectorAll("button")].every((button) => {
+  const { left, right, top, bottom } = button.getBoundingClientRect();
+  return [top + 1, bottom - 1].every((y) =>
+    button.contains(document.elementFromPoint((left + right) / 2, y)));
+})"""
+"""Whether a click meets each of them, at its upper edge and at its lower one."""
+
+
 def test_nobody_can_change_what_others_wrote(ada: Person, bob: Person) -> None:
     ada.say("this is mine")
     bob.sees("this is mine")
     bob.message("this is mine").hover()
     toolbar = bob.message("this is mine").get_by_role("toolbar")
-    expect(toolbar.get_by_role("button", name="Copy", exact=True)).to_be_visible()
+    expect(toolbar.get_by_role("button", name="Copy message", exact=True)).to_be_visible()
     expect(toolbar.get_by_role("button", name="Edit", exact=True)).to_have_count(0)
     expect(toolbar.get_by_role("button", name="Delete", exact=True)).to_have_count(0)
 
@@ -214,7 +261,7 @@ def test_an_older_server_has_no_buttons_for_what_it_cannot_do(house: House) -> N
     old.say("to an older server")
     old.message("to an older server").hover()
     toolbar = old.message("to an older server").get_by_role("toolbar")
-    expect(toolbar.get_by_role("button", name="Copy", exact=True)).to_be_visible()
+    expect(toolbar.get_by_role("button", name="Copy message", exact=True)).to_be_visible()
     for name in ("React", "Reply in a thread", "Edit", "Delete"):
         expect(toolbar.get_by_role("button", name=name, exact=True)).to_have_count(0)
 

@@ -54,7 +54,7 @@ def test_a_restart_shows_at_the_dot_and_nowhere_else_while_it_is_quick(house: Ho
     expect(ada.state("meanwhile")).to_have_attribute("title", "Sent")
     ada.is_in()
     lines = told(ada)
-    assert "the server restarts" in {line["dot"] for line in lines}
+    assert "the server is restarting" in {line["dot"] for line in lines}
     began = next(line["at"] for line in lines if line["dot"] != "connected")
     early = [line for line in lines if line["at"] - began < QUIET_MS - SLACK_MS]
     assert {line["banner"] for line in early} == {""}

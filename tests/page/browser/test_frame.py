@@ -26,6 +26,7 @@ def test_a_panel_gives_the_focus_back_to_what_opened_it(ada: Person) -> None:
 def test_a_thread_gives_the_focus_back_to_its_message(ada: Person) -> None:
     ada.say("Talk about this.")
     row = ada.message("Talk about this.")
+    expect(ada.state("Talk about this.")).to_have_attribute("title", "Sent")
     row.focus()
     ada.page.keyboard.press("r")
     panel = ada.page.get_by_role("complementary", name="Thread")

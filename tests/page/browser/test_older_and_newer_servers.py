@@ -63,7 +63,7 @@ def test_with_an_older_server_nothing_is_offered_that_it_lacks(
     ada.say("mine")
     ada.message("mine").hover()
     toolbar = ada.page.get_by_role("toolbar", name="Actions")
-    expect(toolbar.get_by_role("button", name="Copy", exact=True)).to_be_visible()
+    expect(toolbar.get_by_role("button", name="Copy message", exact=True)).to_be_visible()
     for lacking in ("React", "Edit", "Delete"):
         expect(toolbar.get_by_role("button", name=lacking)).to_have_count(0)
     expect(ada.page.get_by_role("button", name="Tables of this database")).to_have_count(0)

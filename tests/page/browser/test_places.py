@@ -120,10 +120,41 @@ def test_the_link_that_is_copied_leads_to_the_message(house: House) -> None:
     assert link == f"{house.server.url}/?room={ROOM}&at=40"
 
 
+def test_a_link_in_a_message_opens_its_place_here_and_any_other_elsewhere(house: House) -> None:
+    ada = ada_in(house, "?room=other")
+    here = f"{house.server.url}/?room={ROOM}&at=40"
+    ada.say_as_is(f"It was {here}, not {house.server.url}/icon.svg.")
+    with ada.page.context.expect_page() as opened:
+        ada.log.get_by_role("link", name="icon.svg").click()
+    assert opened.value.url == f"{house.server.url}/icon.svg"
+    assert opened.value.evaluate("opener") is None
+    opened.value.close()
+    ada.log.get_by_role("link", name=here, exact=True).click()
+    expect(ada.message(NEEDLE)).to_be_in_viewport()
+    assert len(ada.page.context.pages) == 1
+
+
 def test_a_link_to_a_message_that_is_not_there_says_so(house: House) -> None:
     ada = ada_in(house, f"?room={ROOM}&at=99999")
     expect(ada.log).to_be_visible()
     expect(ada.page.locator(".notices")).to_contain_text("not there")
+
+
+@pytest.mark.parametrize("place", ["", "&at=6", "&thread=t"])
+def test_a_link_to_a_room_that_one_has_not_says_so_and_is_no_place_to_come_back_to(
+    house: House, place: str
+) -> None:
+    ada = ada_in(house, "?room=other", ROOM, "other")
+    ada.page.goto(f"{house.server.url}/?room=stock{place}")
+    ada.is_in()
+    notice = ada.page.locator(".notices")
+    expect(notice).to_have_text("You may not use the room stock, or it does not exist.")
+    expect(ada.page.locator(".panel")).to_have_count(0)
+    expect(ada.page).not_to_have_url(re.compile("stock"))
+    ada.page.go_back()
+    expect(ada.page).to_have_url(re.compile(r"\?room=other$"))
+    ada.is_in()
+    expect(notice).to_have_text("")
 
 
 def test_back_and_forward_go_through_the_rooms(house: House) -> None:

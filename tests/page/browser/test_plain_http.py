@@ -66,7 +66,7 @@ def test_the_page_works_without_what_such_a_browser_lacks(house: House) -> None:
     ada.say("hello")
     expect(ada.state("hello")).to_have_attribute("title", "Sent")
     ada.message("hello").hover()
-    ada.message("hello").get_by_role("button", name="Copy", exact=True).click()
+    ada.message("hello").get_by_role("button", name="Copy message", exact=True).click()
     expect(ada.message("hello").get_by_role("button", name="Copied")).to_be_visible()
     ada.composer.press("Control+V")
     expect(ada.box).to_contain_text("hello")

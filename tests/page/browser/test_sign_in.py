@@ -13,12 +13,10 @@ from tests.peers.servers import SECRET, token
 
 ENTRIES: Final = "navigation.entries().map((entry) => entry.url)"
 KEPT_TOKEN: Final = "localStorage.getItem('chatd.token')"
+OWN_KEYS: Final = "Object.keys(localStorage).filter((key) => key.includes('/ada/'))"
 LOGIN: Final = "http://login.test/in"
 HAS_RUN_OUT: Final = "Your sign-in has run out. What you wrote is kept here."
-NOT_TAKEN: Final = (
-    "This server does not take that token. The token's signature is wrong. "
-    "What you wrote is kept here."
-)
+NOT_TAKEN: Final = "This server does not accept that token. The token's signature is wrong."
 
 
 def link(house: House, user_id: str, *, secret: str = SECRET, ttl_s: int = 600) -> str:
@@ -52,6 +50,13 @@ def test_a_link_signs_in_and_leaves_its_token_nowhere(house: House) -> None:
     assert [entry for entry in entries if "token" in entry] == []
     expect(account(ada)).to_contain_text("Ada")
     ada.reload()
+    ada.is_in()
+
+
+def test_enter_connects_with_a_pasted_token(house: House) -> None:
+    ada = house.profile().open(house.server.url)
+    ada.page.get_by_role("textbox").fill(token("ada", "demo"))
+    ada.page.get_by_role("textbox").press("Enter")
     ada.is_in()
 
 
@@ -96,10 +101,11 @@ def test_a_sign_in_that_ends_can_be_renewed_without_leaving(house: House) -> Non
     notice = ada.page.get_by_role("alert").filter(has_text="Your sign-in ends in a minute.")
     notice.get_by_role("textbox").fill("nonsense")
     notice.get_by_role("button", name="Stay").click()
-    expect(notice).to_contain_text("The server does not take this token for you.")
+    expect(notice).to_contain_text("This is not an access token")
+    expect(ada.page.locator(".notice")).to_have_count(1)
     notice.get_by_role("textbox").fill(token("ada", "demo"))
     notice.get_by_role("button", name="Stay").click()
-    expect(notice).to_be_hidden()
+    expect(ada.page.locator(".notice")).to_have_count(0)
     ada.page.wait_for_function("(ends) => Date.now() > ends", arg=(ends_s + 1) * 1_000)
     ada.say("still here")
     expect(ada.state("still here")).to_have_attribute("title", "Sent")
@@ -162,8 +168,7 @@ def test_who_signs_out_is_asked_about_what_waits(house: House) -> None:
     house.server.kill()
     ada.say("not sent yet")
     signs_out(ada)
-    question = "1 message was not sent. Keep it for your next sign-in, or delete it?"
-    expect(ada.page.get_by_text(question)).to_be_visible()
+    expect(ada.page.get_by_text("This browser has 1 unsent message of yours.")).to_be_visible()
     ada.page.get_by_role("button", name="Keep and sign out").click()
     expect(ada.page.get_by_role("button", name="Connect")).to_be_visible()
     assert ada.page.evaluate(KEPT_TOKEN) is None
@@ -177,6 +182,24 @@ def test_who_signs_out_is_asked_about_what_waits(house: House) -> None:
     again = profile.open(link(house, "ada")).is_in()
     again.say("another one")
     expect(again.texts).to_have_text(["another one"])
+
+
+def test_who_signs_out_is_asked_about_drafts_and_leaves_nothing_else(house: House) -> None:
+    ada = house.person("ada").is_in()
+    profile = house.profile_of(ada)
+    ada.write("half a sent")
+    ada.page.wait_for_function(f"() => {OWN_KEYS}.some((key) => key.includes('draft'))")
+    signs_out(ada)
+    expect(ada.page.get_by_text("This browser has 1 draft of yours. Keep it")).to_be_visible()
+    ada.page.get_by_role("button", name="Keep and sign out").click()
+    expect(ada.page.get_by_role("button", name="Connect")).to_be_visible()
+    again = profile.open(link(house, "ada")).is_in()
+    again.has_written("half a sent")
+    again.write("")
+    again.page.wait_for_function(f"() => !{OWN_KEYS}.some((key) => key.includes('draft'))")
+    signs_out(again)
+    expect(again.page.get_by_role("button", name="Connect")).to_be_visible()
+    assert again.page.evaluate(OWN_KEYS) == []
 
 
 @pytest.fixture

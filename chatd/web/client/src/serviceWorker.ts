@@ -2,7 +2,7 @@
 
 const WORKER = "./sw.js";
 
-/** The part of Trusted Types that is used: the types of browsers lack them. */
+/** The part of Trusted Types that is used here: TypeScript's types for browsers lack it. */
 interface TrustedTypes {
   createPolicy(
     name: string,
@@ -11,10 +11,11 @@ interface TrustedTypes {
 }
 
 /**
- * Register `sw.js` beside the page; whether that went well.
+ * Register `sw.js` beside the page; returns whether that went well.
  *
- * Over plain http beyond this machine, and in some private windows, browsers have no workers: the
- * page works without. The policy `chatd` of Trusted Types lets in this one address and no other.
+ * Over plain http beyond this machine, and in some private windows, browsers have no service
+ * workers: the page works without one. The policy `chatd` of Trusted Types allows this one address
+ * and no other.
  */
 export async function registerServiceWorker(): Promise<boolean> {
   if (import.meta.env.DEV || !("serviceWorker" in navigator)) return false;
@@ -31,7 +32,7 @@ function trusted(address: string): string {
   if (types === undefined) return address;
   const policy = types.createPolicy("chatd", {
     createScriptURL(url) {
-      if (url !== WORKER) throw new TypeError(`${url} is no script of this page.`);
+      if (url !== WORKER) throw new TypeError(`${url} is not a script of this page.`);
       return url;
     },
   });

@@ -1,4 +1,4 @@
-/** Just enough SQL to colour it, and to guess whether a text is SQL. The server alone decides. */
+/** Just enough SQL to colour it, and to guess whether a text is SQL. Only the server decides. */
 
 export type TokenKind = "word" | "text" | "number" | "comment" | "name" | "plain";
 
@@ -7,7 +7,10 @@ export interface Token {
   readonly text: string;
 }
 
-/** A text of more pieces than this ends in one plain piece, so that no text makes a page slow. */
+/**
+ * If a text has more pieces than this, the rest is one plain piece, so that no text makes a page
+ * slow.
+ */
 const TOKENS_MAX = 2_000;
 
 const WORDS = new Set(
@@ -61,7 +64,23 @@ export function tokensOf(sql: string): Token[] {
   return tokens;
 }
 
-/** Where a text ends that begins with a tag, as `$$` or `$body$`: behind the same tag, or nowhere. */
+/**
+ * A statement for one line: its comments are left out, as one that ends with its line would seem to
+ * hold all that follows.
+ */
+export function uncommented(sql: string): string {
+  let line = "";
+  for (const { kind, text } of tokensOf(sql)) {
+    const piece = kind === "comment" ? " " : kind === "plain" ? text.replace(/\s+/g, " ") : text;
+    line += line.endsWith(" ") ? piece.trimStart() : piece;
+  }
+  return line.trim();
+}
+
+/**
+ * Where a text ends that begins with a tag, such as `$$` or `$body$`: after the same tag, or
+ * nowhere.
+ */
 function endOfDollarText(sql: string, from: number, tag: string): number {
   const at = sql.indexOf(tag, from);
   return at < 0 ? sql.length : at + tag.length;
@@ -86,11 +105,11 @@ function add(tokens: Token[], kind: TokenKind, text: string): void {
   else tokens.push({ kind, text });
 }
 
-/** No more of a text is looked at to guess what it is. Unit: UTF-16 code units. */
+/** So much of a text is looked at to guess what it is. Unit: UTF-16 code units. */
 const LOOKED_AT = 2_000;
 const LEADING = /(?:\s|[(;]|--[^\n]*(?:\n|$)|\/\*[^]*?(?:\*\/|$))*/y;
 
-/** What follows the first word of a statement, written in small letters. */
+/** What follows the first word of a statement that is written in lower case. */
 const SHAPES: Readonly<Record<string, RegExp>> = {
   select: /^\s+(?:distinct\b|\*|['"\d(]|[^]*?(?:\bfrom\s+\S|[*=();]))/,
   with: /^\s+(?:recursive\s+)?[\w"]+\s*(?:\([^)]*\)\s*)?as\s*\(/,
@@ -125,7 +144,9 @@ export function looksLikeSql(text: string): boolean {
   return first === first.toUpperCase() || MARKS.test(rest) || !PROSE.test(rest);
 }
 
-/** A first word in capitals with a mark behind it is meant as SQL, also where it is not right. */
+/**
+ * A first word in capitals with a mark of SQL after it is meant as SQL, even if it has mistakes.
+ */
 function isShouted(first: string, rest: string): boolean {
   return first === first.toUpperCase() && MARKS.test(rest) && !PROSE.test(rest);
 }

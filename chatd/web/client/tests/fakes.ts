@@ -33,6 +33,7 @@ export function fakeState(over: Partial<ChatState> = {}): ChatState {
     },
     epoch: "epoch",
     expiringAt: undefined,
+    tokenRefusal: undefined,
     rooms: [fakeRoom("demo")],
     room: "demo",
     views: new Map(),

@@ -1,6 +1,6 @@
 /**
- * What the sentence of an error tells of the statement: the place, and what may have been meant. The
- * sentences are those of the server; one that is written otherwise tells nothing, and is only shown.
+ * What an error's sentence says about the statement: the place, and what may have been meant. It
+ * reads the server's own sentences; any other sentence tells nothing, and is only shown.
  */
 
 /** A word of a statement, by where it begins and ends in it. */
@@ -15,7 +15,7 @@ export interface Correction {
   statement: string;
 }
 
-/** Names that are offered at most. */
+/** How many names are offered at most. */
 const NAMES_MAX = 3;
 const PLACE = /\b(?:line (\d{1,6}), column (\d{1,6}))\b/;
 const WORD = /"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|[\p{L}\p{N}_$]+|[^\s]/uy;
@@ -26,6 +26,7 @@ const MISSING = [
   /relation ["'`]?([^"'`]+?)["'`]? does not exist/,
   /column ["'`]?([^"'`]+?)["'`]? does not exist/,
   /Table ["'`]?([^"'`]+?)["'`]? doesn't exist/,
+  /There is no function (\w+);/,
   /There is no table ["'`]?([^"'`]+?)["'`]?(?: here|\.|;)/,
 ];
 
@@ -33,8 +34,8 @@ const MISSING = [
 const BEFORE = /^\s*(?:\/(?:sql|explain):?\s+)?(?:[^\n]*(?:```|~~~)[^\n]*\n\s*)?/i;
 
 /**
- * The word at the place that an error names; undefined where it names none. The place counts from
- * the statement, also where the text is what was asked, with a command before it.
+ * The word at the place that an error names; undefined if it names none. The place counts from the
+ * beginning of the statement, even if the text has a command before it, as it was asked.
  */
 export function placeOf(message: string, text: string): Span | undefined {
   const match = PLACE.exec(message);
@@ -57,7 +58,7 @@ function spanAt(statement: string, lineNumber: number, column: number): Span | u
   return at >= line.length ? undefined : wordAt(statement, above + at);
 }
 
-/** What may have been meant, nearest first, where the error says so and the word is found. */
+/** What may have been meant, nearest first, if the error says so and the word is found. */
 export function correctionsOf(message: string, statement: string): Correction[] {
   const names = namesOf(message);
   if (names.length === 0) return [];
@@ -65,6 +66,18 @@ export function correctionsOf(message: string, statement: string): Correction[] 
   return spans.length === 0
     ? []
     : names.map((name) => ({ name, statement: replaced(statement, spans, name) }));
+}
+
+const HINTED = /^(?:There is no (\/\S+?)|(\S+) is no word of SQL); did you mean (\/?\w+)/;
+
+/** The message with the word that its hint suggests; undefined if the hint suggests none. */
+export function hintCorrection(hint: string, text: string): Correction | undefined {
+  const [, command, word, name] = HINTED.exec(hint) ?? [];
+  const wrong = command ?? word;
+  if (wrong === undefined || name === undefined) return undefined;
+  const from = text.toLowerCase().indexOf(wrong.toLowerCase());
+  if (from < 0) return undefined;
+  return { name, statement: text.slice(0, from) + name + text.slice(from + wrong.length) };
 }
 
 /** The names at the end of "...; did you mean a, b or c?". */
@@ -75,7 +88,7 @@ function namesOf(message: string): string[] {
   return names.filter((name) => name !== "").slice(0, NAMES_MAX);
 }
 
-/** Where the statement has what the error complains of. */
+/** Where the statement has what the error complains about. */
 function wrongSpans(message: string, statement: string): Span[] {
   const place = placeOf(message, statement);
   const missing = missingName(message);
@@ -93,8 +106,8 @@ function missingName(message: string): string | undefined {
 }
 
 /**
- * Each place where a name stands outside of strings and comments. Of a name with dots in it the last
- * part alone counts: the table or the schema before it is right, or is said otherwise.
+ * Each place where a name stands outside of strings and comments. Of a name with dots, only the
+ * last part counts: the table or the schema before it is right, or has an error of its own.
  */
 function spansOf(statement: string, name: string): Span[] {
   const last = name.split(".").at(-1)?.toLowerCase() ?? "";
@@ -122,7 +135,7 @@ function replaced(statement: string, spans: readonly Span[], name: string): stri
   return text + statement.slice(from);
 }
 
-/** The name without its schema where one stands before the place already. */
+/** The name, without its schema if one already stands before the place. */
 function bare(name: string, statement: string, span: Span): string {
   const hasSchema = /^[\w$]+\.[\w$]+$/.test(name);
   return hasSchema && statement[span.from - 1] === "." ? (name.split(".")[1] ?? name) : name;

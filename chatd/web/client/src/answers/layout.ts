@@ -1,14 +1,24 @@
-/** Where the parts of a chart lie, in px from its top left corner; the same for all it draws. */
+/**
+ * Where the parts of a chart lie, in px from its top left corner; everything in a chart is drawn by
+ * it.
+ */
 import { channelsOf, type ChartPoint, type ChartSpec } from "./chartable";
-import { fraction, labelStep, scaleFor, tickText, type Scale } from "./scales";
+import { roundTicks, shortTimes, zoneAhead } from "./calendar";
+import { fraction, labelStep, scaleFor, tickTexts, type Scale } from "./scales";
 import { textPx } from "./widths";
 
 /** A chart that stands is so high; one that lies has so much for each bar. Unit: px. */
 const HEIGHT = 260;
 const BAR_PX = 24;
-/** Of the longest label at the side, so that the bars keep room. Unit: px. */
+/** The widest that a label at the side may be, so that the bars keep room. Unit: px. */
 const SIDE_MAX = 180;
-const MARGIN = { top: 12, right: 16, bottom: 28, left: 12 };
+export const AXIS_PX = 28;
+const MARGIN = { top: 12, right: 16, bottom: AXIS_PX, left: 12 };
+/** Between two labels, at least; and of one that is no time. Unit: px. */
+const GAP = 10;
+const LABEL_MAX = 110;
+/** Months and years differ in length, yet count as evenly spaced. */
+const EVEN = 1.15;
 /** A type of 12 px is narrower than that of a table. */
 const CHART_TYPE = 0.85;
 
@@ -27,6 +37,7 @@ export interface AxisLabel {
 
 export interface ChartLayout {
   width: number;
+  /** Without the axis below bars that lie, which stays in sight while they are scrolled. */
   height: number;
   plot: { left: number; right: number; top: number; bottom: number };
   lies: boolean;
@@ -49,9 +60,21 @@ export function layoutOf(
   return lies ? lying(points, scale, width) : standing(spec, points, scale, width);
 }
 
-/** The value behind a bar: as it was sent where that is short, else rounded. */
+/**
+ * The value beside a bar, in the form of its axis: with the digits that were sent if they are few,
+ * else rounded.
+ */
 export function barText({ value, shown }: ChartPoint): string {
-  if (shown.length <= 9) return shown;
+  if (shown.length <= 9) {
+    const plain = /^-?(?:0|[1-9]\d*)(?:\.(\d+))?$/.exec(shown);
+    const digits = plain?.[1]?.length ?? 0;
+    return plain === null
+      ? shown
+      : value.toLocaleString(undefined, {
+          minimumFractionDigits: digits,
+          maximumFractionDigits: digits,
+        });
+  }
   return new Intl.NumberFormat(undefined, {
     maximumSignificantDigits: 5,
     notation: Math.abs(value) >= 1e9 ? "compact" : "standard",
@@ -83,7 +106,7 @@ function lying(points: readonly ChartPoint[], scale: Scale, width: number): Char
   });
   return {
     width,
-    height: plot.bottom + MARGIN.bottom,
+    height: plot.bottom,
     plot,
     lies: true,
     zero,
@@ -102,8 +125,8 @@ function standing(
   scale: Scale,
   width: number,
 ): ChartLayout {
-  const step = stepOf(scale);
-  const side = widest(scale.ticks.map((value) => tickText(value, step)));
+  const tickLabels = tickTexts(scale.ticks);
+  const side = widest(tickLabels);
   const plot = {
     left: MARGIN.left + side + 8,
     right: width - MARGIN.right,
@@ -112,7 +135,12 @@ function standing(
   };
   const at = (value: number) => plot.bottom - fraction(scale, value) * (plot.bottom - plot.top);
   const slot = (plot.right - plot.left) / Math.max(1, points.length);
-  const centres = centresOf(spec, points, plot, slot);
+  const time = timeOf(spec, points);
+  const place = (moment: number) =>
+    plot.left + slot / 2 + timePart(time, moment) * (plot.right - plot.left - slot);
+  const centres = points.map((point, index) =>
+    time === undefined ? plot.left + (index + 0.5) * slot : place(point.at ?? time.first),
+  );
   const zero = at(Math.max(scale.low, Math.min(scale.high, 0)));
   const bar = Math.min(64, Math.max(1, slot * 0.72));
   const marks = points.map((point, index) => {
@@ -122,7 +150,6 @@ function standing(
     const [from, to] = [Math.min(zero, y), Math.max(zero, y)];
     return { x: centre - bar / 2, y: from, width: bar, height: Math.max(1, to - from) };
   });
-  const texts = points.map((point) => cutLabel(point.label, 110));
   return {
     width,
     height: HEIGHT,
@@ -130,65 +157,97 @@ function standing(
     lies: false,
     zero,
     marks,
-    ticks: scale.ticks.map((value) => ({ at: at(value), text: tickText(value, step) })),
-    labels: apart(centres, texts, labelStep(widest(texts), slot), plot),
+    ticks: scale.ticks.map((value, index) => ({ at: at(value), text: tickLabels[index] ?? "" })),
+    labels: labelsOf(points, centres, time, place, width),
   };
 }
 
-/** Where points stand side by side; in time, where their labels are times. */
-function centresOf(
-  spec: ChartSpec,
-  points: readonly ChartPoint[],
-  plot: ChartLayout["plot"],
-  slot: number,
-): number[] {
+/** The span of time that a line covers, if its labels are times. Unit: ms since 1970. */
+interface Time {
+  first: number;
+  last: number;
+}
+
+function timeOf(spec: ChartSpec, points: readonly ChartPoint[]): Time | undefined {
   const [first, last] = [points[0]?.at, points.at(-1)?.at];
-  const inTime = spec.mark === "line" && first !== undefined && last !== undefined && last > first;
-  return points.map((point, index) => {
-    if (!inTime) return plot.left + (index + 0.5) * slot;
-    const part = ((point.at ?? first) - first) / (last - first);
-    return plot.left + slot / 2 + part * (plot.right - plot.left - slot);
+  const isInTime = spec.mark === "line" && first !== undefined && last !== undefined;
+  return isInTime && last > first ? { first, last } : undefined;
+}
+
+function timePart(time: Time | undefined, at: number): number {
+  return time === undefined ? 0 : (at - time.first) / (time.last - time.first);
+}
+
+/**
+ * What is written below points: as many of their labels as have room, at even distances. A line
+ * over time whose points are unevenly spaced has round moments instead.
+ */
+function labelsOf(
+  points: readonly ChartPoint[],
+  centres: readonly number[],
+  time: Time | undefined,
+  place: (at: number) => number,
+  width: number,
+): readonly AxisLabel[] {
+  const labels = points.map((point) => point.label);
+  const isTemporal = points[0]?.at !== undefined;
+  const texts = isTemporal
+    ? shortTimes(labels, (of) => evenly(centres, of, width).map(({ text }) => text))
+    : labels.map((label) => cutLabel(label, LABEL_MAX));
+  const own = evenly(centres, texts, width);
+  if (time === undefined || own.length === points.length || areEven(points)) return own;
+  const perMs = (place(time.last) - place(time.first)) / (time.last - time.first);
+  const ahead = zoneAhead(labels[0] ?? "", time.first);
+  const round = roundTicks(
+    time.first + ahead,
+    time.last + ahead,
+    (text, ms) => ms * perMs >= typePx(text) + GAP,
+  )
+    .map((tick) => ({ at: place(tick.at - ahead), text: tick.text }))
+    .filter(({ at, text }) => at + typePx(text) / 2 <= width && at >= typePx(text) / 2);
+  return round.length < 2 ? own : round;
+}
+
+/** Every label, or each n-th, so that none touches the next. */
+function evenly(
+  centres: readonly number[],
+  texts: readonly string[],
+  width: number,
+): readonly AxisLabel[] {
+  const slot = ((centres.at(-1) ?? 0) - (centres[0] ?? 0)) / Math.max(1, centres.length - 1);
+  for (let every = labelStep(widest(texts), slot); ; every++) {
+    const shown = centres.flatMap((centre, index) => {
+      if (index % every !== 0) return [];
+      const text = texts[index] ?? "";
+      const half = typePx(text) / 2;
+      return [{ at: Math.max(half + 2, Math.min(width - half, centre)), text }];
+    });
+    if (shown.length < 2 || areApart(shown)) return shown;
+  }
+}
+
+function areApart(labels: readonly AxisLabel[]): boolean {
+  return labels.slice(1).every(({ at, text }, before) => {
+    const left = labels[before];
+    return left === undefined || at - left.at >= (typePx(text) + typePx(left.text)) / 2 + GAP;
   });
 }
 
-/** Those labels that have room: each n-th, and none that would touch the one before. */
-function apart(
-  centres: readonly number[],
-  texts: readonly string[],
-  every: number,
-  plot: ChartLayout["plot"],
-): AxisLabel[] {
-  const shown: AxisLabel[] = [];
-  let free = -Infinity;
-  for (let index = 0; index < centres.length; index += every) {
-    const text = texts[index] ?? "";
-    const half = typePx(text) / 2;
-    const at = Math.max(half + 2, Math.min(plot.right + MARGIN.right - half, centres[index] ?? 0));
-    if (at - half < free) continue;
-    shown.push({ at, text });
-    free = at + half + 10;
-  }
-  return shown;
+/** Whether points are at even distances in time, as the months of a year are. */
+function areEven(points: readonly ChartPoint[]): boolean {
+  const gaps = points.slice(1).map(({ at }, before) => (at ?? 0) - (points[before]?.at ?? 0));
+  return Math.max(...gaps) <= Math.min(...gaps) * EVEN;
 }
 
-/** The ticks below bars that lie, without those that would touch. */
+/** The ticks below bars that lie: all, or each n-th from 0, so that none touches the next. */
 function spread(scale: Scale, at: (value: number) => number): AxisLabel[] {
-  const step = stepOf(scale);
-  const shown: AxisLabel[] = [];
-  let free = -Infinity;
-  for (const value of scale.ticks) {
-    const text = tickText(value, step);
-    const half = typePx(text) / 2;
-    if (at(value) - half < free) continue;
-    shown.push({ at: at(value), text });
-    free = at(value) + half + 10;
+  const texts = tickTexts(scale.ticks);
+  const all = scale.ticks.map((value, index) => ({ at: at(value), text: texts[index] ?? "" }));
+  const zero = Math.max(0, scale.ticks.indexOf(0));
+  for (let every = 1; ; every++) {
+    const shown = all.filter((_, index) => (index - zero) % every === 0);
+    if (shown.length < 2 || areApart(shown)) return shown;
   }
-  return shown;
-}
-
-function stepOf(scale: Scale): number {
-  const [first = 0, second = 1] = scale.ticks;
-  return second - first || 1;
 }
 
 function widest(texts: readonly string[]): number {

@@ -1,4 +1,4 @@
-/** Where the values of a chart stand, and what is written at its axes. */
+/** Where the values of a chart stand, and what is written along its axes. */
 
 export interface Scale {
   /** Round values, ascending, of which the first and the last are the ends. */
@@ -9,8 +9,8 @@ export interface Scale {
 
 /**
  * A scale from one round value to another, with about `wanted` steps of 1, 2 or 5 times a power of
- * ten. Bars begin at 0, so 0 is on it; for a line, where the values are close together and far from
- * 0, it is not.
+ * ten. Bars begin at 0, so 0 is on it; for a line whose values are close together and far from 0,
+ * it is not.
  */
 export function scaleFor(values: readonly number[], wanted: number, withZero: boolean): Scale {
   let [low, high] = [Infinity, -Infinity];
@@ -35,19 +35,35 @@ export function fraction(scale: Scale, value: number): number {
   return span > 0 && Number.isFinite(span) ? (value - scale.low) / span : 0.5;
 }
 
-/** A number at an axis: short, as "1.5M", and with as many digits as its step needs. */
-export function tickText(value: number, step: number): string {
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  if (size >= 1e15 || size < 1e-4) return value.toExponential(2).replace(/\.?0+e/, "e");
-  if (size >= 10_000) {
-    return new Intl.NumberFormat(undefined, {
-      notation: "compact",
-      maximumSignificantDigits: significant(size, step),
-    }).format(value);
+/**
+ * The numbers at an axis, all in one form: short, as "1.5M", if the largest needs it, and with as
+ * many digits as their step needs.
+ */
+export function tickTexts(ticks: readonly number[]): string[] {
+  const step = stepOf(ticks);
+  const sizes = ticks.filter((value) => value !== 0).map(Math.abs);
+  const write = formFor(Math.min(...sizes), Math.max(...sizes), step);
+  return ticks.map((value) => (value === 0 ? "0" : write(value)));
+}
+
+function formFor(least: number, most: number, step: number): (value: number) => string {
+  if (most >= 1e15 || least < 1e-4) {
+    return (value) => value.toExponential(2).replace(/\.?0+e/, "e");
+  }
+  if (most >= 10_000) {
+    return (value) =>
+      new Intl.NumberFormat(undefined, {
+        notation: "compact",
+        maximumSignificantDigits: significant(Math.abs(value), step),
+      }).format(value);
   }
   const digits = Math.min(8, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
-  return value.toLocaleString(undefined, { maximumFractionDigits: digits });
+  return (value) => value.toLocaleString(undefined, { maximumFractionDigits: digits });
+}
+
+/** From one tick to the next. */
+function stepOf([first = 0, second = 1]: readonly number[]): number {
+  return second - first || 1;
 }
 
 /** Which labels are written, so that none touches the next: every one, or each n-th. */

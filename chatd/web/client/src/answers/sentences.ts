@@ -1,8 +1,9 @@
-/** What is said of an answer: how far it is, how it has ended, and what of it is missing. */
+/** What is said about an answer: how far it is, how it has ended, and what is missing from it. */
 import { count, counted, duration } from "../format";
 import type { Answer, AnswerCut, AnswerOutcome, AnswerPhase } from "../websocket/types";
+import { CHART_ROWS_MAX } from "./chartable";
 
-/** From when on it is told when an answer ends at the latest. Unit: ms. */
+/** After so long the page says when an answer ends at the latest. Unit: ms. */
 export const LATE_MS = 5_000;
 
 /** How far an answer is. */
@@ -11,7 +12,7 @@ export function phaseText(phase: AnswerPhase, rowCount: number): string {
     case "starting":
       return "Starting the database";
     case "queued":
-      return "Waiting for a free place";
+      return "Waiting for a free slot";
     case "running":
       return "Running";
     case "fetching":
@@ -41,28 +42,28 @@ export function outcomeText(answer: Answer): string {
   }
 }
 
-/** What may help after such an end; "" where nothing is to be said. */
+/** What may help after such an end; "" if there is nothing to say. */
 export function adviceText(state: AnswerOutcome): string {
   return state === "timeout" ? "Ask for less: add WHERE or LIMIT." : "";
 }
 
-/** The rows that had come before an answer ended without being done; "" where none had. */
+/** The rows that had come before an answer ended without being done; "" if none had. */
 export function partialText(answer: Answer): string {
   if (answer.state === "done" || answer.rowCount === 0) return "";
   return `${counted(answer.rowCount, "row")} had come until then.`;
 }
 
-/** The rows that a statement has changed; "" where that is not known. */
+/** The rows that a statement has changed; "" if that is not known. */
 export function writtenText(rowsWritten: number | undefined): string {
   if (rowsWritten === undefined) return "";
   return `${counted(rowsWritten, "row")} ${rowsWritten === 1 ? "was" : "were"} changed`;
 }
 
-/** What of an answer is missing, in sentences. */
+/** What is missing from an answer, in sentences. */
 export function cutSentences(answer: Pick<Answer, "cut" | "truncated" | "rowCount">): string[] {
   const { cut, rowCount } = answer;
   const said: string[] = [];
-  // One that says only that it is cut has left rows out.
+  // An answer that says only that it is cut has left rows out.
   const isBare = answer.truncated && !cut?.rows && !cut?.values && !cut?.names;
   if (cut?.rows !== undefined || isBare) {
     said.push(`Cut after ${counted(rowCount, "row")}${rowsCutText(cut?.rows)}`);
@@ -75,7 +76,21 @@ export function cutSentences(answer: Pick<Answer, "cut" | "truncated" | "rowCoun
   return said;
 }
 
-/** A badge for what is missing: "first 1,000 only"; "" where no rows are. */
+/** What files hold of an answer whose rows are cut; "" if it has all rows, or no files. */
+export function filesText(answer: Answer): string {
+  if (answer.state !== "done" || cutBadge(answer) === "") return "";
+  const isByLimit = answer.cut?.rows === "max_rows" || answer.cut?.rows === "max_bytes";
+  const more = isByLimit ? ", or more if the operator allows it ([answers] export_rows)" : "";
+  return `Files hold the same rows${more}.`;
+}
+
+/** Why the rows of an answer that could be drawn are not; "" if they are. */
+export function noChartText({ rowCount, rows }: Answer): string {
+  if (rowCount > CHART_ROWS_MAX) return `A chart shows at most ${CHART_ROWS_MAX} rows.`;
+  return rows.length < rowCount ? "A chart needs all rows; show them first." : "";
+}
+
+/** A badge for what is missing: "first 1,000 only"; "" if no rows are. */
 export function cutBadge(answer: Pick<Answer, "cut" | "truncated" | "rowCount">): string {
   const isOther = Boolean(answer.cut?.values || answer.cut?.names);
   const isCut = answer.cut?.rows !== undefined || (answer.truncated && !isOther);
@@ -93,7 +108,7 @@ function doneText(answer: Answer): string {
 function rowsCutText(why: AnswerCut["rows"]): string {
   switch (why) {
     case "max_rows":
-      return ", as many as fit; there are more in the database.";
+      return ", the most that one answer shows; there are more in the database.";
     case "max_bytes":
       return ", as many bytes as fit; there are more in the database.";
     case "large_value":

@@ -5,7 +5,10 @@
 import type { RunningAnswer } from "../stores/answers";
 import type { Answer, AnswerColumn, AnswerPhase, ChatMessage, Row } from "../websocket/types";
 
-/** `text`: a message of a database that is no answer; `gone`: under way, and nothing is known. */
+/**
+ * `text`: a message of a database that is not an answer; `gone`: it should be under way, but
+ * nothing is known of it.
+ */
 export type AnswerView =
   | { kind: "running"; live: RunningAnswer; phase: AnswerPhase }
   | { kind: "ended"; answer: Answer }
@@ -48,8 +51,8 @@ export function heldOf(view: AnswerView): Held {
 }
 
 /**
- * Whether a question asked for a plan alone, and whether it was allowed to write; nothing is where
- * the room's database can only be read.
+ * Whether a question asked for a plan alone, and whether it was allowed to write; nothing is in a
+ * room whose database can only be read.
  */
 export function modesOf(
   question: ChatMessage | undefined,
@@ -72,8 +75,8 @@ export function written(question: ChatMessage): string {
 }
 
 /**
- * What to ask again, and to edit: the statement alone where one was run, and commands as they were
- * written. A question that was edited is not what was answered; the statement is.
+ * What to ask again, and to edit: the statement alone if one was run, and commands as they were
+ * written. A question that was edited since is not what was answered; the statement is.
  */
 export function askedText(
   answer: Answer | undefined,
@@ -89,7 +92,7 @@ export function askedText(
 const COMMAND = /^\s*(?:[/\\.]\w|(?:explain|describe|desc|show|pragma|table)\b)/i;
 
 function answerOf(live: RunningAnswer, end: NonNullable<RunningAnswer["end"]>): Answer {
-  const { state, rowCount, truncated, elapsedMs, cached, rowsWritten, cut, error } = end;
+  const { state, rowCount, truncated, elapsedMs, cached, rowsWritten, cut, remark, error } = end;
   return {
     state,
     rowCount,
@@ -98,6 +101,7 @@ function answerOf(live: RunningAnswer, end: NonNullable<RunningAnswer["end"]>): 
     cached,
     ...(rowsWritten === undefined ? {} : { rowsWritten }),
     ...(cut === undefined ? {} : { cut }),
+    ...(remark === undefined ? {} : { remark }),
     ...(error === undefined ? {} : { error }),
     columns: [...live.columns],
     rows: live.rows,

@@ -1,29 +1,21 @@
 /**
- * How wide the columns of an answer are. They are told by the first rows and stay so: a table whose
- * widths followed the rows in view would shake while it is scrolled, and while rows come.
+ * How wide the columns of an answer are. The first rows decide that, for good: a table whose widths
+ * followed the rows in view would shake while it is scrolled, and while rows come.
  */
 import type { AnswerColumn, Row } from "../websocket/types";
 import type { ColumnKind } from "./kinds";
 import { shownCell } from "./values";
 
-/** How wide the signs of a type are, on average. Unit: px. */
+/** How wide the characters of a type are; exact, where they can be measured. Unit: px. */
 export interface TypeWidths {
-  narrow: number;
-  normal: number;
-  wide: number;
-  digit: number;
-  capital: number;
-  /** How wide a short text is where it is bold; exact, where it can be measured. */
+  char(char: string): number;
+  /** How wide a short text is in bold; exact, if it can be measured. */
   bold(text: string): number;
 }
 
-/** A wide type of 13 px, for as long as the reader's own is not measured. */
+/** A wide type of 13 px, until the reader's own is measured. */
 export const USUAL_TYPE: TypeWidths = {
-  narrow: 4.4,
-  normal: 7.9,
-  wide: 11.6,
-  digit: 8.3,
-  capital: 9.1,
+  char: usualPx,
   bold: (text) => textPx(text) * 1.12,
 };
 
@@ -32,19 +24,23 @@ const PADDING_PX = 21;
 /** Beside the name of a column: the sign of its order. Unit: px. */
 const SORT_PX = 17;
 const WIDTH_MIN_PX = 56;
-/** Of a column among many, and of one among few; numbers are shown whole. Unit: px. */
+/**
+ * The widest that a column among many may be, and one among few; numbers are shown whole. Unit: px.
+ */
 const WIDTH_MAX_PX = 320;
 const WIDTH_MAX_OF_FEW_PX = 560;
 const FEW_COLUMNS = 3;
 /** The name alone makes no column wider. Unit: px. */
 const NAME_MAX_PX = 200;
-/** Of a name, characters that are looked at. */
+/** How many characters of a name are looked at. */
 const NAME_CHARS = 60;
-/** A text may be wider than its signs are on average. */
+/** Beside a value that is cut: the button that shows all of it. Unit: px. */
+const OPEN_PX = 20;
+/** A text may be wider than its characters: they are measured one by one. */
 const SLACK = 1.05;
 /** Rows that are looked at. */
 const ROWS_LOOKED = 200;
-/** Values in all that are looked at, so that a thousand columns cost no more than ten. */
+/** How many values are looked at in all, so that a thousand columns cost no more than ten. */
 const VALUES_MAX = 10_000;
 
 /**
@@ -69,48 +65,54 @@ export function widthsOf(
     const max = kinds[index] === "number" ? WIDTH_MAX_OF_FEW_PX : most;
     let width = Math.min(NAME_MAX_PX, type.bold(column.name.slice(0, NAME_CHARS)) + SORT_PX);
     for (let at = 0; at < looked && width < max; at++) {
-      width = Math.max(width, textPx(shownCell(rows[Math.floor(at * apart)]?.[index]).text, type));
+      const { text, isCut } = shownCell(rows[Math.floor(at * apart)]?.[index]);
+      width = Math.max(width, textPx(text, type) + (isCut ? OPEN_PX : 0));
     }
-    return Math.round(Math.min(max, Math.max(WIDTH_MIN_PX, width * SLACK + PADDING_PX)));
+    return Math.min(max, Math.max(WIDTH_MIN_PX, columnPx(width)));
   });
 }
 
 /** Whether a text, as it is shown, has room in a column. */
 export function fits(text: string, widthPx: number, type: TypeWidths = USUAL_TYPE): boolean {
-  return textPx(text, type) + PADDING_PX <= widthPx + 1;
+  return columnPx(textPx(text, type)) <= widthPx;
+}
+
+/** How wide a column has to be for so wide a text. */
+function columnPx(width: number): number {
+  return Math.ceil(width * SLACK) + PADDING_PX;
 }
 
 /** About how wide a text is. Unit: px. */
 export function textPx(text: string, type: TypeWidths = USUAL_TYPE): number {
   let width = 0;
-  for (const char of text) width += charPx(char, type);
+  for (const char of text) width += type.char(char);
   return width;
 }
 
-/** Measure a type, by what gives the width of a text in it. */
+/** Measure a type by a function that gives the width of a text in it. */
 export function measuredType(measure: (text: string, isBold: boolean) => number): TypeWidths {
-  const average = (text: string) => measure(text, false) / text.length;
-  const widths = {
-    narrow: average("fijlrt I.,:;|"),
-    normal: average("abcdeghknopqsuvxyz_-+="),
-    wide: average("mwMW@%"),
-    digit: average("0123456789"),
-    capital: average("ABCDEFGHJKLNOPQRSTUVXYZ"),
+  const digit = measure("0", false);
+  if (!(digit > 0 && digit < 100)) return USUAL_TYPE;
+  // Tables show all digits equally wide.
+  const known = new Map(Array.from("0123456789", (char) => [char, digit]));
+  const char = (one: string) => {
+    const width = known.get(one) ?? measure(one, false);
+    known.set(one, width);
+    return width;
   };
-  const isSound = Object.values(widths).every((width) => width > 0 && width < 100);
-  return isSound ? { ...widths, bold: (text) => measure(text, true) } : USUAL_TYPE;
+  return { char, bold: (text) => measure(text, true) };
 }
 
 const NARROW = new Set("fijlrtI.,:;|!'`\"()[]{}/ ");
 const WIDE = new Set("mwMW@%…⏎");
 
-function charPx(char: string, type: TypeWidths): number {
+function usualPx(char: string): number {
   const code = char.codePointAt(0) ?? 0;
-  if (code >= 0x30 && code <= 0x39) return type.digit;
-  if (NARROW.has(char)) return type.narrow;
-  if (WIDE.has(char)) return type.wide;
-  if (code >= 0x41 && code <= 0x5a) return type.capital;
-  return isWide(code) ? 2 * type.digit : type.normal;
+  if (code >= 0x30 && code <= 0x39) return 8.3;
+  if (NARROW.has(char)) return 4.4;
+  if (WIDE.has(char)) return 11.6;
+  if (code >= 0x41 && code <= 0x5a) return 9.1;
+  return isWide(code) ? 16.6 : 7.9;
 }
 
 /** Signs of East Asia, and emoji. */

@@ -3,30 +3,23 @@ import type { Sort } from "../answers/sorting";
 import type { AnswerActions } from "../hooks/useAnswerActions";
 import type { ExportFormat } from "../stores/state";
 import type { Answer } from "../websocket/types";
+import { AskAgainButton } from "./AskAgainButton";
 import { Menu } from "./Menu";
 
-/** The actions of an answer that has ended. What helps most stands first. */
+/** The actions of an answer that has ended, always in the same order. */
 export function AnswerBar(props: AnswerBarProps) {
-  const { answer, actions, canAsk, sort, mayWrite, isWhole } = props;
+  const { answer, actions, canAsk, sort, mayWrite, isWhole, isViewer } = props;
   const hasTable = answer.columns.length > 0;
   const canExport = hasTable && answer.state === "done";
-  const isFaulty = answer.error?.code === "db_syntax" || answer.error?.code === "db_error";
-  const edit = (
-    <button
-      key="edit"
-      type="button"
-      className={isFaulty ? "plain" : undefined}
-      disabled={!canAsk}
-      onClick={actions.edit}
-    >
-      Edit and run
-    </button>
-  );
+  // What the server refuses would be refused again.
+  const canRunAgain = answer.error?.retryable !== false;
+  const canOpen = hasTable && !isWhole;
+  // With an answer that is only words, a viewer can do nothing.
+  if (isViewer && !hasTable) return null;
   return (
     <div className="answer-bar" role="group" aria-label="Actions">
-      {isFaulty ? edit : null}
       {hasTable && answer.rowCount > 0 ? (
-        <Lasting label="Copy" done="Copied" act={() => actions.copy(sort)} />
+        <Lasting label="Copy table" done="Copied" act={() => actions.copy(sort)} />
       ) : null}
       {canExport ? (
         <>
@@ -35,24 +28,45 @@ export function AnswerBar(props: AnswerBarProps) {
           <Download label="XLSX" format="xlsx" actions={actions} />
         </>
       ) : null}
-      <RunAgain canAsk={canAsk} mayWrite={mayWrite} actions={actions} />
-      {isFaulty ? null : edit}
-      <Menu label="More actions">
-        {canExport ? (
-          <>
-            <Download label="Download as NDJSON" format="ndjson" actions={actions} />
-            <Download label="Download as Markdown" format="md" actions={actions} />
-          </>
-        ) : null}
-        {hasTable && !isWhole ? (
-          <button type="button" onClick={actions.openInPanel}>
-            Open in panel
-          </button>
-        ) : null}
-        <button type="button" onClick={actions.reply}>
-          Reply in thread
+      {isViewer || !canRunAgain ? null : (
+        <AskAgainButton
+          label="Run again"
+          isDisabled={!canAsk}
+          mayWrite={mayWrite}
+          ask={() => void actions.runAgain()}
+        />
+      )}
+      {isViewer ? null : (
+        <button type="button" disabled={!canAsk} onClick={actions.edit}>
+          Edit and run
         </button>
-      </Menu>
+      )}
+      {isViewer && !canExport && !canOpen ? null : (
+        <Menu label="More actions">
+          {canExport ? (
+            <>
+              <Download
+                label="Download as CSV for Excel"
+                format="csv"
+                query="&bom=1"
+                actions={actions}
+              />
+              <Download label="Download as NDJSON" format="ndjson" actions={actions} />
+              <Download label="Download as Markdown" format="md" actions={actions} />
+            </>
+          ) : null}
+          {canOpen ? (
+            <button type="button" onClick={actions.openInPanel}>
+              Open in panel
+            </button>
+          ) : null}
+          {isViewer ? null : (
+            <button type="button" onClick={actions.reply}>
+              Reply in thread
+            </button>
+          )}
+        </Menu>
+      )}
     </div>
   );
 }
@@ -65,13 +79,16 @@ interface AnswerBarProps {
   sort: Sort | undefined;
   mayWrite: boolean;
   isWhole: boolean;
+  /** Whether the user may only read the room: what asks and writes is left out. */
+  isViewer: boolean;
 }
 
-/** How long a button says what it has done, or asks whether it is meant. Unit: ms. */
+/** How long a button says what it has done. Unit: ms. */
 const SAID_MS = 2_500;
-const ASKED_MS = 6_000;
 
-/** A button for what takes a moment: it says so, and then that it is done. */
+/**
+ * A button for something that takes a moment: it says that it is at work, and then that it is done.
+ */
 function Lasting({ label, done, act }: { label: string; done: string; act(): Promise<boolean> }) {
   const [said, setSaid] = useState("");
   useEffect(() => {
@@ -90,18 +107,18 @@ function Lasting({ label, done, act }: { label: string; done: string; act(): Pro
   );
 }
 
-function Download({ label, format, actions }: DownloadProps) {
+function Download({ label, format, query, actions }: DownloadProps) {
   const [isBusy, setBusy] = useState(false);
   const begin = async () => {
     setBusy(true);
-    await actions.download(format);
+    await actions.download(format, query);
     setBusy(false);
   };
   return (
     <button
       type="button"
       disabled={isBusy}
-      title={`Download as ${format.toUpperCase()}`}
+      title={label.startsWith("Download") ? label : `Download as ${label}`}
       onClick={() => void begin()}
     >
       {label}
@@ -112,33 +129,7 @@ function Download({ label, format, actions }: DownloadProps) {
 interface DownloadProps {
   label: string;
   format: ExportFormat;
+  /** What the link says beside its ticket. */
+  query?: string;
   actions: AnswerActions;
-}
-
-/** What may write is run again only when it is asked for twice. */
-function RunAgain({
-  canAsk,
-  mayWrite,
-  actions,
-}: Pick<AnswerBarProps, "canAsk" | "mayWrite" | "actions">) {
-  const [isSure, setSure] = useState(false);
-  useEffect(() => {
-    if (!isSure) return undefined;
-    const timer = setTimeout(() => setSure(false), ASKED_MS);
-    return () => clearTimeout(timer);
-  }, [isSure]);
-  const run = () => {
-    setSure(mayWrite && !isSure);
-    if (!mayWrite || isSure) void actions.runAgain();
-  };
-  return (
-    <button
-      type="button"
-      className={isSure ? "danger" : undefined}
-      disabled={!canAsk}
-      onClick={run}
-    >
-      {isSure ? "It may write. Run again?" : "Run again"}
-    </button>
-  );
 }

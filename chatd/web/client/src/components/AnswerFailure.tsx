@@ -8,8 +8,14 @@ import { Statement } from "./Statement";
 /** Characters of a corrected statement that a pointer at its button shows. */
 const TITLE_CHARS = 500;
 
+/** How the server refuses a table that the question itself has left out. */
+const OUTSIDE = /outside of what this question may touch/;
+const LIMITED =
+  "The question was limited to the parts that its head names. Remove them below the box, and ask again.";
+
 /** Why an answer is not done: a sentence, the place in the statement, and what was meant. */
-export function AnswerFailure({ answer, asked, hideStatement }: AnswerFailureProps) {
+export function AnswerFailure(props: AnswerFailureProps) {
+  const { answer, asked, hideStatement, isViewer, isLimited } = props;
   const compose = useUi((state) => state.compose);
   const { error, state } = answer;
   const advice = adviceText(state);
@@ -17,7 +23,7 @@ export function AnswerFailure({ answer, asked, hideStatement }: AnswerFailurePro
   const message = state === "error" ? (error?.message ?? "This answer failed.") : "";
   const statement = answer.statement ?? asked;
   const place = statement === undefined ? undefined : placeOf(message, statement);
-  const corrections = statement === undefined ? [] : correctionsOf(message, statement);
+  const corrections = statement === undefined || isViewer ? [] : correctionsOf(message, statement);
   if (message === "" && advice === "" && partial === "" && !isUnsure(answer)) return null;
   return (
     <div className="answer-failure">
@@ -27,6 +33,7 @@ export function AnswerFailure({ answer, asked, hideStatement }: AnswerFailurePro
           {error === undefined ? null : <small className="soft mono">{error.code}</small>}
         </p>
       )}
+      {isLimited && !isViewer && OUTSIDE.test(message) ? <p className="soft">{LIMITED}</p> : null}
       {isUnsure(answer) ? <p className="soft">{readable(error?.message ?? "")}</p> : null}
       {advice === "" && partial === "" ? null : (
         <p className="soft">{[partial, advice].filter(Boolean).join(" ")}</p>
@@ -55,13 +62,17 @@ export function AnswerFailure({ answer, asked, hideStatement }: AnswerFailurePro
 
 interface AnswerFailureProps {
   answer: Answer;
-  /** What was asked, where the answer does not repeat its statement. */
+  /** What was asked, if the answer does not repeat its statement. */
   asked: string | undefined;
+  /** Whether the user may not write in the room. */
+  isViewer: boolean;
+  /** Whether the question named the tables, or the schema, that it may touch. */
+  isLimited: boolean;
   /** Whether the statement is shown already. */
   hideStatement: boolean;
 }
 
-/** Whether an answer was stopped, and its database has not said so: its sentence tells it. */
+/** Whether an answer was stopped without a word from its database: its sentence says so. */
 function isUnsure(answer: Answer): boolean {
   return answer.state === "cancelled" && /did not say/.test(answer.error?.message ?? "");
 }

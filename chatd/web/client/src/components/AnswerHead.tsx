@@ -1,11 +1,12 @@
 import { memo } from "react";
 import { beginning, oneLine } from "../answers/values";
+import { lineOf } from "../messages/parts";
 import type { MessageContext } from "../websocket/types";
 import { Sql } from "./Sql";
 
 /** Characters of a statement that its one line may show. */
 const LINE_CHARS = 300;
-/** Tables of a context that are named; of more, their number is. */
+/** So many tables of a context are named; if there are more, their number is given. */
 const TABLES_SHOWN = 4;
 
 /** Who asked, and what; a click shows all of the statement. */
@@ -27,7 +28,7 @@ export const AnswerHead = memo(function AnswerHead(props: AnswerHeadProps) {
           title={isOpen ? "Hide the statement" : "Show the whole statement"}
           onClick={onToggle}
         >
-          <Sql text={lineOf(statement)} />
+          <Sql text={oneLine(beginning(lineOf(statement, true), LINE_CHARS))} />
         </button>
       )}
       {context?.schema === undefined ? null : (
@@ -49,11 +50,6 @@ export const AnswerHead = memo(function AnswerHead(props: AnswerHeadProps) {
     </header>
   );
 });
-
-/** The beginning of a statement on one line, its lines joined. */
-function lineOf(statement: string): string {
-  return oneLine(beginning(statement, LINE_CHARS).trim().replace(/\s+/g, " "));
-}
 
 interface AnswerHeadProps {
   who: string | undefined;

@@ -1,20 +1,21 @@
 import { useState } from "react";
 import { phaseText } from "../answers/sentences";
 import type { Loss } from "../hooks/useAnswer";
-import { useChatStore } from "../hooks/useChat";
+import { useChatStore, useIsViewer, useUi } from "../hooks/useChat";
 import type { RunningAnswer } from "../stores/answers";
 import type { AnswerPhase } from "../websocket/types";
 import { Elapsed } from "./Elapsed";
 
 /** How far an answer under way is, and how to stop it. */
 export function AnswerProgress({ live, phase, whose }: AnswerProgressProps) {
+  const isViewer = useIsViewer(live.connectionId);
   return (
     <div className="answer-status">
       <span className="answer-dot" aria-hidden="true" />
       <span>{phaseText(phase, live.rowCount)}</span>
       <Elapsed startedAt={live.startedAt} deadline={live.deadline} />
       <Modes isPlan={live.dryRun} mayWrite={!live.readOnly} />
-      <Stop questionId={live.questionId} whose={whose} />
+      {isViewer && whose !== undefined ? null : <Stop questionId={live.questionId} whose={whose} />}
     </div>
   );
 }
@@ -22,7 +23,7 @@ export function AnswerProgress({ live, phase, whose }: AnswerProgressProps) {
 interface AnswerProgressProps {
   live: RunningAnswer;
   phase: AnswerPhase;
-  /** Who asked, where it is somebody else: the server decides who may stop it. */
+  /** Who asked, if it is somebody else: the server decides who may stop it; a viewer never may. */
   whose: string | undefined;
 }
 
@@ -47,6 +48,7 @@ export function Modes({ isPlan, mayWrite }: { isPlan: boolean; mayWrite: boolean
 function Stop({ questionId, whose }: { questionId: string; whose: string | undefined }) {
   const cancelAnswer = useChatStore((state) => state.cancelAnswer);
   const [isStopping, setStopping] = useState(false);
+  const isAsked = useUi((state) => state.stopping === questionId);
   const [refusal, setRefusal] = useState("");
   const stop = async () => {
     setStopping(true);
@@ -64,11 +66,12 @@ function Stop({ questionId, whose }: { questionId: string; whose: string | undef
         type="button"
         className="answer-stop"
         disabled={isStopping}
-        aria-label={whose === undefined ? undefined : `Stop the question of ${whose}`}
+        aria-label={whose === undefined ? undefined : `Stop ${whose}’s question`}
         onClick={() => void stop()}
       >
         {isStopping ? "Stopping…" : "Stop"}
       </button>
+      {isAsked && <span className="soft">or press Esc again</span>}
       {refusal === "" ? null : <span className="bad">{refusal}</span>}
     </>
   );
@@ -82,7 +85,7 @@ export function AnswerLoss({ loss, onAgain }: { loss: Loss; onAgain(): void }) {
   if (loss === "waiting") {
     return (
       <div className="answer-status">
-        No end was heard. It is asked for once there is a connection.
+        No end was heard. The page asks again once it is connected.
       </div>
     );
   }

@@ -1,17 +1,24 @@
-import { memo } from "react";
+import { memo, useState } from "react";
 import type { CardTab } from "../answers/cardStates";
 import { cutBadge, cutSentences, outcomeText } from "../answers/sentences";
 import { duration } from "../format";
+import { useUi } from "../hooks/useChat";
 import type { Answer } from "../websocket/types";
 import { Modes } from "./AnswerProgress";
 
 /** How an answer has ended, what sets it apart, and the ways to look at it. */
 export const AnswerSummary = memo(function AnswerSummary(props: AnswerSummaryProps) {
-  const { answer, modes, tab, canChart, canShowStatement, onSelect } = props;
+  const { answer, modes, tab, noChart, canShowStatement, onSelect } = props;
   const { state } = answer;
   const isDone = state === "done";
   const tone = isDone || state === "cancelled" ? "" : state === "error" ? "bad" : "is-warning";
   const badge = cutBadge(answer);
+  const [isAsked, setAsked] = useState(false);
+  const announce = useUi((now) => now.announce);
+  const sayWhyNot = () => {
+    setAsked(true);
+    announce(noChart ?? "");
+  };
   return (
     <div className={answer.columns.length > 0 ? "answer-status is-line" : "answer-status"}>
       <span className={`answer-outcome ${tone}`}>{outcomeText(answer)}</span>
@@ -33,11 +40,20 @@ export const AnswerSummary = memo(function AnswerSummary(props: AnswerSummaryPro
         {answer.columns.length > 0 ? (
           <Tab name="table" label="Table" shown={tab} onSelect={onSelect} />
         ) : null}
-        {canChart ? <Tab name="chart" label="Chart" shown={tab} onSelect={onSelect} /> : null}
+        {noChart === undefined ? null : (
+          <Tab
+            name="chart"
+            label="Chart"
+            shown={tab}
+            onSelect={noChart === "" ? onSelect : sayWhyNot}
+            whyNot={noChart}
+          />
+        )}
         {canShowStatement && answer.columns.length > 0 ? (
           <Tab name="statement" label="SQL" shown={tab} onSelect={onSelect} />
         ) : null}
       </div>
+      {isAsked && noChart ? <span className="soft">{noChart}</span> : null}
     </div>
   );
 });
@@ -46,14 +62,22 @@ interface AnswerSummaryProps {
   answer: Answer;
   modes: { isPlan: boolean; mayWrite: boolean };
   tab: CardTab;
-  canChart: boolean;
+  /** Why its rows are not drawn; "" where they are, undefined where they cannot be. */
+  noChart: string | undefined;
   canShowStatement: boolean;
   onSelect(tab: CardTab): void;
 }
 
-function Tab({ name, label, shown, onSelect }: TabProps) {
+function Tab({ name, label, shown, onSelect, whyNot = "" }: TabProps) {
   return (
-    <button type="button" aria-pressed={shown === name} onClick={() => onSelect(name)}>
+    <button
+      type="button"
+      aria-pressed={shown === name}
+      // Not disabled: whoever presses it is told why.
+      aria-disabled={whyNot !== ""}
+      title={whyNot || undefined}
+      onClick={() => onSelect(name)}
+    >
       {label}
     </button>
   );
@@ -63,5 +87,6 @@ interface TabProps {
   name: CardTab;
   label: string;
   shown: CardTab;
+  whyNot?: string;
   onSelect(tab: CardTab): void;
 }

@@ -1,17 +1,18 @@
 import { useCallback, useMemo, useRef } from "react";
-import { chartPlan } from "../answers/chartable";
+import { CHART_ROWS_MAX, chartPlan } from "../answers/chartable";
 import type { CardTab } from "../answers/cardStates";
 import { kindsOf } from "../answers/kinds";
 import { nextSort, sortedOrder } from "../answers/sorting";
-import { outcomeText } from "../answers/sentences";
+import { noChartText, outcomeText } from "../answers/sentences";
 import { beginning, oneLine } from "../answers/values";
 import { askedText, modesOf } from "../answers/view";
 import { useAnswer, useLoss } from "../hooks/useAnswer";
 import { useAnswerActions } from "../hooks/useAnswerActions";
 import { useCardState } from "../hooks/useCardState";
-import { useChatStore } from "../hooks/useChat";
+import { useChatStore, useIsViewer } from "../hooks/useChat";
+import { useIsLocked } from "../hooks/useIsLocked";
 import { useKeepFocus } from "../hooks/useKeepFocus";
-import type { Answer, ChatMessage, Room } from "../websocket/types";
+import type { Answer, ChatMessage, MessageContext } from "../websocket/types";
 import { AnswerBar } from "./AnswerBar";
 import { AnswerFailure } from "./AnswerFailure";
 import { AnswerHead } from "./AnswerHead";
@@ -23,7 +24,7 @@ import { AnswerText } from "./AnswerText";
 import { LaterChart, useChartAtHand } from "./LaterChart";
 import { Statement } from "./Statement";
 
-/** Rows by which the kinds of columns are told while more come. */
+/** How many rows decide the kinds of columns while more come. */
 const KINDS_GROWING = 50;
 const NOTHING_CHOSEN = {};
 
@@ -36,9 +37,8 @@ export function AnswerView({ message, isWhole }: { message: ChatMessage; isWhole
   const answer = view.kind === "ended" ? view.answer : undefined;
   const asked = askedText(answer, question);
   const actions = useAnswerActions(message, question, asked);
-  const isReadOnly = useChatStore((state) =>
-    state.rooms.some((room) => room.connectionId === message.connectionId && isLocked(room)),
-  );
+  const isLocked = useIsLocked(message.connectionId);
+  const isViewer = useIsViewer(message.connectionId);
   const asker = useAsker(question?.userId ?? live?.askedBy, question?.name);
   const { columns, rows, rowCount } = held;
   const isGrowing = view.kind !== "ended";
@@ -50,11 +50,13 @@ export function AnswerView({ message, isWhole }: { message: ChatMessage; isWhole
     [rows, sort, kinds],
   );
   const chart = card.chart ?? NOTHING_CHOSEN;
-  const isSmall = answer?.state === "done" && answer.rowCount === rows.length;
-  const plan = useMemo(
-    () => (isSmall ? chartPlan(columns, rows, chart) : undefined),
-    [isSmall, columns, rows, chart],
+  const isDone = answer?.state === "done";
+  const drawable = useMemo(
+    () => (isDone ? chartPlan(columns, rows.slice(0, CHART_ROWS_MAX), chart) : undefined),
+    [isDone, columns, rows, chart],
   );
+  const noChart = drawable && answer && noChartText(answer);
+  const plan = noChart === "" ? drawable : undefined;
 
   const tab = tabOf(card.tab, asked !== undefined, plan !== undefined);
   const toggleStatement = useCallback(
@@ -68,10 +70,10 @@ export function AnswerView({ message, isWhole }: { message: ChatMessage; isWhole
 
   if (view.kind === "text") return <AnswerText text={view.text} />;
   const label = labelOf(asked);
-  const modes = modesOf(question, live, isReadOnly);
+  const modes = modesOf(question, live, isLocked);
   const onSort = (column: number) => {
     change({ sort: nextSort(card.sort, column) });
-    // Rows that this copy leaves out belong into the order, too.
+    // Rows that this copy leaves out have to be sorted, too.
     if ((answer?.rowsOmitted ?? 0) > 0) void actions.whole().catch(() => {});
   };
   const select = (next: CardTab) => change({ tab: next });
@@ -95,7 +97,13 @@ export function AnswerView({ message, isWhole }: { message: ChatMessage; isWhole
         <Statement text={answer?.statement ?? asked} />
       ) : null}
       {answer === undefined || answer.state === "done" ? null : (
-        <AnswerFailure answer={answer} asked={asked} hideStatement={tab === "statement"} />
+        <AnswerFailure
+          answer={answer}
+          asked={asked}
+          isViewer={isViewer}
+          isLimited={isLimiting(question?.context)}
+          hideStatement={tab === "statement"}
+        />
       )}
       {tab === "chart" && plan !== undefined ? (
         <LaterChart
@@ -133,7 +141,7 @@ export function AnswerView({ message, isWhole }: { message: ChatMessage; isWhole
               answer={answer}
               modes={modes}
               tab={tab}
-              canChart={plan !== undefined}
+              noChart={noChart}
               canShowStatement={asked !== undefined}
               onSelect={select}
             />
@@ -144,6 +152,7 @@ export function AnswerView({ message, isWhole }: { message: ChatMessage; isWhole
               sort={sort}
               mayWrite={modes.mayWrite}
               isWhole={isWhole}
+              isViewer={isViewer}
             />
           </>
         )}
@@ -152,12 +161,7 @@ export function AnswerView({ message, isWhole }: { message: ChatMessage; isWhole
   );
 }
 
-/** Whether nothing can be written there, whatever a message allows. */
-function isLocked(room: Room): boolean {
-  return room.database?.readOnly === true;
-}
-
-/** Who asked, as it is shown; and who it is where it is not the reader. */
+/** Who asked, as it is shown; and who it is if not the reader. */
 function useAsker(userId: string | undefined, name: string | undefined) {
   const known = useChatStore((state) => state.names.get(userId ?? ""));
   const me = useChatStore((state) => state.me?.userId);
@@ -166,16 +170,21 @@ function useAsker(userId: string | undefined, name: string | undefined) {
   return userId === me ? { shown: "You", other: undefined } : { shown, other: shown };
 }
 
-/** The tab that is shown; the table where the chosen one is not to be had. */
+/** The tab that is shown; the table if the chosen one is not available. */
 function tabOf(chosen: CardTab | undefined, hasStatement: boolean, hasChart: boolean): CardTab {
   if (chosen === "statement" && hasStatement) return "statement";
   return chosen === "chart" && hasChart ? "chart" : "table";
 }
 
-/** Whether an answer has come to words alone, as those of the help. */
+/** Whether an answer is only words, as the help is. */
 function isText(answer: Answer | undefined, message: ChatMessage): boolean {
   if (answer?.state !== "done" || answer.columns.length > 0) return false;
   return answer.rowsWritten === undefined && message.answer !== undefined;
+}
+
+/** Whether a question names what it may touch. */
+function isLimiting(context: MessageContext | undefined): boolean {
+  return context?.schema !== undefined || (context?.tables?.length ?? 0) > 0;
 }
 
 function hasTable(state: string | undefined, columns: number, rowCount: number): boolean {

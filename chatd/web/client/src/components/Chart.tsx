@@ -12,11 +12,11 @@ import { counted } from "../format";
 import { useWidth } from "../hooks/useWidth";
 import type { AnswerColumn, Row } from "../websocket/types";
 import { ChartChoices } from "./ChartChoices";
-import { ChartPicture } from "./ChartPicture";
+import { ChartAxis, ChartPicture } from "./ChartPicture";
 
-/** The width before it is known. Unit: px. */
+/** The width that is assumed before the real one is known. Unit: px. */
 const WIDTH = 640;
-/** Points that a screen reader is told at once; the keys tell the others. */
+/** How many points a screen reader is told at once; the keys tell the others. */
 const POINTS_SPOKEN = 20;
 
 /** Bars or a line of an answer, with the value under the pointer, or chosen by keys. */
@@ -65,6 +65,7 @@ export const Chart = memo(function Chart({ columns, rows, plan, label, onChoose 
             label={`${label}: ${spoken(data.points)}`}
           />
         </div>
+        {layout.lies && <ChartAxis layout={layout} />}
       </div>
       <p className="answer-chart-value">
         {shown === undefined ? <span className="soft">{hintOf(data)}</span> : textOf(shown)}

@@ -1,12 +1,12 @@
 import { memo } from "react";
 import type { ChartPoint, Mark } from "../answers/chartable";
-import { barText, type ChartLayout } from "../answers/layout";
+import { AXIS_PX, barText, type ChartLayout } from "../answers/layout";
 
 const NO_POINT: ChartPoint = { label: "", value: 0, shown: "" };
 /** Lines with no more points than this show each of them. */
 const DOTS_MAX = 60;
 
-/** The chart itself, as SVG; its values are told by its name, and by what is around it. */
+/** The chart itself, as SVG; its name, and what is around it, tell the values. */
 export function ChartPicture({ mark, points, layout, at, label }: ChartPictureProps) {
   const { width, height, marks } = layout;
   return (
@@ -43,18 +43,32 @@ interface ChartPictureProps {
   label: string;
 }
 
+/** The numbers below bars that lie, in a picture of their own. */
+export const ChartAxis = memo(function ChartAxis({ layout }: { layout: ChartLayout }) {
+  return (
+    <svg
+      className="answer-picture answer-picture-axis"
+      width={layout.width}
+      height={AXIS_PX}
+      viewBox={`0 0 ${layout.width} ${AXIS_PX}`}
+      aria-hidden="true"
+    >
+      {layout.ticks.map(({ at, text }) => (
+        <text key={at} x={at} y={16} textAnchor="middle">
+          {text}
+        </text>
+      ))}
+    </svg>
+  );
+});
+
 const Axes = memo(function Axes({ layout }: { layout: ChartLayout }) {
   const { plot, lies, zero } = layout;
   return (
     <g>
       {layout.ticks.map(({ at, text }) =>
         lies ? (
-          <g key={at}>
-            <line className="answer-grid" x1={at} x2={at} y1={plot.top} y2={plot.bottom} />
-            <text x={at} y={plot.bottom + 16} textAnchor="middle">
-              {text}
-            </text>
-          </g>
+          <line key={at} className="answer-grid" x1={at} x2={at} y1={plot.top} y2={plot.bottom} />
         ) : (
           <g key={at}>
             <line className="answer-grid" x1={plot.left} x2={plot.right} y1={at} y2={at} />
@@ -91,7 +105,7 @@ const Bars = memo(function Bars({ points, layout }: BarsProps) {
     <g>
       {layout.marks.map((bar, index) => (
         <rect
-          // Bars have nothing but their place.
+          // Bars have no identity but their place.
           // oxlint-disable-next-line react/no-array-index-key
           key={index}
           className="answer-mark"

@@ -1,11 +1,11 @@
-import { useEffect, useRef, useState, type ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 import { ChatProvider, useChatStore, useUi } from "../hooks/useChat";
 import { NARROW, useMedia } from "../hooks/useMedia";
 import { useAnnouncer } from "../hooks/useAnnouncer";
 import { useKeys } from "../hooks/useKeys";
 import { useTabPresence } from "../hooks/useTabPresence";
+import { useWebSocket } from "../hooks/useWebSocket";
 import type { Chat, ChatOptions } from "../stores/chat";
-import { createChat } from "../stores/createChat";
 import { whenShown } from "../stores/whenShown";
 import { Announcer } from "./Announcer";
 import { Banner, PacingLine } from "./Banner";
@@ -34,16 +34,16 @@ export interface ChatInterfaceProps extends Pick<
   /** The token; or `getToken`, which is asked at each connection and before a token runs out. */
   token?: string;
   getToken?: ChatOptions["getToken"];
-  /** Where to sign in again before a token runs out, where `getToken` has no newer one. */
+  /** Where to sign in again before a token runs out, if `getToken` has no newer one. */
   loginUrl?: string;
-  /** Told of a token that the user put in, and the server has taken. */
+  /** Called with a token that the user has entered and the server has accepted. */
   onToken?: (token: string) => void;
   theme?: Theme;
   /** What stands above the rooms. */
   title?: string;
-  /** What stands below the rooms, as a menu for the account. */
+  /** What stands below the rooms, such as a menu for the account. */
   account?: ReactNode;
-  /** What watches the chat, as who keeps the address of the page in step with it. */
+  /** Components that watch the chat, such as one that keeps the page's address in step with it. */
   children?: ReactNode;
 }
 
@@ -87,20 +87,13 @@ function useOwnChat(props: ChatInterfaceProps): Chat {
   useEffect(() => {
     latest.current = props;
   });
-  const [chat] = useState(() =>
-    createChat({
-      ...(props.url === undefined ? {} : { url: props.url }),
-      ...(props.room === undefined ? {} : { room: props.room }),
-      ...(props.place === undefined ? {} : { place: props.place }),
-      getToken: () => latest.current.getToken?.() ?? latest.current.token,
-      onSignedOut: (why) => latest.current.onSignedOut?.(why),
-    }),
-  );
-  useEffect(() => {
-    chat.start();
-    return () => chat.stop();
-  }, [chat]);
-  return chat;
+  return useWebSocket({
+    ...(props.url === undefined ? {} : { url: props.url }),
+    ...(props.room === undefined ? {} : { room: props.room }),
+    ...(props.place === undefined ? {} : { place: props.place }),
+    getToken: () => latest.current.getToken?.() ?? latest.current.token,
+    onSignedOut: (why) => latest.current.onSignedOut?.(why),
+  });
 }
 
 interface RoomProps {

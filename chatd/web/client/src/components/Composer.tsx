@@ -10,10 +10,11 @@ import { dialectOf } from "../composer/names";
 import { obstacleOf, UNKEPT } from "../composer/refusals";
 import { found } from "../composer/recall";
 import { count } from "../format";
-import { useChat, useChatStore, useUi } from "../hooks/useChat";
+import { useChat, useChatStore, useIsViewer, useUi } from "../hooks/useChat";
 import { useCompletion } from "../hooks/useCompletion";
 import { useDraft } from "../hooks/useDraft";
 import { useEditor } from "../hooks/useEditor";
+import { NARROW, useMedia } from "../hooks/useMedia";
 import { useQuestion } from "../hooks/useQuestion";
 import { useRecall } from "../hooks/useRecall";
 import { useSending } from "../hooks/useSending";
@@ -25,18 +26,17 @@ import { QuestionBar } from "./QuestionBar";
 import { TextField } from "./TextField";
 
 const VIEWER =
-  "You are a viewer of this room: you can read everything here, and write nothing. " +
-  "Its owner can make you a member.";
+  "You are a viewer of this room: you can read everything here, but not write. " +
+  "Whoever runs this server can make you a member.";
 
 interface ComposerProps {
   room: string;
   threadId?: string;
 }
 
-/** Where a message is written: to a room, or to a thread of it. It is closed to a viewer. */
+/** Where a message is written: to a room, or to a thread in it. It is closed to a viewer. */
 export function Composer({ room, threadId }: ComposerProps) {
-  const role = useChatStore((state) => state.rooms.find((one) => one.connectionId === room)?.role);
-  if (role === "viewer") return <p className="composer composer-closed soft">{VIEWER}</p>;
+  if (useIsViewer(room)) return <p className="composer composer-closed soft">{VIEWER}</p>;
   // Each room and thread has a box of its own: nothing of one is left in the other.
   return <ComposerBox key={JSON.stringify([room, threadId])} room={room} threadId={threadId} />;
 }
@@ -53,6 +53,7 @@ function ComposerBox({ room, threadId }: { room: string; threadId: string | unde
   const completing = useCompletion(field, room);
   const recalling = useRecall(field, room);
   const typing = useTyping(room);
+  const isNarrow = useMedia(NARROW);
   const editor = useEditor(field, text === "");
   const max = useChatStore((state) => state.limits?.contentChars);
   const info = useChatStore((state) => state.rooms.find((one) => one.connectionId === room));
@@ -151,9 +152,9 @@ function ComposerBox({ room, threadId }: { room: string; threadId: string | unde
         )}
         {isSearching && (
           <Chooser
-            label="Search your messages of this room"
-            placeholder="Words of a message of yours"
-            nothing="No message of yours in this room holds that."
+            label="Search your messages in this room"
+            placeholder="Words of one of your messages"
+            nothing="None of your messages in this room has these words."
             optionsFor={(typed) => found(recalling.texts(), typed).map(recallOption)}
             onChoose={({ key }) => {
               recalling.take(key);
@@ -172,7 +173,11 @@ function ComposerBox({ room, threadId }: { room: string; threadId: string | unde
           ref={field}
           text={text}
           label={labelOf(info?.title ?? room, threadId)}
-          placeholder={placeholderOf(info?.title ?? room, threadId, database !== undefined)}
+          placeholder={
+            isNarrow
+              ? shortPlaceholder(threadId, database !== undefined)
+              : placeholderOf(info?.title ?? room, threadId, database !== undefined)
+          }
           isSql={database !== undefined && isSqlSoFar(text)}
           dialect={dialectOf(database)}
           listId={listId}
@@ -214,7 +219,7 @@ function Box({ editor: Editor = TextField, ...props }: BoxProps) {
 }
 
 interface BoxProps extends FieldProps {
-  /** What takes the place of the textarea, once there is one. */
+  /** The editor that takes the place of the textarea, once it is loaded. */
   editor: ComponentType<FieldProps> | undefined;
 }
 
@@ -235,6 +240,12 @@ function placeholderOf(title: string, threadId: string | undefined, hasDatabase:
   return hasDatabase ? `${begin}, or ask it: SQL or /` : begin;
 }
 
+/** For narrow pages; the head of the page says which room it is. */
+function shortPlaceholder(threadId: string | undefined, hasDatabase: boolean): string {
+  const begin = threadId === undefined ? "Message" : "Reply";
+  return hasDatabase ? `${begin}, SQL or /` : begin;
+}
+
 function recallOption(text: string) {
   return { key: text, label: text.replaceAll(/\s+/g, " ").slice(0, RECALLED_SHOWN) };
 }
@@ -242,7 +253,7 @@ function recallOption(text: string) {
 /** How much of a recalled message its line shows. */
 const RECALLED_SHOWN = 200;
 
-/** Takes text that comes from elsewhere, once, where the composer had the focus last. */
+/** Takes text that comes from elsewhere, once, if this composer had the focus last. */
 function useComposerText(field: RefObject<Field | null>, threadId: string | undefined): void {
   const chat = useChat();
   const composing = composingOf(chat);
@@ -276,7 +287,7 @@ function useFocused(threadId: string | undefined): () => void {
   return () => composing.getState().focused(threadId);
 }
 
-/** Say what is wrong with the text to who cannot see it, when it becomes so. */
+/** When the text becomes wrong, say so to people who cannot see it. */
 function useAnnounced(obstacle: string | undefined): void {
   const { ui } = useChat();
   const isWrong = obstacle !== undefined && obstacle !== "";

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "react";
-import { useChatStore } from "../hooks/useChat";
+import { useChatStore, useIsViewer } from "../hooks/useChat";
+import { TOUCH, useMedia } from "../hooks/useMedia";
 import { looksLikeSql } from "../sql";
 import type { SchemaTable } from "../websocket/types";
 import type { RoomDatabase } from "../websocket/wire.gen";
@@ -11,18 +12,20 @@ const SHOP_QUESTIONS = [
   "/sample customers",
 ] as const;
 const ANY_QUESTIONS = ["/tables", "/help"] as const;
-/** What is asked first anywhere, also while it is not known which tables there are. */
+/** The first question in any room, even before the tables are known. */
 const FIRST_QUESTION = ["/tables"] as const;
 
-/** What stands where no messages are: what can be done here. */
+/** Stands in place of messages while there are none: what can be done here. */
 export function EmptyRoom({ room }: { room: string }) {
   const found = useChatStore((state) => state.rooms.find((one) => one.connectionId === room));
+  const isViewer = useIsViewer(room);
   if (found === undefined) return <NoRoom />;
-  if (found.database === undefined) {
+  const { database } = found;
+  if (isViewer || database === undefined) {
     return (
       <div className="message-empty">
         <h2>Nobody has written here yet.</h2>
-        <p>What you write is seen by everybody who is in this room.</p>
+        <p>{isViewer ? viewerWords(database !== undefined) : EVERYBODY}</p>
       </div>
     );
   }
@@ -30,24 +33,39 @@ export function EmptyRoom({ room }: { room: string }) {
     <EmptyDatabaseRoom
       room={room}
       title={found.title ?? room}
-      commands={found.database.commands}
-      isReadOnly={found.database.readOnly}
+      commands={database.commands}
+      isReadOnly={database.readOnly}
     />
   );
+}
+
+const EVERYBODY = "Everybody in this room sees what you write.";
+
+function viewerWords(hasDatabase: boolean): string {
+  return hasDatabase
+    ? "Here you see what the members of this room ask its database, and what it answers."
+    : "Here you see what the members of this room write.";
 }
 
 function NoRoom() {
   const isConnected = useChatStore((state) => state.isConnected);
   const hasRooms = useChatStore((state) => state.rooms.length > 0);
+  const retryNow = useChatStore((state) => state.retryNow);
+  const isTouch = useMedia(TOUCH);
   if (!isConnected && !hasRooms) return null;
   return (
     <div className="message-empty">
       <h2>{hasRooms ? "No room is open." : "You have no room yet."}</h2>
       <p>
         {hasRooms
-          ? "Choose a room in the list, or press Ctrl+K."
-          : "Ask who runs this server for one: in its directory of rooms, or in a token made with “chatd token mint --room”."}
+          ? `Choose a room in the list${isTouch ? "" : ", or press Ctrl+K"}.`
+          : "Ask whoever runs this server for one: in its directory of rooms, or in a token made with “chatd token mint --room”."}
       </p>
+      {!hasRooms && (
+        <button type="button" onClick={retryNow}>
+          Look again
+        </button>
+      )}
     </div>
   );
 }
@@ -74,8 +92,8 @@ function EmptyDatabaseRoom({ room, title, commands, isReadOnly }: EmptyDatabaseR
     <div className="message-empty">
       <h2>Ask {title}</h2>
       <p>
-        SQL and commands that you write here are answered by the database. Everybody in the room
-        sees the questions and the answers{isReadOnly ? ", and nothing can be changed" : ""}.
+        The database answers SQL and commands that you write here. Everybody in the room sees the
+        questions and the answers{isReadOnly ? ", and nothing can be changed" : ""}.
       </p>
       <ul className="message-questions">
         {questions.map((question) => (
@@ -95,8 +113,8 @@ const AGAIN_MS = 3_000;
 const AGAIN_MAX_MS = 60_000;
 
 /**
- * Questions that work here: those of the sample shop where its tables are, else what is general.
- * Which it is shows with the tables: what stands there before stays where it is.
+ * Questions that work here: those about the sample shop if its tables are there, else general ones.
+ * The tables decide that once they are known; what was shown before stays where it is.
  */
 function useQuestions(room: string, commands: readonly string[]): readonly string[] {
   const canReadSchema = useChatStore((state) => state.can("schema"));
@@ -114,7 +132,7 @@ function useQuestions(room: string, commands: readonly string[]): readonly strin
       isGone = true;
     };
   }, [canReadSchema, loadSchema, room]);
-  // A database that is being started fails at first, and its tables come a little later.
+  // A database that is still starting fails at first, and its tables come a little later.
   useEffect(() => {
     if (schema?.failure === undefined) return undefined;
     const pause = Math.min(AGAIN_MS * 2 ** tries.current, AGAIN_MAX_MS);

@@ -1,26 +1,24 @@
-import { useState, type FormEvent } from "react";
+import type { FormEvent } from "react";
 import { useChatStore } from "../hooks/useChat";
 
 export interface ExpiringNoticeProps {
-  /** Where to sign in again; without it, a token can be put in. */
+  /** Where to sign in again; without it, the user can enter a token. */
   loginUrl?: string | undefined;
-  /** Told of a token that the server has taken. */
+  /** Called with a token that the server has accepted. */
   onToken?: ((token: string) => void) | undefined;
 }
 
 /** The sign-in ends soon: how to go on without losing anything. */
 export function ExpiringNotice({ loginUrl, onToken }: ExpiringNoticeProps) {
   const expiringAt = useChatStore((state) => state.expiringAt);
+  const refusal = useChatStore((state) => state.tokenRefusal);
   const refreshToken = useChatStore((state) => state.refreshToken);
-  const [isWrong, setIsWrong] = useState(false);
   if (expiringAt === undefined) return null;
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const token = String(new FormData(event.currentTarget).get("token")).trim();
-    const isTaken = token !== "" && (await refreshToken(token));
-    setIsWrong(!isTaken);
-    if (isTaken) onToken?.(token);
+    if (token !== "" && (await refreshToken(token))) onToken?.(token);
   }
 
   return (
@@ -39,9 +37,9 @@ export function ExpiringNotice({ loginUrl, onToken }: ExpiringNoticeProps) {
           <button type="submit" className="plain">
             Stay
           </button>
-          {isWrong && <span className="bad">The server does not take this token for you.</span>}
         </form>
       )}
+      {refusal !== undefined && <span className="notice-refusal bad">{refusal}</span>}
     </div>
   );
 }

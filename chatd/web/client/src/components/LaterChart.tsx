@@ -5,12 +5,12 @@ type ChartProps = ComponentProps<typeof Chart>;
 
 const load = () => import("./Chart").then((module) => module.Chart);
 
-/** Where the file of the chart cannot be had, that is said in its place. */
+/** If the file of the chart cannot be loaded, a sentence stands in its place. */
 const Loaded = lazy<ComponentType<ChartProps>>(async () => ({
   default: await load().catch(() => NoChart),
 }));
 
-/** A chart, whose file is loaded by itself: the first view of the page does without. */
+/** A chart, whose file is loaded separately: the first view of the page does without it. */
 export function LaterChart(props: ChartProps) {
   return (
     <Suspense fallback={<p className="answer-text is-chart soft">Loading the chart…</p>}>
@@ -19,7 +19,7 @@ export function LaterChart(props: ChartProps) {
   );
 }
 
-/** Have the chart at hand before it is asked for; it may be when the server is away. */
+/** Have the chart at hand before somebody asks for it, as the server may be away then. */
 export function useChartAtHand(isWanted: boolean): void {
   useEffect(() => {
     if (isWanted) load().catch(() => undefined);
@@ -29,7 +29,7 @@ export function useChartAtHand(isWanted: boolean): void {
 function NoChart() {
   return (
     <p className="answer-text bad">
-      The chart could not be loaded. Reload the page once the server is there again.
+      The chart could not be loaded. Reload the page once the server is back.
     </p>
   );
 }

@@ -1,8 +1,10 @@
-import { useMemo, useState, type ReactNode } from "react";
+import { useMemo, useState, type MouseEvent, type ReactNode } from "react";
 import { count, moment } from "../format";
-import { useChatStore } from "../hooks/useChat";
+import { useChat, useChatStore } from "../hooks/useChat";
 import { useRowMemory } from "../hooks/useRowMemory";
+import { addressesIn } from "../messages/addresses";
 import { CODE_LINES, folded, TEXT_CHARS, TEXT_LINES } from "../messages/folding";
+import { linkedPlace } from "../messages/links";
 import { mentionsIn, type Mentioned } from "../messages/mentions";
 import { partsOf, type Part } from "../messages/parts";
 import type { ChatMessage } from "../websocket/types";
@@ -17,7 +19,7 @@ export function MessageBody({ message }: { message: ChatMessage }) {
     <div className="message-body">
       {parts.map((part, at) => (
         <Foldable
-          // Parts have no names of their own; an edit makes them all anew.
+          // Parts have no ids of their own; an edit makes them all anew.
           // oxlint-disable-next-line react/no-array-index-key
           key={at}
           id={`${message.messageId} ${at}`}
@@ -35,7 +37,7 @@ interface FoldableProps {
   id: string;
   part: Part;
   message: ChatMessage;
-  /** What stands behind the text. */
+  /** What stands after the text. */
   edited: ReactNode;
 }
 
@@ -66,7 +68,7 @@ function Foldable({ id, part, message, edited }: FoldableProps) {
     <>
       {part.kind === "text" ? (
         <p className="message-text">
-          <MentioningText text={isLong && !isOpen ? `${text}…` : text} message={message} />
+          <LinkedText text={isLong && !isOpen ? `${text}…` : text} message={message} />
           {edited}
         </p>
       ) : (
@@ -83,6 +85,33 @@ function Foldable({ id, part, message, edited }: FoldableProps) {
 
 function unfoldWords(lines: number, linesMax: number): string {
   return lines > linesMax ? `Show all ${count(lines)} lines` : "Show the whole message";
+}
+
+function LinkedText({ text, message }: { text: string; message: ChatMessage }) {
+  const pieces = useMemo(() => addressesIn(text), [text]);
+  return pieces.map((piece, at) => {
+    const Piece = piece.isAddress ? Address : MentioningText;
+    // oxlint-disable-next-line react/no-array-index-key
+    return <Piece key={at} text={piece.text} message={message} />;
+  });
+}
+
+/** An address of the web; one of a place in this chat opens here. */
+function Address({ text }: { text: string }) {
+  const chat = useChat();
+  function open(event: MouseEvent) {
+    const place = linkedPlace(text, chat.url);
+    if (place === undefined || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const { room, seq, threadId } = place;
+    void chat.store.getState().openRoom(room, seq === undefined ? {} : { seq });
+    if (threadId !== undefined) chat.ui.getState().openPanel({ kind: "thread", threadId });
+  }
+  return (
+    <a href={text} target="_blank" rel="noopener noreferrer nofollow" dir="ltr" onClick={open}>
+      {text}
+    </a>
+  );
 }
 
 function MentioningText({ text, message }: { text: string; message: ChatMessage }) {

@@ -1,14 +1,18 @@
 import { useEffect, useRef, useState } from "react";
 import { useChat, useChatStore } from "../hooks/useChat";
 import { useKeyDown } from "../hooks/useKeyDown";
+import { TOUCH, useMedia } from "../hooks/useMedia";
 import { textOf } from "../hooks/useMessageActions";
 import { useRowMemory, type EditDraft } from "../hooks/useRowMemory";
+import { isDatabase } from "../messages/authors";
+import type { Chat } from "../stores/chat";
 import type { ChatMessage } from "../websocket/types";
 
-/** A message of the user’s own, while it is written anew in its place. */
+/** One of the user’s own messages while it is being edited in its place. */
 export function MessageEditor({ message }: { message: ChatMessage }) {
   const chat = useChat();
   const memory = useRowMemory();
+  const isTouch = useMedia(TOUCH);
   const { messageId } = message;
   const limit = useChatStore((state) => state.limits?.contentChars);
   const box = useRef<HTMLTextAreaElement>(null);
@@ -56,8 +60,10 @@ export function MessageEditor({ message }: { message: ChatMessage }) {
     setSaving(true);
     const isSaved = await chat.store.getState().editMessage(messageId, text);
     setSaving(false);
-    if (isSaved) leave();
-    else setFailure("It was not saved. Your text is still here; try again.");
+    if (isSaved) {
+      leave();
+      if (isAnswered(chat, messageId)) chat.ui.getState().questionEdited(messageId);
+    } else setFailure("It was not saved. Your text is still here; try again.");
   }
 
   useKeyDown(box, (event) => {
@@ -94,10 +100,19 @@ export function MessageEditor({ message }: { message: ChatMessage }) {
           className={refusal === undefined && failure === undefined ? "soft" : "bad"}
           role="status"
         >
-          {failure ?? refusal ?? "Enter saves, Esc leaves it as it was."}
+          {failure ?? refusal ?? (isTouch ? "" : "Enter saves, Esc leaves it as it was.")}
         </span>
       </p>
     </div>
+  );
+}
+
+/** Whether a message is a question: an answer to it has come, or comes. */
+function isAnswered(chat: Chat, messageId: string): boolean {
+  if (chat.answers.byQuestion(messageId) !== undefined) return true;
+  const { messages } = chat.store.getState();
+  return [...messages.values()].some(
+    ({ replyTo, userId }) => replyTo === messageId && isDatabase(userId),
   );
 }
 

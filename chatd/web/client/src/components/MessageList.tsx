@@ -1,6 +1,6 @@
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { counted } from "../format";
-import { useChat, useChatStore } from "../hooks/useChat";
+import { useChat, useChatStore, useUi } from "../hooks/useChat";
 import { firstUnreadIn, useIsOfRoom, useRoomGoal } from "../hooks/useRoomGoal";
 import type { Goal } from "../hooks/useStretch";
 import { useWritten } from "../hooks/useWritten";
@@ -17,6 +17,8 @@ export function MessageList({ room }: { room: string }) {
 function RoomList({ room }: { room: string }) {
   const view = useChatStore((state) => state.views.get(room));
   const [hasWritten, setHasWritten] = useState(false);
+  const dropEdited = useUi((state) => state.dropEdited);
+  useEffect(() => dropEdited, [dropEdited]); // when the room is left
   if (view?.isReady !== true) {
     return <UnreadRoom room={room} view={view} written={() => setHasWritten(true)} />;
   }
@@ -34,12 +36,12 @@ interface UnreadRoomProps {
   written(): void;
 }
 
-/** A room of which nothing was read yet: what the user has written waits in it all the same. */
+/** A room whose messages were not read yet: what the user has written waits in it all the same. */
 function UnreadRoom({ room, view, written }: UnreadRoomProps) {
   useWritten(useIsOfRoom(room), written);
   const isAway = useChatStore(({ connection: { phase } }) => AWAY.has(phase));
   const words = isAway
-    ? "The messages of this room come when there is a connection."
+    ? "The messages of this room come once there is a connection."
     : "Reading the messages…";
   const isEmpty = view === undefined || view.ids.length === 0;
   return (
@@ -47,7 +49,7 @@ function UnreadRoom({ room, view, written }: UnreadRoomProps) {
       <p className="message-waiting soft">{words}</p>
       {!isEmpty && (
         <MessageStretch
-          label="Your messages that wait"
+          label="Your waiting messages"
           ids={view.ids}
           goal={HERE}
           hasOlder={false}
@@ -69,7 +71,7 @@ const AWAY: ReadonlySet<Phase> = new Set(["reconnecting", "offline"]);
 interface RoomMessagesProps {
   room: string;
   view: RoomView;
-  /** Whether the list begins at its end, also where something above it is unread. */
+  /** Whether the list begins at its end, even if something above it is unread. */
   isAtEnd: boolean;
 }
 

@@ -1,15 +1,17 @@
-import { useChat, useChatStore } from "../hooks/useChat";
+import { hintCorrection } from "../answers/corrections";
+import { useChat, useChatStore, useIsViewer, useUi } from "../hooks/useChat";
 import { textOf } from "../hooks/useMessageActions";
 import type { ChatMessage, Hint } from "../websocket/types";
 import { HINTS } from "../websocket/wire.gen";
 import { ConfirmButton } from "./ConfirmButton";
 
-/** What is said below a message that was not sent, and what can be done about it. */
+/** What the page says below a message that was not sent, and what can be done about it. */
 export function FailedNote({ message }: { message: ChatMessage }) {
   const chat = useChat();
   const retry = useChatStore((state) => state.retryMessage);
   const discard = useChatStore((state) => state.discardMessage);
   const { messageId, refusal } = message;
+  const isViewer = useIsViewer(message.connectionId);
   async function edit() {
     const text = await discard(messageId);
     chat.ui.getState().compose(text ?? textOf(message));
@@ -17,14 +19,16 @@ export function FailedNote({ message }: { message: ChatMessage }) {
   return (
     <div className="message-failed">
       <span>{refusal?.message ?? "This message was not sent."}</span>
-      {refusal?.retryable !== false && (
+      {refusal?.retryable !== false && !isViewer && (
         <button type="button" className="plain" onClick={() => void retry(messageId)}>
           Try again
         </button>
       )}
-      <button type="button" className="plain" onClick={() => void edit()}>
-        Edit
-      </button>
+      {!isViewer && (
+        <button type="button" className="plain" onClick={() => void edit()}>
+          Edit
+        </button>
+      )}
       <ConfirmButton question="Delete what you wrote?" confirmed={() => void discard(messageId)}>
         Delete
       </ConfirmButton>
@@ -37,7 +41,10 @@ export function HintNote({ message, hint }: { message: ChatMessage; hint: Hint }
   const send = useChatStore((state) => state.sendMessage);
   const notify = useChatStore((state) => state.notify);
   const words = hint.message ?? (Object.hasOwn(HINTS, hint.code) ? HINTS[hint.code] : null);
+  const compose = useUi((state) => state.compose);
+  const isViewer = useIsViewer(message.connectionId);
   if (words === null) return null;
+  const correction = isViewer ? undefined : hintCorrection(words, textOf(message));
   async function run() {
     const { connectionId: room, threadId } = message;
     const text = `/sql ${textOf(message)}`;
@@ -50,7 +57,12 @@ export function HintNote({ message, hint }: { message: ChatMessage; hint: Hint }
   return (
     <div className="message-hint">
       <span>{words}</span>
-      {hint.code === "near_sql" && (
+      {correction !== undefined && (
+        <button type="button" className="plain" onClick={() => compose(correction.statement)}>
+          Use <code>{correction.name}</code>
+        </button>
+      )}
+      {hint.code === "near_sql" && correction === undefined && !isViewer && (
         <button type="button" className="plain" onClick={() => void run()}>
           Run it
         </button>
@@ -59,7 +71,7 @@ export function HintNote({ message, hint }: { message: ChatMessage; hint: Hint }
   );
 }
 
-/** What stands in place of a message that cannot be read any more. */
+/** Stands in place of a message that can no longer be read. */
 export function GoneNote({ message }: { message: ChatMessage }) {
   if (message.deletedAt !== undefined) {
     return <p className="message-gone">This message was deleted.</p>;

@@ -4,24 +4,29 @@ import { useChatStore, useUi } from "../hooks/useChat";
 import { useNow } from "../hooks/useNow";
 import { useMessage, useName } from "../hooks/useMessage";
 import { useMessageActions, type MessageActions } from "../hooks/useMessageActions";
-import { beginsDay, goesOn, initialsOf, isDatabase, isSystem, lookOf } from "../messages/authors";
+import { beginsDay, goesOn, isDatabase, isSystem } from "../messages/authors";
 import type { ChatMessage } from "../websocket/types";
 import { AnswerCard } from "./AnswerCard";
+import { AuthorPicture } from "./AuthorPicture";
+import { EditedNote } from "./EditedNote";
 import { MessageBody } from "./MessageBody";
 import { MessageEditor } from "./MessageEditor";
-import { MessageIcon } from "./MessageIcon";
 import { FailedNote, GoneNote, HintNote } from "./MessageNotes";
 import { MessageState } from "./MessageState";
 import { MessageToolbar } from "./MessageToolbar";
 import { Reactions } from "./Reactions";
 import { RowBoundary } from "./RowBoundary";
+import { ServerBadge } from "./ServerBadge";
 import { InThreadLink, RepliesButton } from "./ThreadLinks";
 
 export interface MessageRowProps {
   id: string;
-  /** The message above it, where that is held. */
+  /** The message above it, if the page holds it. */
   previousId: string | undefined;
-  /** Whether nothing lies above what is held: the first message of all has its day above it. */
+  /**
+   * Whether nothing lies above the messages that the page holds: the very first message has its day
+   * above it.
+   */
   isWhole: boolean;
   /** A line above it, in words. */
   line: string | undefined;
@@ -32,7 +37,7 @@ export interface MessageRowProps {
   isActive: boolean;
   /** Whether the list it is in is a thread. */
   isInThread: boolean;
-  /** How many messages the room has; -1 where that is not known. */
+  /** How many messages the room has; -1 if that is not known. */
   setSize: number;
 }
 
@@ -82,6 +87,7 @@ function Message(props: MessageProps) {
   const me = useChatStore((state) => state.me?.userId);
   const name = useName(message.userId, message.name);
   const isEditing = useUi((state) => state.editing === message.messageId);
+  const isEdited = useUi((state) => state.edited === message.messageId);
   const actions = useMessageActions(message, isInThread);
   const near = useNearness();
   const isMine = message.userId === me;
@@ -106,10 +112,11 @@ function Message(props: MessageProps) {
       data-focus-first={isActive || undefined}
       // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
       tabIndex={isActive ? 0 : -1}
-      aria-label={`${isFromDatabase ? "Answer" : name}, ${timeOfDay(message.timestamp)}`}
+      // No name can put words behind the time.
+      aria-label={`${isFromDatabase ? "Answer" : name}, ${timeOfDay(message.timestamp)}${isSystem(message.userId) ? ", from the server" : ""}`}
       aria-posinset={message.seq}
       aria-setsize={message.seq === undefined ? undefined : setSize}
-      onKeyDown={(event) => onRowKey(event, message, actions)}
+      onKeyDown={(event) => onRowKey(event, actions)}
       {...near.handlers}
     >
       <Gutter message={message} name={name} isFollowing={props.isFollowing} />
@@ -126,6 +133,7 @@ function Message(props: MessageProps) {
           )}
         </RowBoundary>
         {message.status === "error" && <FailedNote message={message} />}
+        {isEdited && actions.canEdit && <EditedNote message={message} />}
         {message.hint !== undefined && <HintNote message={message} hint={message.hint} />}
         {message.reactions !== undefined && message.reactions.length > 0 && (
           <Reactions reactions={message.reactions} actions={actions} />
@@ -164,7 +172,8 @@ interface HeadProps {
 function Header({ message, name }: HeadProps) {
   return (
     <header className="message-header">
-      <strong className="message-author">{name}</strong> <Time at={message.timestamp} />
+      <strong className="message-author">{name}</strong>
+      {isSystem(message.userId) && <ServerBadge />} <Time at={message.timestamp} />
     </header>
   );
 }
@@ -178,14 +187,9 @@ function Gutter({ message, name, isFollowing }: HeadProps & { isFollowing: boole
       </span>
     );
   }
-  const isFromDatabase = isDatabase(message.userId);
   return (
     <span className="message-gutter" aria-hidden="true">
-      <span
-        className={`message-picture ${isFromDatabase ? "is-database" : `look-${lookOf(message.userId)}`}`}
-      >
-        {isFromDatabase ? <MessageIcon name="database" /> : initialsOf(name)}
-      </span>
+      <AuthorPicture userId={message.userId} name={name} />
     </span>
   );
 }
@@ -198,7 +202,7 @@ function Time({ at }: { at: number }) {
   );
 }
 
-/** Whether the mouse or the focus is in the row: only then its toolbar is there. */
+/** Whether the mouse or the focus is in the row: only then does it have a toolbar. */
 function useNearness() {
   const [isHovered, setHovered] = useState(false);
   const [hasFocus, setFocus] = useState(false);
@@ -219,23 +223,14 @@ function useNearness() {
 }
 
 /** The keys of a message, while it has the focus itself. */
-function onRowKey(
-  event: KeyboardEvent<HTMLElement>,
-  message: ChatMessage,
-  actions: MessageActions,
-): void {
+function onRowKey(event: KeyboardEvent<HTMLElement>, actions: MessageActions): void {
   if (event.target !== event.currentTarget) return;
   if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  if (!act(event.key, event.currentTarget, message, actions)) return;
+  if (!act(event.key, event.currentTarget, actions)) return;
   event.preventDefault();
 }
 
-function act(
-  key: string,
-  row: HTMLElement,
-  message: ChatMessage,
-  actions: MessageActions,
-): boolean {
+function act(key: string, row: HTMLElement, actions: MessageActions): boolean {
   switch (key) {
     case "Enter":
       row.querySelector<HTMLElement>(".message-toolbar button")?.focus();
@@ -251,7 +246,7 @@ function act(
       return actions.hasLink;
     case "e":
       if (actions.canEdit) actions.edit();
-      else if (isDatabase(message.userId)) actions.editAndRun();
+      else if (actions.canAsk) actions.editAndRun();
       else return false;
       return true;
     default:

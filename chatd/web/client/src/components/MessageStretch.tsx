@@ -15,7 +15,7 @@ import { MessageRow } from "./MessageRow";
 export interface MessageStretchProps {
   label: string;
   ids: readonly string[];
-  /** Where to go; each new object is gone to once. */
+  /** Where to go; the list goes there once for each new object. */
   goal: Goal;
   hasOlder: boolean;
   hasNewer: boolean;
@@ -24,15 +24,15 @@ export interface MessageStretchProps {
   loadNewer(): void;
   /** Show the newest message of all. */
   toEnd(): void;
-  /** How many messages there are in all; -1 where that is not known. */
+  /** How many messages there are in all; -1 if that is not known. */
   setSize: number;
   /** The message with a line above it, and what that says. */
   line?: { messageId: string; words: string; look: "new" | "replies" } | undefined;
   /** The message that was just jumped to. */
   marked?: string | undefined;
-  /** New messages of others below what is seen. */
+  /** How many new messages of others lie below what is seen. */
   unreadBelow?: number;
-  /** The room whose reading is noted; absent for a thread. */
+  /** The room in which reading marks messages as read; absent for a thread. */
   room?: string;
 }
 
@@ -58,7 +58,7 @@ export function MessageStretch(props: MessageStretchProps) {
   const roving = useRoving({ ids, scroller, virtualizer, hasNewer, toEnd });
   return (
     <div className="message-stretch">
-      {/* A list that scrolls can have the focus, and moves it among its messages. */}
+      {/* A list that scrolls can have the focus, and passes it on among its messages. */}
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions */}
       <div
         ref={scroller}
@@ -79,7 +79,7 @@ export function MessageStretch(props: MessageStretchProps) {
             <div className="message-sizer" style={{ height: virtualizer.getTotalSize() }}>
               <div
                 className="message-rows"
-                style={{ transform: `translateY(${items[0]?.start ?? 0}px)` }}
+                style={{ top: items[0]?.start }} // what sticks in it would not see a transform
               >
                 {items.map(({ key, index }) => (
                   <div key={key} data-index={index} ref={measure}>
@@ -117,9 +117,9 @@ export function MessageStretch(props: MessageStretchProps) {
 }
 
 /**
- * While older messages lie above, the oldest one that is held is not drawn: so what is drawn knows
- * what stands above it, and neither gains nor loses a name or a day when more comes. What was gone
- * to is drawn in any case, and so is the opener of a thread.
+ * While older messages lie above, the oldest one that is held is not drawn: so each message that is
+ * drawn knows what stands above it, and neither gains nor loses a name or a day when more come. A
+ * message that the list was sent to is drawn in any case, and so is the opener of a thread.
  */
 function useShown({ ids, hasOlder, goal, room }: MessageStretchProps) {
   const [oldest] = ids;
@@ -130,7 +130,9 @@ function useShown({ ids, hasOlder, goal, room }: MessageStretchProps) {
   );
 }
 
-/** At the top: that older messages come, or how to ask for them again. It moves nothing. */
+/**
+ * At the top: a note that older messages are coming, or a button to ask again. It moves nothing.
+ */
 function OlderNote(props: MessageStretchProps & { isAtTop: boolean }) {
   if (!props.hasOlder || !props.isAtTop) return null;
   return (

@@ -23,30 +23,32 @@ export function MessageToolbar({ actions, isInThread, left }: MessageToolbarProp
     return true;
   });
   return (
-    <div className="message-toolbar" role="toolbar" aria-label="Actions" ref={toolbar}>
-      {actions.canReact && <ReactionPicker react={(emoji) => actions.react(emoji, true)} />}
-      {actions.canReply && (
-        <ToolButton
-          icon="reply"
-          label={isInThread ? "Open the thread" : "Reply in a thread"}
-          act={actions.reply}
-        />
-      )}
-      {actions.hasText && <CopyButton icon="copy" label="Copy" copy={actions.copy} />}
-      {actions.hasLink && <CopyButton icon="link" label="Copy link" copy={actions.copyLink} />}
-      {actions.canEdit && <ToolButton icon="edit" label="Edit" act={actions.edit} />}
-      {actions.canDelete && (
-        <ConfirmButton
-          label="Delete"
-          question="Delete this message?"
-          confirmed={() => {
-            left();
-            actions.delete();
-          }}
-        >
-          <MessageIcon name="delete" />
-        </ConfirmButton>
-      )}
+    <div className="message-tools">
+      <div className="message-toolbar" role="toolbar" aria-label="Actions" ref={toolbar}>
+        {actions.canReact && <ReactionPicker react={(emoji) => actions.react(emoji, true)} />}
+        {actions.canReply && (
+          <ToolButton
+            icon="reply"
+            label={isInThread ? "Open the thread" : "Reply in a thread"}
+            act={actions.reply}
+          />
+        )}
+        {actions.hasText && <CopyButton icon="copy" label="Copy message" copy={actions.copy} />}
+        {actions.hasLink && <CopyButton icon="link" label="Copy link" copy={actions.copyLink} />}
+        {actions.canEdit && <ToolButton icon="edit" label="Edit" act={actions.edit} />}
+        {actions.canDelete && (
+          <ConfirmButton
+            label="Delete"
+            question="Delete this message?"
+            confirmed={() => {
+              left();
+              actions.delete();
+            }}
+          >
+            <MessageIcon name="delete" />
+          </ConfirmButton>
+        )}
+      </div>
     </div>
   );
 }

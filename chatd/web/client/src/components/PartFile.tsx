@@ -7,7 +7,7 @@ import {
   type ReactNode,
 } from "react";
 
-/** A file with parts: read once, whoever asks; read again where that has failed. */
+/** A file with parts: read once, whoever asks; read again if that has failed. */
 export class PartFile<Parts extends object> {
   private parts: Parts | undefined;
   private hasFailed = false;
@@ -16,7 +16,7 @@ export class PartFile<Parts extends object> {
 
   constructor(private readonly read: () => Promise<Parts>) {}
 
-  /** Have its parts at hand. It never rejects: a part says itself that it is not to be had. */
+  /** Have its parts at hand. It never rejects: a part itself says that it could not be loaded. */
   load(): Promise<void> {
     this.reading ??= this.read().then(
       (parts) => this.tell(parts, false),
@@ -42,8 +42,8 @@ export class PartFile<Parts extends object> {
 }
 
 /**
- * A component of a file. Where the file has been read it is drawn at once, like any other; until
- * then `meanwhile` stands in its place.
+ * A component of a file. Once the file has been read, the component is drawn at once, like any
+ * other; until then `meanwhile` stands in its place.
  */
 export function part<Parts extends object, Props extends object>(
   file: PartFile<Parts>,
@@ -64,7 +64,7 @@ export function part<Parts extends object, Props extends object>(
   };
 }
 
-/** What a server draws of a part. */
+/** What a server renders for a part. */
 function nothingYet(): undefined {
   return undefined;
 }
@@ -80,8 +80,8 @@ function Loading() {
 function Unavailable() {
   return (
     <p className="part-unavailable bad" role="alert">
-      This part of the page could not be loaded. Reload the page once the server is there again;
-      what you wrote stays.
+      This part of the page could not be loaded. Reload the page once the server is back; what you
+      wrote stays.
     </p>
   );
 }

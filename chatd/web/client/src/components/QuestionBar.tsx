@@ -35,7 +35,7 @@ export function QuestionBar({ room, database, question, ask, focusBox }: Questio
         <input
           type="checkbox"
           checked={!mayWrite}
-          // Not disabled: who comes by with the keyboard is to hear the reason.
+          // Not disabled: somebody who comes here with the keyboard should hear the reason.
           aria-disabled={database.readOnly}
           aria-describedby={database.readOnly ? lockId : undefined}
           onChange={(event) => {
@@ -50,7 +50,7 @@ export function QuestionBar({ room, database, question, ask, focusBox }: Questio
         </span>
       )}
       {database.dryRun && (
-        <label title="Show how the database would run it, and do not run it.">
+        <label title="Show how the database would run it, without running it.">
           <input
             type="checkbox"
             checked={question.dryRun}
@@ -120,7 +120,7 @@ function AddContext({ room, database, question, ask, focusBox }: QuestionBarProp
   function open(): void {
     setOpen(true);
     const state = chat.store.getState();
-    // Where they cannot be read, a name can be typed.
+    // If they cannot be read, a name can be typed.
     if (state.can("schema")) void state.loadSchema(room);
   }
 

@@ -71,11 +71,11 @@ const DOT_WORDS: Record<Phase, string> = {
   signedOut: "signed out",
 };
 
-/** The state of the connection as a dot: a restart of the server shows here and nowhere else. */
+/** The state of the connection as a dot: a restart of the server shows only here. */
 function ConnectionDot() {
   const phase = useChatStore((state) => state.connection.phase);
   const isDraining = useChatStore((state) => state.connection.isDraining === true);
-  const words = isDraining ? "the server restarts" : DOT_WORDS[phase];
+  const words = isDraining ? "the server is restarting" : DOT_WORDS[phase];
   return (
     <span className="dot" data-phase={isDraining ? "reconnecting" : phase} title={words}>
       <span className="sr">{words}</span>

@@ -1,22 +1,24 @@
 import { memo } from "react";
 import { useChatStore, useUi } from "../hooks/useChat";
+import { TOUCH, useMedia } from "../hooks/useMedia";
 import { count, counted } from "../format";
 import type { Room } from "../websocket/types";
 import { Icon } from "./Icon";
 
-/** All rooms of the user, in the server's order; `opened` is told of each choice. */
+/** All rooms of the user, in the server's order; `opened` is called at each choice. */
 export function RoomList({ opened }: { opened?: () => void }) {
   const rooms = useChatStore((state) => state.rooms);
   const current = useChatStore((state) => state.room);
   const waiting = useChatStore((state) => state.waiting);
   const openRoom = useChatStore((state) => state.openRoom);
   const openDialog = useUi((state) => state.openDialog);
+  const isTouch = useMedia(TOUCH);
   return (
     <>
       <button type="button" className="rooms-goto plain" onClick={() => openDialog("switch")}>
         <Icon name="search" />
         <span>Go to…</span>
-        <kbd>Ctrl K</kbd>
+        {!isTouch && <kbd>Ctrl K</kbd>}
       </button>
       <h2 className="rooms-title">Rooms</h2>
       <ul className="rooms-list">

@@ -10,7 +10,8 @@ import {
   type TableRow,
 } from "../composer/schemaRows";
 import { counted, timeOfDay } from "../format";
-import { useChat, useChatStore } from "../hooks/useChat";
+import { useChat, useChatStore, useIsViewer } from "../hooks/useChat";
+import { NARROW, useMedia } from "../hooks/useMedia";
 import { useSchema } from "../hooks/useSchema";
 import type { SchemaView } from "../stores/state";
 import { SchemaTree } from "./SchemaTree";
@@ -23,6 +24,8 @@ export function SchemaPanel({ room }: { room: string }) {
   const database = useChatStore(
     (state) => state.rooms.find(({ connectionId }) => connectionId === room)?.database,
   );
+  const isViewer = useIsViewer(room);
+  const isNarrow = useMedia(NARROW);
   const [filter, setFilter] = useState("");
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const dialect = dialectOf(database);
@@ -31,7 +34,7 @@ export function SchemaPanel({ room }: { room: string }) {
 
   function insert(row: SchemaRow, isOverPage: boolean): void {
     const ui = chat.ui.getState();
-    // Where the panel lies over the page, the composer is behind it.
+    // If the panel lies over the page, the composer is behind it.
     if (isOverPage) ui.closePanel();
     ui.compose(statementName(row, dialect), "insert");
   }
@@ -54,8 +57,8 @@ export function SchemaPanel({ room }: { room: string }) {
         <input
           type="search"
           aria-label="Filter tables and columns"
-          placeholder="Filter tables and columns"
-          aria-describedby={hintId}
+          placeholder={isNarrow ? "Filter" : "Filter tables and columns"}
+          aria-describedby={isViewer ? undefined : hintId}
           autoComplete="off"
           spellCheck={false}
           value={filter}
@@ -65,9 +68,11 @@ export function SchemaPanel({ room }: { room: string }) {
           Refresh
         </button>
       </div>
-      <p className="schema-hint soft" id={hintId}>
-        Choose a name to write it at the cursor. + lets the next question touch that table only.
-      </p>
+      {!isViewer && (
+        <p className="schema-hint soft" id={hintId}>
+          Choose a name to write it at the cursor. + lets the next question touch that table only.
+        </p>
+      )}
       {schema?.failure !== undefined && (
         <p className="bad" role="alert">
           {schema.failure}
@@ -79,13 +84,12 @@ export function SchemaPanel({ room }: { room: string }) {
           <SchemaTree
             rows={rows.slice(0, ROWS_MAX)}
             toggle={(key) => setOpened((now) => toggled(now, key))}
-            insert={insert}
-            addToQuestion={addToQuestion}
+            {...(isViewer ? {} : { insert, addToQuestion })}
           />
           <p className="schema-hint soft">{countOf(rows, schema, filter)}</p>
           {schema.readAt > 0 && (
             <p className="schema-hint soft">
-              Read at {timeOfDay(schema.readAt)}.{isFresh && " That is new enough to stay for now."}
+              Read at {timeOfDay(schema.readAt)}.{isFresh && " That is recent enough to keep."}
             </p>
           )}
         </>
@@ -102,9 +106,9 @@ function toggled(keys: ReadonlySet<string>, key: string): ReadonlySet<string> {
 
 function countOf(rows: readonly SchemaRow[], schema: SchemaView, filter: string): string {
   const { tables, truncated, failure } = schema;
-  if (tables.length === 0) return failure === undefined ? "There are no tables to be seen." : "";
-  if (rows.length === 0) return `No table or column holds “${filter.trim()}”.`;
-  if (rows.length > ROWS_MAX) return "There are more; write more into the filter to see them.";
+  if (tables.length === 0) return failure === undefined ? "There are no tables to show." : "";
+  if (rows.length === 0) return `No table or column matches “${filter.trim()}”.`;
+  if (rows.length > ROWS_MAX) return "There are more; type more into the filter to see them.";
   const known = `${counted(tables.length, "table")}.`;
   return truncated ? `${known} The database has more; they are left out here.` : known;
 }

@@ -5,9 +5,12 @@ import { useKeyDown } from "../hooks/useKeyDown";
 interface SchemaTreeProps {
   rows: readonly SchemaRow[];
   toggle(tableKey: string): void;
-  /** Write a name at the cursor; told whether the panel lies over the page. */
-  insert(row: SchemaRow, isOverPage: boolean): void;
-  addToQuestion(row: TableRow): void;
+  /**
+   * Write a name at the cursor; `isOverPage` says whether the panel lies over the page. Absent for
+   * a viewer.
+   */
+  insert?(row: SchemaRow, isOverPage: boolean): void;
+  addToQuestion?(row: TableRow): void;
 }
 
 /** Tables, and in them their columns: arrows move, Enter writes a name, + adds a table. */
@@ -43,10 +46,10 @@ export function SchemaTree({ rows, toggle, insert, addToQuestion }: SchemaTreePr
         else if (row.isOpen) toggle(row.key);
         return true;
       case "Enter":
-        insertFrom(row);
+        choose(row);
         return true;
       case "+":
-        if (row.kind === "table") addToQuestion(row);
+        if (row.kind === "table") addToQuestion?.(row);
         return true;
       default:
         return false;
@@ -61,14 +64,16 @@ export function SchemaTree({ rows, toggle, insert, addToQuestion }: SchemaTreePr
     return true;
   }
 
-  function insertFrom(row: SchemaRow): void {
-    insert(row, tree.current?.closest("dialog") != null);
+  /** Write a name; if nothing can be written, show what a table has. */
+  function choose(row: SchemaRow): void {
+    if (insert !== undefined) insert(row, tree.current?.closest("dialog") != null);
+    else if (row.kind === "table") toggle(row.key);
   }
 
   return (
     <div className="schema-tree" role="tree" aria-label="Tables" ref={tree}>
       {rows.map((row, index) => (
-        // Its keys are heard by the tree.
+        // The tree hears its keys.
         // oxlint-disable-next-line jsx-a11y/click-events-have-key-events
         <div
           key={row.key}
@@ -80,7 +85,7 @@ export function SchemaTree({ rows, toggle, insert, addToQuestion }: SchemaTreePr
           className={`schema-row schema-${row.kind}`}
           tabIndex={index === at ? 0 : -1}
           onFocus={() => setActive(row.key)}
-          onClick={() => insertFrom(row)}
+          onClick={() => choose(row)}
         >
           {row.kind === "table" && (
             <button
@@ -100,7 +105,7 @@ export function SchemaTree({ rows, toggle, insert, addToQuestion }: SchemaTreePr
             <code>{row.kind === "table" ? fullName(row.table) : row.column.name}</code>{" "}
             <span className="soft">{detailOf(row)}</span>
           </span>
-          {row.kind === "table" && (
+          {row.kind === "table" && addToQuestion !== undefined && (
             <button
               type="button"
               className="schema-add"

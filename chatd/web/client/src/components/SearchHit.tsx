@@ -1,13 +1,14 @@
 import { useMemo } from "react";
 import { moment, shortMoment } from "../format";
 import { useName } from "../hooks/useMessage";
-import { isDatabase } from "../messages/authors";
+import { isDatabase, isSystem } from "../messages/authors";
 import { highlighted, withoutBars } from "../messages/highlights";
 import type { FoundMessage } from "../websocket/types";
+import { ServerBadge } from "./ServerBadge";
 
 interface SearchHitProps {
   hit: FoundMessage;
-  /** The room’s name, where several are searched. */
+  /** The room’s name, if several are searched. */
   roomTitle: string | undefined;
   open(): void;
 }
@@ -22,6 +23,7 @@ export function SearchHit({ hit, roomTitle, open }: SearchHitProps) {
     <button type="button" className="search-hit" onClick={open}>
       <span className="search-hit-head">
         <strong>{isAnswer ? "Answer" : name}</strong>
+        {isSystem(message.userId) && <ServerBadge />}
         {roomTitle !== undefined && <span className="soft">{roomTitle}</span>}
         <time
           className="soft"

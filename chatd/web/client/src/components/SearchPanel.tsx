@@ -8,12 +8,12 @@ import {
 } from "react";
 import { counted } from "../format";
 import { useChat, useChatStore } from "../hooks/useChat";
-import { MEDIUM } from "../hooks/useMedia";
+import { MEDIUM, NARROW, useMedia } from "../hooks/useMedia";
 import type { SearchView } from "../stores/state";
 import type { FoundMessage } from "../websocket/types";
 import { SearchHit } from "./SearchHit";
 
-/** The search, in the panel. What was found stays while one looks at the hits. */
+/** The search, in the panel. What was found stays while the user looks at the hits. */
 export function SearchPanel() {
   const room = useChatStore((state) => state.room);
   const search = useChatStore((state) => state.search);
@@ -25,6 +25,7 @@ export function SearchPanel() {
   const [isEverywhere, setEverywhere] = useState(
     room === "" || (search !== undefined && search.connectionId === undefined),
   );
+  const isNarrow = useMedia(NARROW);
   const input = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLUListElement>(null);
   useEffect(() => input.current?.select(), []);
@@ -55,7 +56,7 @@ export function SearchPanel() {
             data-focus-first
             aria-label="Search for"
             aria-describedby="search-syntax"
-            placeholder="Search messages and answers"
+            placeholder={isNarrow ? "Search messages" : "Search messages and answers"}
             value={query}
             onChange={(event) => setQuery(event.target.value)}
             onKeyDown={(event) => {
@@ -72,7 +73,7 @@ export function SearchPanel() {
         </div>
         <p id="search-syntax" className="soft search-syntax">
           <code>late orders</code> finds both words, <code>&quot;late orders&quot;</code> the words
-          side by side, <code>ord*</code> what begins so, <code>-late</code> leaves a word out.
+          side by side, <code>ord*</code> words that begin so, <code>-late</code> leaves a word out.
         </p>
       </form>
       {search !== undefined && (
@@ -160,7 +161,7 @@ function outcomeOf({ failure, hits, isLoading, cursor }: SearchView): string {
   return cursor === undefined ? `${found} found.` : `The best ${found}; there are more.`;
 }
 
-/** Show a hit with what surrounds it. */
+/** Show a hit with the messages around it. */
 function useOpenHit(): (hit: FoundMessage) => Promise<void> {
   const chat = useChat();
   return async ({ message }) => {
@@ -169,7 +170,7 @@ function useOpenHit(): (hit: FoundMessage) => Promise<void> {
     if (chat.store.getState().room !== connectionId) await openRoom(connectionId);
     const isThere = await jumpTo(connectionId, { messageId, seq });
     if (!isThere) notify({ kind: "info", text: "That message is not there any more." });
-    // Where the panel lies over the messages, it gives way to what was found.
+    // If the panel lies over the messages, it gives way to what was found.
     else if (window.matchMedia(MEDIUM).matches) chat.ui.getState().closePanel();
   };
 }
@@ -178,7 +179,7 @@ function hitsIn(list: HTMLElement | null): HTMLElement[] {
   return [...(list?.querySelectorAll<HTMLElement>(".search-hit") ?? [])];
 }
 
-/** Whether there is such a hit, which then has the focus. */
+/** Give the focus to a hit; returns whether there is one. */
 function focusHit(list: HTMLElement | null, at: number): boolean {
   const hit = hitsIn(list)[at];
   hit?.focus();

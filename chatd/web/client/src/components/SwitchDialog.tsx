@@ -1,5 +1,6 @@
 import { useId, useState, type KeyboardEvent } from "react";
 import { useChatStore, useUi } from "../hooks/useChat";
+import { TOUCH, useMedia } from "../hooks/useMedia";
 import { bestMatches } from "./matching";
 import { ModalDialog } from "./ModalDialog";
 
@@ -59,7 +60,7 @@ export function SwitchDialog() {
       />
       <ul className="switch-list" id={list} role="listbox" aria-label="What matches">
         {found.map((one, index) => (
-          // The keys are the input's, which says which option is chosen.
+          // The input hears the keys, and says which option is chosen.
           // oxlint-disable-next-line jsx-a11y/click-events-have-key-events
           <li
             key={one.key}
@@ -83,6 +84,7 @@ function useDestinations(): readonly Destination[] {
   const openRoom = useChatStore((state) => state.openRoom);
   const openPanel = useUi((state) => state.openPanel);
   const openDialog = useUi((state) => state.openDialog);
+  const isTouch = useMedia(TOUCH);
   return [
     ...rooms.map((room) => ({
       key: `room ${room.connectionId}`,
@@ -93,7 +95,7 @@ function useDestinations(): readonly Destination[] {
     {
       key: "search",
       name: "Search messages",
-      detail: "Ctrl+Shift+F",
+      detail: isTouch ? "panel" : "Ctrl+Shift+F",
       go: () => openPanel({ kind: "search" }),
     },
     { key: "tables", name: "Tables", detail: "panel", go: () => openPanel({ kind: "schema" }) },
@@ -103,7 +105,7 @@ function useDestinations(): readonly Destination[] {
       detail: "panel",
       go: () => openPanel({ kind: "people" }),
     },
-    { key: "keys", name: "Keys", detail: "?", go: () => openDialog("keys") },
+    ...(isTouch ? [] : [{ key: "keys", name: "Keys", detail: "?", go: () => openDialog("keys") }]),
     {
       key: "connection",
       name: "Connection and log",

@@ -9,7 +9,7 @@ export function cellId(table: string, row: number, column: number): string {
   return `${table}-${row}-${column}`;
 }
 
-/** A row of a table; rendered again only where something of it changes. */
+/** A row of a table; rendered again only if something in it changes. */
 export const TableRow = memo(function TableRow(props: TableRowProps) {
   const { table, row, at, columnFrom, columnTo, columnCount, cursor } = props;
   const cells = [];
@@ -69,6 +69,8 @@ function TableCell({ id, cell, column, kind, width, type, isCursor }: TableCellP
     isNull ? "is-null" : "",
     isCursor ? "is-cursor" : "",
   ];
+  // The direction is that of the text: it leaves the lines between the cells where they are.
+  const value = <span dir="auto">{text}</span>;
   return (
     <td
       id={id}
@@ -76,17 +78,16 @@ function TableCell({ id, cell, column, kind, width, type, isCursor }: TableCellP
       aria-colindex={column + 1}
       aria-selected={isCursor}
       data-column={column}
-      dir="auto"
     >
       {isCut || !fits(text, width, type) ? (
         <span className="answer-long">
-          <span>{text}</span>
+          {value}
           <button type="button" tabIndex={-1} data-open="" aria-label="Show all of it">
             ⤢
           </button>
         </span>
       ) : (
-        text
+        value
       )}
     </td>
   );

@@ -1,8 +1,10 @@
 import { counted } from "../format";
 import { useChatStore, useUi } from "../hooks/useChat";
 import { useMessage } from "../hooks/useMessage";
-import { initialsOf, lookOf } from "../messages/authors";
+import { isDatabase } from "../messages/authors";
+import { lineOf } from "../messages/parts";
 import type { ChatMessage, ThreadReplies } from "../websocket/types";
+import { AuthorPicture } from "./AuthorPicture";
 import { MessageIcon } from "./MessageIcon";
 
 const QUOTED_CHARS = 80;
@@ -11,7 +13,10 @@ const QUOTED_CHARS = 80;
 export function RepliesButton({ threadId, replies }: { threadId: string; replies: ThreadReplies }) {
   const open = useUi((state) => state.openPanel);
   const names = useChatStore((state) => state.names);
-  const people = replies.users.map((userId) => ({ userId, name: names.get(userId) ?? userId }));
+  const people = replies.users.map((userId) => ({
+    userId,
+    name: isDatabase(userId) ? "the database" : (names.get(userId) ?? userId),
+  }));
   const words = counted(replies.count, "reply", "replies");
   return (
     <button
@@ -20,13 +25,7 @@ export function RepliesButton({ threadId, replies }: { threadId: string; replies
       onClick={() => open({ kind: "thread", threadId })}
     >
       {people.map(({ userId, name }) => (
-        <span
-          key={userId}
-          className={`message-picture is-small look-${lookOf(userId)}`}
-          aria-hidden="true"
-        >
-          {initialsOf(name)}
-        </span>
+        <AuthorPicture key={userId} userId={userId} name={name} isSmall />
       ))}
       <span>{words}</span>
       <span className="sr">
@@ -36,7 +35,7 @@ export function RepliesButton({ threadId, replies }: { threadId: string; replies
   );
 }
 
-/** Above a message that replies in a thread: to what, as far as that is known. */
+/** Above a message that replies in a thread: what it replies to, as far as that is known. */
 export function InThreadLink({ threadId }: { threadId: string }) {
   const open = useUi((state) => state.openPanel);
   const root = useMessage(threadId);
@@ -53,7 +52,7 @@ export function InThreadLink({ threadId }: { threadId: string }) {
 }
 
 function wordsOf(root: ChatMessage | undefined): string {
-  const line = (root?.content ?? "").replace(/\s+/g, " ").trim();
+  const line = lineOf(root?.content ?? "");
   if (line === "") return "In a thread";
   const quoted = line.length > QUOTED_CHARS ? `${line.slice(0, QUOTED_CHARS)}…` : line;
   return `In the thread of “${quoted}”`;

@@ -20,7 +20,7 @@ export class Drafts {
     return this.storage.read(keyOf(place)) ?? "";
   }
 
-  /** Keep a draft, an empty one by forgetting it: whether a reload of the page finds it. */
+  /** Keep a draft, or forget it if it is empty; returns whether a reload of the page finds it. */
   write(place: DraftPlace, text: string): boolean {
     if (text !== "") return this.storage.write(keyOf(place), text);
     this.storage.remove(keyOf(place));
@@ -28,12 +28,15 @@ export class Drafts {
   }
 }
 
-/** No two places have one key, whatever their names hold. */
+/** All keys of drafts begin with this, after the prefix of a user. */
+export const DRAFTS = "draft ";
+
+/** No two places have the same key, whatever is in their names. */
 function keyOf({ url, userId, room, threadId }: DraftPlace): string {
-  return `${ownedPrefix(url, userId)}draft ${JSON.stringify([room, threadId ?? null])}`;
+  return `${ownedPrefix(url, userId)}${DRAFTS}${JSON.stringify([room, threadId ?? null])}`;
 }
 
-/** Two texts that want the same box, neither of them lost. */
+/** Texts that want the same box, joined so that none is lost. */
 export function joined(...texts: readonly string[]): string {
   return texts.filter((text) => text !== "").join("\n");
 }

@@ -4,6 +4,7 @@ import { copyText } from "../answers/clipboard";
 import { htmlOf, tsvOf } from "../answers/copying";
 import { kindsOf } from "../answers/kinds";
 import { sortedOrder, type Sort } from "../answers/sorting";
+import { askAgain } from "../composer/asking";
 import { counted } from "../format";
 import type { ExportFormat } from "../stores/state";
 import type { Answer, ChatMessage } from "../websocket/types";
@@ -12,9 +13,9 @@ import { useChat } from "./useChat";
 export interface AnswerActions {
   /** All of the answer: rows that were left out are read first. */
   whole(): Promise<Answer | undefined>;
-  /** Copy its rows in the order that is shown; whether that worked. */
+  /** Copy its rows in the order that is shown; returns whether that worked. */
   copy(sort: Sort | undefined): Promise<boolean>;
-  download(format: ExportFormat): Promise<void>;
+  download(format: ExportFormat, query?: string): Promise<void>;
   /** Ask the same again, in the same room and thread. */
   runAgain(): Promise<void>;
   edit(): void;
@@ -54,28 +55,22 @@ export function useAnswerActions(
     return isCopied;
   };
 
-  const download = async (format: ExportFormat) => {
+  const download = async (format: ExportFormat, query = "") => {
     const link = await chat.store
       .getState()
       .exportLink(messageId, format)
       .catch(() => undefined);
-    if (link !== undefined) follow(link);
+    if (link !== undefined) follow(link + query);
   };
 
   const runAgain = async () => {
     if (asked === undefined) return;
-    const { sendMessage, notify } = chat.store.getState();
     const threadId = question?.threadId ?? message.threadId;
-    try {
-      await sendMessage(asked, {
-        room: connectionId,
-        ...(question?.context === undefined ? {} : { context: question.context }),
-        ...(threadId === undefined ? {} : { threadId }),
-      });
-    } catch (error) {
-      const text = error instanceof Error ? error.message : "This could not be sent.";
-      notify({ kind: "error", text, kept: asked });
-    }
+    await askAgain(chat, asked, {
+      room: connectionId,
+      ...(question?.context === undefined ? {} : { context: question.context }),
+      ...(threadId === undefined ? {} : { threadId }),
+    });
   };
 
   const reply = () => {

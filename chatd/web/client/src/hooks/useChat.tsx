@@ -11,7 +11,7 @@ export function ChatProvider({ chat, children }: { chat: Chat; children: ReactNo
   return <ChatContext.Provider value={chat}>{children}</ChatContext.Provider>;
 }
 
-/** The chat itself. Throws outside of a `ChatProvider`. */
+/** The chat itself. Throws outside a `ChatProvider`. */
 export function useChat(): Chat {
   const chat = useContext(ChatContext);
   if (chat === undefined) throw new Error("Put this component into a ChatProvider.");
@@ -26,4 +26,11 @@ export function useChatStore<T>(select: (state: ChatState) => T): T {
 /** A part of what the page shows. */
 export function useUi<T>(select: (state: UiState) => T): T {
   return useStore(useChat().ui, select);
+}
+
+/** Whether the user reads a room and may write nothing there. */
+export function useIsViewer(room: string): boolean {
+  return useChatStore(
+    (state) => state.rooms.find((one) => one.connectionId === room)?.role === "viewer",
+  );
 }

@@ -3,19 +3,19 @@ import type { Chat } from "../stores/chat";
 import type { ChatState } from "../stores/state";
 
 const REGIONS = ["rooms", "list", "composer", "panel"] as const;
-/** How long a second Esc stops the answer that the first one asked about. Unit: ms. */
+/** How long after the first Esc, which asks, a second one stops the answer. Unit: ms. */
 const ASKED_MS = 4_000;
 
 /**
- * The keys that work anywhere in the chat, and where nothing at all has the focus. They are heard
- * last, on the window: React hears at its root, so what a part has taken never comes here, or is
- * marked as prevented.
+ * The keys that work anywhere in the chat, and while nothing at all has the focus. They are heard
+ * last, on the window: React listens at its root, so a key that a part has taken never comes here,
+ * or is marked as prevented.
  */
 export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
   useEffect(() => {
     const element = root.current;
     if (element === null) return;
-    let askedAt = -Infinity;
+    let timer: ReturnType<typeof setTimeout> | undefined;
 
     function onKeyDown(event: KeyboardEvent) {
       if (event.defaultPrevented || event.isComposing) return;
@@ -33,7 +33,8 @@ export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
         ui.openPanel({ kind: "search" });
         return true;
       }
-      // The others are those of the page, which a dialog covers; the browser closes that by Esc.
+      // The other keys act on the page, which a dialog covers; the browser closes the dialog by
+      // Esc.
       if (isInDialog(event)) return false;
       if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
         goToNeighbour(chat.store.getState(), event.key === "ArrowUp" ? -1 : 1, event.shiftKey);
@@ -47,11 +48,11 @@ export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
         ui.openDialog("keys");
         return true;
       }
-      return event.key === "Escape" && !event.shiftKey && escape(event.timeStamp);
+      return event.key === "Escape" && !event.shiftKey && escape();
     }
 
     /** Close the panel; else stop the user's own answer, once asked; else go to the composer. */
-    function escape(at: number): boolean {
+    function escape(): boolean {
       const ui = chat.ui.getState();
       if (ui.panel !== undefined) {
         ui.closePanel();
@@ -59,16 +60,23 @@ export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
       }
       const question = ownRunningQuestion(chat);
       if (question !== undefined) {
-        if (at - askedAt < ASKED_MS) {
+        if (ui.stopping === question) {
           void chat.store.getState().cancelAnswer(question);
         } else {
-          askedAt = at;
           ui.announce("Press Escape again to stop your answer.", "assertive");
+          askToStop(question);
         }
         return true;
       }
       ui.compose("", "insert");
       return true;
+    }
+
+    /** Shows at the answer what a second Esc does. */
+    function askToStop(stopping: string): void {
+      clearTimeout(timer);
+      chat.ui.setState({ stopping });
+      timer = setTimeout(() => chat.ui.setState({ stopping: undefined }), ASKED_MS);
     }
 
     addEventListener("keydown", onKeyDown);
@@ -84,7 +92,7 @@ function isFor(root: HTMLElement, event: KeyboardEvent): boolean {
   return isNowhere && ownerDocument.querySelector(".chatd.app") === root;
 }
 
-/** The room above or below in the list; of those with something new, where that is asked. */
+/** The room above or below in the list; only among those with something new, if that is asked. */
 export function neighbour(state: ChatState, step: 1 | -1, isUnread: boolean): string | undefined {
   const { rooms } = state;
   const at = rooms.findIndex((room) => room.connectionId === state.room);
@@ -120,7 +128,7 @@ const FOCUSABLE = [
   "input",
 ].join(", ");
 
-/** Esc closes the dialog that it is pressed in, which the browser does itself. */
+/** Whether a key is pressed in a dialog. The browser itself closes the dialog by Esc. */
 function isInDialog(event: KeyboardEvent): boolean {
   return event.composedPath().some((part) => part instanceof HTMLDialogElement);
 }

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from "react";
 
-/** Whether a media query holds; on a server none does. */
+/** Whether a media query matches; on a server none does. */
 export function useMedia(query: string): boolean {
   return useSyncExternalStore(
     (changed) => {
@@ -15,5 +15,7 @@ export function useMedia(query: string): boolean {
 
 /** Below this width there is one column, and rooms and panels are dialogs. */
 export const NARROW = "(max-width: 639px)";
+/** On devices without mouse and keyboard: the page does not mention keys there. */
+export const TOUCH = "(hover: none) and (pointer: coarse)";
 /** Below this width the panel stands over the messages. */
 export const MEDIUM = "(max-width: 999px)";

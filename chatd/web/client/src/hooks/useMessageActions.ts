@@ -4,20 +4,22 @@ import { messageLink } from "../messages/links";
 import { isDatabase } from "../messages/authors";
 import type { Chat } from "../stores/chat";
 import type { ChatMessage } from "../websocket/types";
-import { useChat, useChatStore } from "./useChat";
+import { useChat, useChatStore, useIsViewer } from "./useChat";
 
-/** What the user may do with a message, as far as the server can do it. */
+/** What the user may do with a message, as far as the server supports it. */
 export interface MessageActions {
   readonly canReact: boolean;
   readonly canReply: boolean;
   readonly canEdit: boolean;
   readonly canDelete: boolean;
+  /** Whether it is an answer, whose question can be asked again. */
+  readonly canAsk: boolean;
   readonly hasLink: boolean;
   /** Whether there is text to copy. */
   readonly hasText: boolean;
   react(emoji: string, on: boolean): void;
   reply(): void;
-  /** Whether it was copied. */
+  /** Returns whether it was copied. */
   copy(): Promise<boolean>;
   copyLink(): Promise<boolean>;
   edit(): void;
@@ -26,24 +28,24 @@ export interface MessageActions {
   editAndRun(): void;
 }
 
-/** @param isInThread whether the list is the thread itself, where nothing opens it once more */
+/** @param isInThread whether the list is the thread itself, where nothing opens it again */
 export function useMessageActions(message: ChatMessage, isInThread: boolean): MessageActions {
   const chat = useChat();
   const me = useChatStore((state) => state.me?.userId);
   const server = useChatStore((state) => state.server);
-  const mayWrite = useChatStore(
-    (state) =>
-      state.rooms.find((room) => room.connectionId === message.connectionId)?.role !== "viewer",
-  );
-  // What the server can do changes with the server alone.
+  const isViewer = useIsViewer(message.connectionId);
+  // What the server can do changes only with the server.
   // oxlint-disable-next-line react/exhaustive-deps
   const actions = useMemo(() => actionsOf(chat, message, me), [chat, message, me, server]);
   return useMemo(() => {
-    const closed = mayWrite ? {} : { canReact: false, canEdit: false, canDelete: false };
-    const hidden = isInThread || (!mayWrite && message.threadId === undefined);
+    const closed = isViewer ? CLOSED : {};
+    const hidden = isInThread || (isViewer && message.threadId === undefined);
     return { ...actions, ...closed, ...(hidden ? { canReply: false } : {}) };
-  }, [actions, isInThread, mayWrite, message.threadId]);
+  }, [actions, isInThread, isViewer, message.threadId]);
 }
+
+/** What a viewer of the room may not do. */
+const CLOSED = { canReact: false, canEdit: false, canDelete: false, canAsk: false } as const;
 
 function actionsOf(chat: Chat, message: ChatMessage, me: string | undefined): MessageActions {
   const { can, react, deleteMessage } = chat.store.getState();
@@ -58,6 +60,7 @@ function actionsOf(chat: Chat, message: ChatMessage, me: string | undefined): Me
     canReply: isThere && can("threads"),
     canEdit: isOwn && can("edit"),
     canDelete: isOwn && can("edit"),
+    canAsk: isDatabase(message.userId),
     hasLink: isThere,
     hasText: message.deletedAt === undefined && message.status !== "damaged",
     react: (emoji, on) => void react(messageId, emoji, on),

@@ -1,12 +1,12 @@
 /** What a message consists of: running text, blocks of code, and SQL. */
-import { looksLikeSql } from "../sql";
+import { looksLikeSql, uncommented } from "../sql";
 
 export interface Part {
   readonly kind: "text" | "code" | "sql";
   readonly text: string;
 }
 
-/** A message of more blocks than this shows the rest as text. */
+/** A message with more blocks than this shows the rest as text. */
 const BLOCKS_MAX = 40;
 const SQL_NAMES = new Set(["sql", "sqlite", "postgres", "postgresql", "pgsql", "psql", "mysql"]);
 const FENCE = /^ {0,3}```/;
@@ -40,6 +40,15 @@ export function partsOf(content: string): Part[] {
   if (block !== undefined) parts.push(blockOf(block.language, block.lines));
   pushText(parts, text);
   return parts;
+}
+
+/** A message on one line, without the marks of its blocks; a question is SQL, whatever it seems. */
+export function lineOf(content: string, isQuestion = false): string {
+  return partsOf(content)
+    .map(({ kind, text }) =>
+      isQuestion || kind === "sql" ? uncommented(text) : text.replace(/\s+/g, " ").trim(),
+    )
+    .join(" ");
 }
 
 function pushText(parts: Part[], lines: readonly string[]): void {

@@ -1,8 +1,10 @@
 import { useId, useState } from "react";
 import { useChat, useChatStore, useUi } from "../hooks/useChat";
+import { TOUCH, useMedia } from "../hooks/useMedia";
 import { counted } from "../format";
 import type { Theme } from "../components/ChatInterface";
 import { ModalDialog } from "../components/ModalDialog";
+import { draftsKept } from "./kept";
 import type { Notify, Preferences } from "./preferences";
 
 interface AccountDialogProps {
@@ -26,6 +28,7 @@ export function AccountDialog({ name, preferences, signedOut, close }: AccountDi
 function Settings({ preferences, close }: { preferences: Preferences; close(): void }) {
   const openDialog = useUi((state) => state.openDialog);
   const openPanel = useUi((state) => state.openPanel);
+  const isTouch = useMedia(TOUCH);
   const [refused, setRefused] = useState(false);
 
   async function setNotify(notify: Notify) {
@@ -59,16 +62,18 @@ function Settings({ preferences, close }: { preferences: Preferences; close(): v
         </p>
       )}
       <p className="account-links">
-        <button
-          type="button"
-          className="plain"
-          onClick={() => {
-            close();
-            openDialog("keys");
-          }}
-        >
-          Keys
-        </button>
+        {!isTouch && (
+          <button
+            type="button"
+            className="plain"
+            onClick={() => {
+              close();
+              openDialog("keys");
+            }}
+          >
+            Keys
+          </button>
+        )}
         <button
           type="button"
           className="plain"
@@ -107,26 +112,37 @@ function Choice<T extends string>({ label, value, choices, choose }: ChoiceProps
   );
 }
 
-/** Sign out; where messages were not sent yet, ask what becomes of them. */
+/** Sign out; if something was written and not sent, ask what becomes of it. All else goes. */
 function SignOut({ signedOut }: { signedOut(): void }) {
   const chat = useChat();
   const waiting = useChatStore((state) =>
     [...state.waiting.values()].reduce((sum, n) => sum + n, 0),
   );
-  const [isAsking, setIsAsking] = useState(false);
+  const userId = useChatStore((state) => state.me?.userId ?? "");
+  const [drafts, setDrafts] = useState<number>();
 
   async function leave(discard: boolean) {
     await chat.signOut({ discard });
     signedOut();
   }
 
-  if (isAsking && waiting > 0) {
+  function ask() {
+    const kept = draftsKept(userId);
+    if (waiting + kept > 0) setDrafts(kept);
+    else void leave(true);
+  }
+
+  if (drafts !== undefined) {
+    const kept = [
+      ...(waiting > 0 ? [counted(waiting, "unsent message")] : []),
+      ...(drafts > 0 ? [counted(drafts, "draft")] : []),
+    ];
+    const them = waiting + drafts > 1 ? "them" : "it";
     return (
       <div role="alert">
         <p>
-          {counted(waiting, "message")} {waiting === 1 ? "was" : "were"} not sent. Keep{" "}
-          {waiting === 1 ? "it" : "them"} for your next sign-in, or delete{" "}
-          {waiting === 1 ? "it" : "them"}?
+          This browser has {kept.join(" and ")} of yours. Keep {them} for your next sign-in, or
+          delete {them}?
         </p>
         <p className="account-links">
           <button type="button" className="primary" onClick={() => void leave(false)}>
@@ -141,11 +157,7 @@ function SignOut({ signedOut }: { signedOut(): void }) {
   }
   return (
     <p>
-      <button
-        type="button"
-        className="plain"
-        onClick={() => (waiting > 0 ? setIsAsking(true) : void leave(false))}
-      >
+      <button type="button" className="plain" onClick={ask}>
         Sign out
       </button>
     </p>

@@ -8,7 +8,7 @@ interface AccountMenuProps {
   signedOut(): void;
 }
 
-/** Who is signed in; behind it what this browser remembers, and the way out. */
+/** Who is signed in; it opens what this browser remembers, and the way out. */
 export function AccountMenu({ preferences, signedOut }: AccountMenuProps) {
   const me = useChatStore((state) => state.me);
   const [isOpen, setIsOpen] = useState(false);
@@ -21,8 +21,11 @@ export function AccountMenu({ preferences, signedOut }: AccountMenuProps) {
         aria-haspopup="dialog"
         onClick={() => setIsOpen(true)}
       >
-        {name ?? "…"}
+        <span className="account-who">{name ?? "…"}</span>
         <span className="sr">: settings and sign out</span>
+        <span className="soft" aria-hidden="true">
+          Settings
+        </span>
       </button>
       {isOpen && (
         <AccountDialog

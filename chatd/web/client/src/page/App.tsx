@@ -23,12 +23,12 @@ import { whenIdle } from "../whenIdle";
 const REDIRECT_EVERY_MS = 60_000;
 const REDIRECTED = "chatd.redirected";
 
-/** How late at most what is shown only at times is read. Unit: ms. */
+/** After so long the parts that show only at times are read at the latest. Unit: ms. */
 const PAGES_LATEST_MS = 8_000;
 
 interface AppProps {
   session: Session;
-  /** The token that the page's link has brought. */
+  /** The token that the page's link has brought along. */
   link: string | undefined;
 }
 
@@ -37,6 +37,7 @@ export function App({ session, link }: AppProps) {
   const [token, setToken] = useState(() => session.token());
   const [asked, setAsked] = useState(() => undecided(link, session.token()));
   const [why, setWhy] = useState<SignedOut>({});
+  const [lastUser, setLastUser] = useState<string>();
   const [takenBack, setTakenBack] = useState(0);
   const config = useConfig();
   const preferences = usePreferences();
@@ -64,6 +65,7 @@ export function App({ session, link }: AppProps) {
   }
 
   function onSignedOut(reason: SignedOut) {
+    setLastUser(userId);
     const before = session.takeBack(Date.now());
     if (before === undefined) {
       signIn(undefined, reason);
@@ -94,6 +96,7 @@ export function App({ session, link }: AppProps) {
         title={config.title}
         code={why.code}
         reason={why.reason}
+        userId={lastUser}
         loginLink={loginLink}
         signIn={signIn}
       />
@@ -131,7 +134,7 @@ function FirstThread({ thread }: { thread: string | undefined }) {
   return null;
 }
 
-/** A token that another tab, or the sign-in page, has put here renews this tab's connection. */
+/** A token that another tab, or the sign-in page, has stored renews this tab's connection. */
 function FreshToken({ token }: { token: string }) {
   const chat = useChat();
   const [first] = useState(token);
@@ -163,7 +166,10 @@ function decidedNow(link: string, stored: string | undefined): LinkDecision {
   return decideOnLink(link, stored, Date.now());
 }
 
-/** A link that is put into the address bar of this page loads nothing; its token comes so. */
+/**
+ * A link entered into the address bar of this page does not reload it; this is how its token is
+ * taken.
+ */
 function useLinks(come: (link: string) => void) {
   const latest = useLatest(come);
   useEffect(() => {
@@ -176,7 +182,7 @@ function useLinks(come: (link: string) => void) {
   }, [latest]);
 }
 
-/** Who was signed out is led to where to sign in, as soon as it is known where that is. */
+/** Takes a user who was signed out to the sign-in page, as soon as its address is known. */
 function useRedirect(loginUrl: string | undefined) {
   useEffect(() => {
     if (loginUrl !== undefined && mayRedirect()) location.assign(signInLink(loginUrl));

@@ -1,8 +1,9 @@
 import { useEffect } from "react";
 import { useChat } from "../hooks/useChat";
+import { isDatabase } from "../messages/authors";
 import type { Chat } from "../stores/chat";
 import type { ChatState } from "../stores/state";
-import type { Room } from "../websocket/types";
+import type { ChatMessage, Room } from "../websocket/types";
 import type { Notify } from "./preferences";
 
 const CHARS_MAX = 140;
@@ -13,7 +14,7 @@ export interface Tidings {
   body: string;
 }
 
-/** Tell of what happens while nobody looks at the page, as the reader has chosen. */
+/** Notifies of what happens while nobody looks at the page, as the reader has chosen. */
 export function Notifications({ notify }: { notify: Notify }) {
   const chat = useChat();
   useEffect(() => {
@@ -26,7 +27,7 @@ export function Notifications({ notify }: { notify: Notify }) {
   return null;
 }
 
-/** What is to be told of the step from one state to the next. */
+/** What to notify of after the step from one state to the next. */
 export function tidingsOf(now: ChatState, before: ChatState, notify: Notify): Tidings[] {
   if (now.rooms === before.rooms || !before.isConnected) return [];
   const old = new Map(before.rooms.map((room) => [room.connectionId, room]));
@@ -44,18 +45,21 @@ export function tidingsOf(now: ChatState, before: ChatState, notify: Notify): Ti
 function tidingsOfRoom(state: ChatState, room: Room, isMention: boolean): Tidings {
   const name = room.title ?? room.connectionId;
   const newest = newestOf(state, room);
-  const author = newest === undefined ? undefined : (newest.name ?? state.names.get(newest.userId));
   return {
     room: room.connectionId,
     title: isMention ? `You are mentioned in ${name}` : name,
     body:
       newest === undefined
         ? "There is something new."
-        : `${author ?? newest.userId}: ${newest.content.slice(0, CHARS_MAX)}`,
+        : `${authorOf(state, newest)}: ${newest.content.slice(0, CHARS_MAX)}`,
   };
 }
 
-/** The newest message of a room, where this browser holds it. */
+function authorOf({ names }: ChatState, { userId, name }: ChatMessage): string {
+  return isDatabase(userId) ? "Answer" : (name ?? names.get(userId) ?? userId);
+}
+
+/** The newest message of a room, if this browser holds it. */
 function newestOf(state: ChatState, room: Room) {
   const id = state.views
     .get(room.connectionId)

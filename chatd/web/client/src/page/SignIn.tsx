@@ -1,28 +1,35 @@
-import type { FormEvent } from "react";
+import { useEffect, useState, type FormEvent, type KeyboardEvent } from "react";
+import { keepsText } from "./kept";
 import { claimsOf } from "./session";
 
-/** The most of a name, or of an id, that is shown. Unit: UTF-16 code units. */
+/** How much of a name, or of an id, is shown. Unit: UTF-16 code units. */
 const NAME_CHARS_MAX = 80;
 
 const WHY: Record<string, string> = {
   token_expired: "Your sign-in has run out.",
-  token_invalid: "This server does not take that token.",
+  token_invalid: "This server does not accept that token.",
   token_revoked: "An administrator has ended your sessions.",
   unauthorized: "This server wants to know who you are.",
 };
 
 interface SignInProps {
   title: string;
-  /** The code of why the last session ended. */
+  /** The code that says why the last session ended. */
   code?: string | undefined;
   reason?: string | undefined;
+  /** Whose session that was. */
+  userId?: string | undefined;
   loginLink?: string | undefined;
   signIn(token: string): void;
 }
 
-/** Nobody is signed in: where to, or a box for a token. What was written waits in the outbox. */
-export function SignIn({ title, code, reason, loginLink, signIn }: SignInProps) {
+/**
+ * Nobody is signed in: a link to sign in, or a box for a token. What was written waits in this
+ * browser.
+ */
+export function SignIn({ title, code, reason, userId, loginLink, signIn }: SignInProps) {
   const why = code === undefined ? undefined : told(code, reason);
+  const isKept = useKept(userId);
 
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -30,12 +37,19 @@ export function SignIn({ title, code, reason, loginLink, signIn }: SignInProps) 
     if (token !== "") signIn(tokenOf(token));
   }
 
+  function onKeyDown(event: KeyboardEvent<HTMLTextAreaElement>) {
+    if (event.key !== "Enter" || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    event.currentTarget.form?.requestSubmit();
+  }
+
   return (
     <main className="chatd sign-in">
       <h1>{title}</h1>
       {why !== undefined && (
         <p role="alert" className="bad">
-          {why} What you wrote is kept here.
+          {why}
+          {isKept && " What you wrote is kept here."}
         </p>
       )}
       {loginLink !== undefined && (
@@ -55,6 +69,7 @@ export function SignIn({ title, code, reason, loginLink, signIn }: SignInProps) 
           autoComplete="off"
           autoCapitalize="off"
           spellCheck={false}
+          onKeyDown={onKeyDown}
         />
         <button type="submit" className={loginLink === undefined ? "primary" : "plain"}>
           Connect
@@ -62,14 +77,29 @@ export function SignIn({ title, code, reason, loginLink, signIn }: SignInProps) 
       </form>
       <p className="soft">
         Whoever runs this server makes one with <code>chatd token mint --user you</code>. The link
-        that <code>chatd serve</code> prints holds one, too.
+        that <code>chatd serve</code> prints contains one, too.
       </p>
     </main>
   );
 }
 
-/** Why the last session ended. What is wrong with a token, the server says: what was put in is often
- * something else, and it names what to send instead. */
+/** Whether something is kept of what a user wrote; false until that is known. */
+function useKept(userId: string | undefined): boolean {
+  const [isKept, setKept] = useState(false);
+  useEffect(() => {
+    let isWanted = true;
+    if (userId) void keepsText(userId).then((kept) => isWanted && setKept(kept));
+    return () => {
+      isWanted = false;
+    };
+  }, [userId]);
+  return isKept;
+}
+
+/**
+ * Why the last session ended. The server says what is wrong with a token: what was entered is often
+ * something else, and the server names what to send instead.
+ */
 function told(code: string, reason: string | undefined): string | undefined {
   const known = WHY[code];
   if (known === undefined || reason === undefined || code !== "token_invalid") {
@@ -78,7 +108,7 @@ function told(code: string, reason: string | undefined): string | undefined {
   return `${known} ${reason}`;
 }
 
-/** A token out of what was put in: a whole link is taken for its token. */
+/** The token in what was entered; of a whole link, its token. */
 function tokenOf(text: string): string {
   return /#token=([\w.-]+)/.exec(text)?.[1] ?? text.replace(/^Bearer\s+/i, "");
 }
@@ -91,7 +121,7 @@ interface AskAboutLinkProps {
   ignore(): void;
 }
 
-/** A link would sign in somebody else than who is signed in. */
+/** A link would sign in another user than the one who is signed in. */
 export function AskAboutLink({ title, link, stored, use, ignore }: AskAboutLinkProps) {
   const [theirs, ours] = [nameOf(link), nameOf(stored)];
   return (
@@ -114,7 +144,9 @@ export function AskAboutLink({ title, link, stored, use, ignore }: AskAboutLinkP
   );
 }
 
-/** A name with the id behind it: whoever made the link has chosen the name, and may have taken yours. */
+/**
+ * A name with the id after it: whoever made the link has chosen the name, and may have used yours.
+ */
 function nameOf(token: string): string {
   const { name, userId } = claimsOf(token);
   if (userId === undefined) return "somebody unknown";
@@ -122,7 +154,7 @@ function nameOf(token: string): string {
   return name === undefined || name === userId ? id : `${shown(name)} (${id})`;
 }
 
-/** A text that changes nothing of what stands around it, whichever direction it has. */
+/** A text that changes nothing around it, whichever direction it runs in. */
 function shown(text: string): string {
   return `\u2068${text.replace(/[\p{Cc}\p{Cf}]/gu, "").slice(0, NAME_CHARS_MAX)}\u2069`;
 }

@@ -7,7 +7,7 @@ export interface PlaceInChat {
   room?: string;
   /** The seq of a message. */
   at?: number;
-  /** The id of a message, where its seq is not known. */
+  /** The id of a message, if its seq is not known. */
   message?: string;
   thread?: string;
 }
@@ -55,15 +55,16 @@ export function Places() {
 
 function writePlaces(chat: Chat): () => void {
   function write() {
-    const { room } = chat.store.getState();
+    const { room, rooms } = chat.store.getState();
     if (room === "") return;
     const { panel } = chat.ui.getState();
     const place = { room, ...(panel?.kind === "thread" ? { thread: panel.threadId } : {}) };
     const known = placeOf(location.search);
     if (known.room === place.room && known.thread === place.thread) return;
-    const isFirst = known.room === undefined;
+    // The browser's "back" skips addresses that show nothing of their own.
+    const isKept = rooms.some((one) => one.connectionId === known.room);
     const link = location.pathname + searchOf(place);
-    if (isFirst) history.replaceState(null, "", link);
+    if (!isKept) history.replaceState(null, "", link);
     else history.pushState(null, "", link);
   }
   const stops = [chat.store.subscribe(write), chat.ui.subscribe(write)];
@@ -87,7 +88,7 @@ function goTo(chat: Chat, { room, at, message, thread }: PlaceInChat): void {
   else if (ui.panel?.kind === "thread") ui.closePanel();
 }
 
-/** Open what the page's first address names beside its room. */
+/** Open the thread that the page's first address names. */
 export function useFirstThread(chat: Chat, thread: string | undefined): void {
   useEffect(() => {
     if (thread !== undefined) chat.ui.getState().openPanel({ kind: "thread", threadId: thread });

@@ -1,4 +1,4 @@
-/** What a user can do, beside moving through rooms: each function of the state in one place. */
+/** What a user can do, apart from moving through rooms: all functions of the state in one place. */
 import type { PresenceStatus } from "../websocket/types";
 import type { RunningAnswer } from "./answers";
 import type { Core } from "./core";
@@ -61,9 +61,9 @@ type StateActions = Pick<
 
 export interface Actions {
   state: StateActions;
-  /** Look for an answer of which no end was heard. */
+  /** Look for an answer whose end was not heard. */
   findLost(answer: RunningAnswer): Promise<void>;
-  /** Tell the server up to where a room was read. */
+  /** Tell the server how far a room was read. */
   tellRead(room: string, seq: number): Promise<void>;
 }
 
@@ -102,19 +102,22 @@ export function createActions(parts: ActionsParts): Actions {
       return change("chat:message:react", { messageId, connectionId, emoji, on });
     },
     async cancelAnswer(questionId) {
+      const { room } = core.get();
       const ack = await core.ask("answer:cancel", { messageId: questionId });
-      if (!ack.ok) core.notify({ kind: "error", text: ack.error.message });
+      if (!ack.ok) core.notify({ kind: "error", text: ack.error.message, room, questionId });
     },
     async fetchAnswer(messageId, room, how) {
+      const { room: open } = core.get();
       const found = await findAnswer(messageId, room);
       if (found === true) return;
       if (found === NOT_THERE && core.answers.get(messageId) !== undefined) {
         core.answers.gone(messageId); // its card says so
       } else if (how?.silently !== true) {
-        core.notify({ kind: "error", text: found });
+        core.notify({ kind: "error", text: found, room: open });
       }
     },
     async exportLink(answerId, format) {
+      const { room } = core.get();
       const token = parts.token();
       const { fetcher } = parts;
       const made =
@@ -122,7 +125,7 @@ export function createActions(parts: ActionsParts): Actions {
           ? { failure: "Sign in to download this." }
           : await linkOf(answerId, format, { url: parts.url(), token, fetcher });
       if ("link" in made) return made.link;
-      core.notify({ kind: "error", text: made.failure });
+      core.notify({ kind: "error", text: made.failure, room });
       return undefined;
     },
     openThread: (threadId) => threads.open(threadId),
@@ -145,11 +148,13 @@ export function createActions(parts: ActionsParts): Actions {
     async refreshToken(token) {
       const ack = await core.ask("auth:refresh", { token });
       if (!ack.ok) {
-        core.notify({ kind: "error", text: ack.error.message });
+        const tokenRefusal = ack.error.message;
+        if (core.get().expiringAt === undefined) core.notify({ kind: "error", text: tokenRefusal });
+        else core.batch.now((draft) => draft.set({ tokenRefusal }));
         return false;
       }
       parts.refreshed(token);
-      core.batch.now((draft) => draft.set({ expiringAt: undefined }));
+      core.batch.now((draft) => draft.set({ expiringAt: undefined, tokenRefusal: undefined }));
       return true;
     },
   };
@@ -174,12 +179,13 @@ export function createActions(parts: ActionsParts): Actions {
   async function change<
     E extends "chat:message:edit" | "chat:message:delete" | "chat:message:react",
   >(event: E, payload: Parameters<typeof core.ask<E>>[1]): Promise<boolean> {
+    const { room } = core.get();
     const ack = await core.ask(event, payload);
-    if (!ack.ok) core.notify({ kind: "error", text: ack.error.message });
+    if (!ack.ok) core.notify({ kind: "error", text: ack.error.message, room });
     return ack.ok;
   }
 
-  /** Read an answer and place it: true, or a sentence why not. */
+  /** Read an answer and place it; returns true, or a sentence that says why that failed. */
   async function findAnswer(messageId: string, room: string): Promise<true | string> {
     if (!state.can("message_get")) return findInHistory(messageId, room);
     const ack = await core.ask("chat:message:get", { messageId, connectionId: room });
@@ -188,7 +194,10 @@ export function createActions(parts: ActionsParts): Actions {
     return true;
   }
 
-  /** An older server gives no message by its id: its place is known, or that of its question. */
+  /**
+   * An older server gives no message by its id: then its place must be known, or its question's
+   * place.
+   */
   async function findInHistory(messageId: string, room: string): Promise<true | string> {
     const { messages } = core.get();
     const held = messages.get(messageId);

@@ -20,17 +20,19 @@ export interface RunningAnswer {
   /** When it ends at the latest, on the same clock. */
   readonly deadline: number;
   readonly columns: readonly AnswerColumn[];
-  /** Grows in place; `rowCount` tells how many count for this object. */
+  /** Grows in place; only the first `rowCount` belong to this object. */
   readonly rows: readonly Row[];
   readonly rowCount: number;
-  /** How it has ended, before the message that holds it has come. */
+  /** How it has ended, while the message that holds it has not come yet. */
   readonly end?: AnswerEnd;
 }
 
 export interface Answers {
   get(answerId: string): RunningAnswer | undefined;
   byQuestion(questionId: string): RunningAnswer | undefined;
-  /** Call `changed` at most once a frame while the answer changes; returns how to stop that. */
+  /**
+   * Call `changed` at most once a frame while the answer changes; returns a function that stops it.
+   */
   subscribe(answerId: string, changed: () => void): () => void;
   started(event: AnswerStart, serverTime: number): void;
   progressed(event: AnswerProgress): void;
@@ -41,30 +43,30 @@ export interface Answers {
   countIn(room: string): number;
 }
 
-/** After its deadline an answer has so long to end; then it counts as lost. Unit: ms. */
+/** After its deadline an answer has this long to end; then it counts as lost. Unit: ms. */
 export const LOST_AFTER_MS = 10_000;
 /** Between two looks for a lost answer. Unit: ms. */
 const LOOK_AGAIN_MS = 15_000;
 /** The most answers that are kept while they run, or until their message comes. */
 const ANSWERS_MAX = 500;
 const NO_END = "No end of this answer was heard; ask again.";
-/** Where a server says no deadline. Unit: ms. */
+/** The deadline if the server names none. Unit: ms. */
 const DEADLINE_MS = 60_000;
 
 export interface AnswersParts {
   clock: Clock;
   /** Call something before the next frame is painted. */
   nextFrame(run: () => void): void;
-  /** No end was heard of an answer; whoever is told looks for it. */
+  /** The end of an answer was not heard; the listener looks for the answer. */
   lost(answer: RunningAnswer): void;
-  /** How many run in a room has changed. */
+  /** The number of answers that run in a room has changed. */
   counted(room: string): void;
 }
 
 /** What is kept of an answer beside what is shown. */
 interface Held {
   shown: RunningAnswer;
-  /** The number of the next event of rows: those before it came already. */
+  /** The number of the next event of rows: earlier ones have come already. */
   nextIndex: number;
   /** When to look for it, on the clock that never goes back. */
   lookAt: number;
@@ -99,6 +101,12 @@ export class RunningAnswers implements Answers {
     return this.in(room).filter((answer) => answer.phase !== "ended").length;
   }
 
+  /** Whether the answer to a question is under way. */
+  isRunning(questionId: string): boolean {
+    const answer = this.byQuestion(questionId);
+    return answer !== undefined && answer.phase !== "ended";
+  }
+
   subscribe(answerId: string, changed: () => void): () => void {
     const listeners = this.#listeners.get(answerId) ?? new Set();
     this.#listeners.set(answerId, listeners.add(changed));
@@ -112,7 +120,7 @@ export class RunningAnswers implements Answers {
 
   started(event: AnswerStart, serverTime: number): void {
     const { messageId: answerId, replyTo: questionId, connectionId, readOnly, dryRun } = event;
-    if (this.#held.has(answerId)) return; // told again after a reconnect, with its rows
+    if (this.#held.has(answerId)) return; // announced again after a reconnect, with its rows
     const now = this.parts.clock.passed();
     const ago = clamped(serverTime - event.startedAt, DEADLINE_MS) ?? 0;
     const left = clamped(event.deadline - serverTime, 10 * DEADLINE_MS) ?? DEADLINE_MS;
@@ -141,7 +149,8 @@ export class RunningAnswers implements Answers {
     const { phase, elapsedMs } = event;
     this.#change(event.messageId, (held) => {
       if (held.shown.phase === "ended") return held;
-      // Told late, it says how long it had taken then; the clock that runs already is further.
+      // An answer announced late says how long it had taken by then; the clock here may be further
+      // already.
       const startedAt = Math.min(held.shown.startedAt, this.parts.clock.passed() - elapsedMs);
       return { ...held, shown: { ...held.shown, phase, startedAt } };
     });
@@ -174,7 +183,7 @@ export class RunningAnswers implements Answers {
     this.#watch();
   }
 
-  /** The server knows of no end: the answer is over all the same, and nobody looks again. */
+  /** The server knows of no end: the answer is over all the same, and is not looked for again. */
   gone(answerId: string): void {
     const shown = this.get(answerId);
     if (shown === undefined) return;
@@ -228,7 +237,7 @@ export class RunningAnswers implements Answers {
     this.#show(answerId);
   }
 
-  /** Tell who shows it, once before the next frame. */
+  /** Tell the components that show it, once before the next frame. */
   #show(answerId: string): void {
     this.#changed.add(answerId);
     if (this.#isFrameDue) return;
@@ -268,7 +277,7 @@ export class RunningAnswers implements Answers {
   }
 }
 
-/** A duration that a server told, from 0 to a bound; undefined where it told none. */
+/** A duration that a server told, from 0 to a bound; undefined if it told none. */
 function clamped(ms: number, most: number): number | undefined {
   return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), most) : undefined;
 }

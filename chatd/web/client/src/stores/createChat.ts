@@ -23,18 +23,16 @@ import { Presences } from "./presence";
 import { LocalMarkers, Told } from "./reads";
 import { Receipts } from "./receipts";
 import { recall, remember } from "./remembered";
-import { isPlace, Rooms } from "./rooms";
+import { isPlace, notForUser, Rooms } from "./rooms";
 import { Schemas } from "./schemas";
 import { Searching } from "./search";
 import { Sending } from "./sending";
+import { noticesWhile, withNotice } from "./notices";
 import type { ChatState, Notice, SendOptions } from "./state";
 import { browserSurroundings, type Surroundings } from "./surroundings";
 import { Threads } from "./threads";
 import { Typing } from "./typing";
 import { createUi } from "./ui";
-
-/** The most sentences that stand above the composer. */
-const NOTICES_MAX = 5;
 
 /** What belongs to the user of the token. */
 interface Session {
@@ -60,11 +58,11 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
   let session: Session | undefined;
   let isRunning = false;
   let isOpen = false;
-  /** Whether the place that was asked for has been shown. */
+  /** Whether the place that the page asked for has been shown, or refused. */
   let isPlaced = false;
   let declared: PresenceStatus | undefined;
   let lastNotice = 0;
-  /** The server's clock less the one that never goes back. */
+  /** The server's clock minus the clock that never goes back. */
   let serverAhead = clock.now() - clock.passed();
   let firstRoom = options.room;
 
@@ -89,6 +87,9 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
     lost: (answer) => void actions.findLost(answer),
     counted: (room) =>
       batch.later((draft) => {
+        const { notices } = draft.state;
+        const left = noticesWhile(notices, (question) => answers.isRunning(question));
+        if (left !== notices) draft.set({ notices: left });
         const running = answers.countIn(room);
         const index = draft.state.rooms.findIndex((it) => it.connectionId === room);
         const known = draft.state.rooms[index];
@@ -184,9 +185,10 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
     typing,
     welcomed,
     expiring: (at) => void expiring(at),
+    roomsChanged: () => connector.renewSoon(),
   });
 
-  /** The token of now, and so whose outbox it is, before the server says so. */
+  /** The present token, and so whose outbox it is, before the server says so. */
   async function askToken(): Promise<string | undefined> {
     const token = await options.getToken();
     const userId = token === undefined ? undefined : subjectOf(token);
@@ -204,7 +206,7 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
     };
   }
 
-  /** The user of the connection. What another user of this browser had shows no more. */
+  /** The user of the connection. What another user of this browser had is no longer shown. */
   function beUser(draft: Draft, userId: string): void {
     if (session?.userId === userId) return;
     const prefix = ownedPrefix(url(), userId);
@@ -255,9 +257,20 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
       server,
       limits,
       expiringAt: undefined,
+      tokenRefusal: undefined,
     });
     rooms.welcomed(draft, status);
     if (draft.state.rooms.some((room) => room.connectionId === firstRoom)) firstRoom = undefined;
+    else if (firstRoom !== undefined && !isPlaced) refusePlace(firstRoom);
+  }
+
+  /**
+   * The room that was asked for is not the user's: its message or thread is not looked for either.
+   */
+  function refusePlace(wanted: string): void {
+    isPlaced = true;
+    notify(notForUser(wanted));
+    if (ui.getState().panel?.kind === "thread") ui.getState().closePanel();
   }
 
   function connectionChanged(connection: Connection): void {
@@ -293,7 +306,7 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
     if (session !== undefined) remember(storage, session.prefix, store.getState());
   }
 
-  /** A token runs out. Who gives tokens may have a newer one already. */
+  /** A token runs out. `getToken` may have a newer one already. */
   async function expiring(at: number): Promise<void> {
     batch.later((draft) => draft.set({ expiringAt: at }));
     let fresh: string | undefined;
@@ -311,12 +324,9 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
   function notify(notice: Omit<Notice, "id">): void {
     lastNotice += 1;
     const next: Notice = { ...notice, id: lastNotice };
-    batch.later((draft) => {
-      const others = draft.state.notices.filter(
-        ({ text, kept }) => text !== notice.text || kept !== notice.kept,
-      );
-      draft.set({ notices: [...others, next].slice(-NOTICES_MAX) });
-    });
+    batch.later((draft) =>
+      draft.set({ notices: withNotice(draft.state.notices, next, draft.state.room) }),
+    );
   }
 
   async function sendMessage(content: string, how: SendOptions = {}): Promise<string> {

@@ -7,7 +7,7 @@ export interface ExportParts {
   fetcher: typeof fetch;
 }
 
-/** The link, or a sentence why there is none. Never rejects. */
+/** The link, or a sentence that says why there is none. Never rejects. */
 export async function linkOf(
   answerId: string,
   format: ExportFormat,
@@ -26,7 +26,7 @@ export async function linkOf(
     if (response.ok && ticket !== undefined) {
       return { link: `${path}.${format}?ticket=${encodeURIComponent(ticket)}` };
     }
-    return { failure: sentenceIn(body) ?? "The server gives no download of this answer." };
+    return { failure: sentenceIn(body) ?? "The server offers no download of this answer." };
   } catch {
     return { failure: "The server did not answer. Try the download again." };
   }

@@ -20,11 +20,13 @@ export interface IncomingParts {
   typing: Typing;
   welcomed(draft: Draft, status: StatusConnected): void;
   expiring(at: number): void;
+  /** A room was taken away: others may have been given. */
+  roomsChanged(): void;
 }
 
 type Handlers = { [E in keyof ServerEvents]?: (payload: ServerEvents[E]) => void };
 
-/** What takes an event. Each is taken as part of its turn's one change. */
+/** What takes an event. Each is handled as part of its turn's one change. */
 export function createIncoming(parts: IncomingParts): (name: string, payload: unknown) => void {
   const { core, rooms, threads, presences, typing } = parts;
   const { answers, batch } = core;
@@ -38,9 +40,10 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
         rooms.left(draft, connectionId);
         const text =
           code === "room_deleted"
-            ? `An administrator has deleted all that was said in ${connectionId}.`
+            ? `An administrator has deleted everything that was said in ${connectionId}.`
             : `You may not use ${connectionId} any more.`;
-        core.notify({ kind: "error", text });
+        core.notify({ kind: "error", text, stays: true });
+        parts.roomsChanged();
       }),
     "connection:role": ({ connectionId, role }) =>
       batch.later((draft) => changeRoom(draft, connectionId, (room) => ({ ...room, role }))),
@@ -134,7 +137,7 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
   };
 }
 
-/** Whether it is said who is meant: without it, nobody can be shown. */
+/** Whether an event says who is meant: without that, nobody can be shown. */
 function isSomebody(user: { userId: unknown } | null | undefined): boolean {
   return typeof user?.userId === "string";
 }

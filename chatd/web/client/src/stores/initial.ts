@@ -18,6 +18,7 @@ export function nobodysFacts() {
     me: undefined,
     epoch: undefined,
     expiringAt: undefined,
+    tokenRefusal: undefined,
     rooms: [],
     room: "",
     views: new Map(),

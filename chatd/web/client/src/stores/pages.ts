@@ -22,7 +22,7 @@ export class Pages {
 
   constructor(private readonly parts: PagesParts) {}
 
-  /** Ask for a page and place it. Ends the loading that was begun. False where none came. */
+  /** Ask for a page and place it. Ends the loading that was begun. False if no page came. */
   async read(
     room: string,
     which: Omit<HistoryGet, "connectionId">,
@@ -41,12 +41,12 @@ export class Pages {
     });
     this.#wake(room);
     if (!ack.ok && this.#core.wire() !== undefined) {
-      this.#core.notify({ kind: "error", text: ack.error.message });
+      this.#core.notify({ kind: "error", text: ack.error.message, room });
     }
     return ack.ok;
   }
 
-  /** A page, and nothing placed. */
+  /** Ask for a page, and place nothing. */
   ask(room: string, which: Omit<HistoryGet, "connectionId">) {
     return this.#core.ask("chat:history:get", {
       connectionId: room,
@@ -65,7 +65,10 @@ export class Pages {
     return true;
   }
 
-  /** Begin as soon as no other page of the room is read: what a user wishes is not passed over. */
+  /**
+   * Begin as soon as no other page of the room is being read: what a user asks for is never
+   * skipped.
+   */
   async turn(room: string): Promise<void> {
     while (!this.begin(room)) {
       await new Promise<void>((wake) => {
@@ -74,7 +77,7 @@ export class Pages {
     }
   }
 
-  /** It came by itself, or is not read after all. */
+  /** The page came by itself, or is not read after all. */
   finish(room: string): void {
     this.#core.batch.now((draft) => {
       const view = draft.state.views.get(room);

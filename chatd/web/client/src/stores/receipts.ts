@@ -1,7 +1,7 @@
 /**
  * Receipts, both ways: this user acknowledges what it has received, and learns which of its own
  * messages somebody has. Neither is lost with a connection: what the server has not confirmed is
- * told to it again, and what it told meanwhile is read.
+ * sent again, and what it announced meanwhile is read.
  */
 import type { ChatMessage } from "../websocket/types";
 import type { Draft } from "./batch";
@@ -24,10 +24,10 @@ export interface ReceiptsParts {
 }
 
 export class Receipts {
-  /** Up to where messages were received, by room. */
+  /** How far messages were received, by room. */
   #received = new Map<string, number>();
   readonly #told: Told<Received>;
-  /** Rooms in which it is being read who has this user's messages. */
+  /** Rooms for which the page is reading who has this user's messages. */
   readonly #reading = new Set<string>();
 
   constructor(private readonly parts: ReceiptsParts) {
@@ -51,7 +51,7 @@ export class Receipts {
     this.#told.retry();
   }
 
-  /** Another log: nothing of it was received. */
+  /** The server has another log: nothing of it was received. */
   forgetReceived(): void {
     this.#received.clear();
   }
@@ -62,14 +62,19 @@ export class Receipts {
   }
 
   async #acknowledge(room: string, newest: Received): Promise<void> {
-    const ack = await this.parts.core.ask("chat:ack", { messageId: newest.messageId, upTo: true });
+    const { messageId } = newest;
+    const ack = await this.parts.core.ask("chat:ack", {
+      messageId,
+      connectionId: room,
+      upTo: true,
+    });
     const isLost = !ack.ok && this.parts.core.wire() === undefined;
     if (isLost && this.#received.get(room) === newest.seq) this.#told.put(room, newest);
   }
 
   /**
    * A room is joined again: the server told nobody here who received this user's messages
-   * meanwhile. One page says it of the newest ones.
+   * meanwhile. One page says it for the newest ones.
    */
   async resumed(room: string): Promise<void> {
     const newest = this.#newestUnconfirmed(room);
@@ -96,7 +101,7 @@ export class Receipts {
     };
   }
 
-  /** The seq of the newest message of this user that nobody is known to have. */
+  /** The seq of this user's newest message that nobody is known to have. */
   #newestUnconfirmed(room: string): number | undefined {
     const { views, messages } = this.parts.core.get();
     const me = this.parts.me();

@@ -3,6 +3,7 @@
  * The others are joined from their newest message on, so that what comes live counts as unread, and
  * nothing else is transferred.
  */
+import { beginning, oneLine } from "../answers/values";
 import type { Room } from "../websocket/types";
 import type { RoomHistory, StatusConnected } from "../websocket/wire.gen";
 import type { Draft } from "./batch";
@@ -10,15 +11,18 @@ import { CatchUp } from "./catchUp";
 import type { Core } from "./core";
 import { Joins } from "./joins";
 import type { StoredMessage } from "./messages";
+import { noticesIn } from "./notices";
 import { pageOf, Pages } from "./pages";
 import { Placing, setView, type PlacingParts } from "./placing";
 import type { Receipts } from "./receipts";
 import { roomOf, roomReadTo, type LocalMarkers } from "./reads";
-import { PAGE_SIZE, type Place, type RoomView } from "./state";
+import { PAGE_SIZE, type Notice, type Place, type RoomView } from "./state";
 import { dropped, emptyView, placeOlder, trimmed } from "./windows";
 
-/** How many messages a page shows behind the one that was jumped to. */
+/** How many messages a page shows after the one that the user jumped to. */
 const BEHIND_TARGET = 25;
+/** How much of a room's name a sentence shows: a link may name anything. */
+const NAME_CHARS = 80;
 
 export interface RoomsParts extends Omit<PlacingParts, "isBehind" | "forgotten" | "received"> {
   /** The room to open first. */
@@ -26,7 +30,7 @@ export interface RoomsParts extends Omit<PlacingParts, "isBehind" | "forgotten" 
   /** The markers of this browser, for a server that keeps none. */
   markers(): LocalMarkers | undefined;
   receipts: Receipts;
-  /** The open room is another one, or the rooms are. */
+  /** Another room is open, or the list of rooms has changed. */
   remember(): void;
 }
 
@@ -85,7 +89,9 @@ export class Rooms {
     const open = room ?? rooms[0]?.connectionId ?? "";
     if (!(state.views.get(open)?.isReady ?? false)) this.placing.mark(open);
     if (open !== "") this.placing.hold(draft, open);
-    draft.set({ rooms, room: open, epoch: status.epoch, presence: this.parts.presences.of(open) });
+    const presence = this.parts.presences.of(open);
+    const notices = noticesIn(draft.state.notices, open);
+    draft.set({ rooms, room: open, notices, epoch: status.epoch, presence });
     this.joins.welcomed(status.rooms ?? []);
   }
 
@@ -95,7 +101,7 @@ export class Rooms {
     const room = (isKeptHere ? this.parts.markers()?.applied(told) : undefined) ?? told;
     const running = this.#core.answers.countIn(room.connectionId);
     const read = before?.readSeq ?? 0;
-    // What was read while there was no connection is told in a moment.
+    // The server will be told in a moment what was read without a connection.
     const isAhead = read > room.readSeq && read <= room.lastSeq;
     const held = isAhead ? this.#messagesOf(draft, room.connectionId) : [];
     return { ...(isAhead ? roomReadTo(room, read, held, draft.state.me?.userId) : room), running };
@@ -129,7 +135,7 @@ export class Rooms {
   async openRoom(room: string, place?: Place): Promise<void> {
     const { rooms, isConnected } = this.#state;
     if (isConnected && !rooms.some((known) => known.connectionId === room)) {
-      this.#core.notify({ kind: "error", text: `There is no room ${room} for you.` });
+      this.#core.notify(notForUser(room));
       return;
     }
     this.#core.batch.now((draft) => this.#show(draft, room));
@@ -141,11 +147,11 @@ export class Rooms {
     if (!(this.#view(room)?.isReady ?? false)) await this.#readNewest(room);
   }
 
-  /** Go to a place that a link names; where it is gone, to what is unread. */
+  /** Go to a place that a link names; if it is gone, to the unread messages. */
   async #lookAt(room: string, place: Place): Promise<boolean> {
     if (await this.jumpTo(room, place)) return true;
     if (this.#core.wire() === undefined) return false;
-    this.#core.notify({ kind: "info", text: "That message is not there any more." });
+    this.#core.notify({ kind: "info", text: "That message is not there any more.", room });
     const seq = this.#view(room)?.firstUnread;
     return seq !== undefined && this.jumpTo(room, { seq });
   }
@@ -158,7 +164,8 @@ export class Rooms {
       const { firstUnread: _line, ...rest } = left;
       setView(draft, before, rest);
     }
-    draft.set({ room, presence: this.parts.presences.of(room) });
+    const notices = noticesIn(draft.state.notices, room);
+    draft.set({ room, notices, presence: this.parts.presences.of(room) });
     this.placing.hold(draft, room);
     const view = views.get(room);
     if (view?.isReady === true)
@@ -235,7 +242,7 @@ export class Rooms {
     );
   }
 
-  /** The user may not use a room any more. */
+  /** The user may no longer use a room. */
   left(draft: Draft, room: string): void {
     this.joins.left(room);
     this.placing.forget(draft, room);
@@ -296,12 +303,21 @@ export class Rooms {
   }
 }
 
+/**
+ * The notice for a room that a link names and the user cannot open; nobody is told which reason
+ * applies.
+ */
+export function notForUser(room: string): Omit<Notice, "id"> {
+  const name = oneLine(beginning(room, NAME_CHARS));
+  return { kind: "info", text: `You may not use the room ${name}, or it does not exist.` };
+}
+
 /** Whether a place names anything. */
 export function isPlace(place: Place | undefined): place is Place {
   return place?.seq !== undefined || place?.messageId !== undefined;
 }
 
-/** The last seq that a room's stretch has; undefined where nothing is held. */
+/** The last seq that a room's stretch has; undefined if nothing is held. */
 function sinceOf(view: RoomView | undefined): number | undefined {
   if (view === undefined || !view.isReady) return undefined;
   return view.mode === "tail" ? view.newest : view.lastSeq;

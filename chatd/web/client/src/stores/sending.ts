@@ -10,12 +10,13 @@ import { uuid } from "../websocket/uuid";
 import type { MessageAck } from "../websocket/wire.gen";
 import type { Draft } from "./batch";
 import type { Core } from "./core";
+import { noticesOfWaiting } from "./notices";
 import type { SendOptions } from "./state";
 import { emptyView, placeLocal, without } from "./windows";
 
-/** Where a server does not say how fast it takes messages. */
+/** The limit if a server does not say how fast it takes messages. */
 const MESSAGES_PER_MINUTE = 30;
-/** The pause of a restart is not told: it is over when the connection is back. */
+/** The pause of a restart is not announced: it is over when the connection is back. */
 const UNTOLD_CODE = "draining";
 const VOLATILE =
   "This browser stores nothing for this page: what waits here is lost when the page is closed.";
@@ -39,7 +40,10 @@ export class Sending {
   #onItsWay: string | undefined;
   /** Messages that are stored, and that the outbox may still show for a moment. */
   #settled = new Set<string>();
-  /** Messages that are given up, to rooms that are closed to the user, and were told of. */
+  /**
+   * Messages that were given up, to rooms that are closed to the user, and were reported to the
+   * user.
+   */
   #homeless = new Set<string>();
   #look = 0;
   #isVolatileTold = false;
@@ -111,7 +115,7 @@ export class Sending {
     await this.#outbox.update({ ...rest, tries: 0 });
   }
 
-  /** The text of a message that is taken out; undefined where it is on its way, or sent. */
+  /** Take a message out; returns its text, undefined if it is on its way, or sent. */
   async discard(messageId: string): Promise<string | undefined> {
     if (messageId === this.#onItsWay) return undefined;
     const entry = await this.#outbox.find(messageId);
@@ -139,7 +143,7 @@ export class Sending {
     this.#outbox.close();
   }
 
-  /** Somebody has changed the outbox: who has a connection tries to send what is there. */
+  /** Somebody has changed the outbox: a tab with a connection tries to send what is there. */
   #changed(news: OutboxNews): void {
     if (this.#isClosed) return;
     if (news.kind === "sent") this.#sentElsewhere(news.messageId, news.timestamp);
@@ -173,13 +177,15 @@ export class Sending {
       if (!known.has(messageId)) this.#leave(draft, room, messageId);
     }
     this.#known = known;
-    const { pendingMessages, waiting: waitedBefore } = draft.state;
+    const { pendingMessages, waiting: waitedBefore, notices } = draft.state;
+    const notSent = noticesOfWaiting(notices, (messageId) => known.has(messageId));
+    if (notSent !== notices) draft.set({ notices: notSent });
     if (!isSameSet(pending, pendingMessages)) draft.set({ pendingMessages: pending });
     if (!isSameMap(waiting, waitedBefore)) draft.set({ waiting });
     this.#setPacing(draft);
   }
 
-  /** It was given up for want of an answer, and the server had it. */
+  /** It was given up for lack of an answer, but the server has it. */
   #hasArrived(entry: Kept): void {
     const { messageId, createdAt } = entry;
     void this.#outbox.remove(entry, { kind: "sent", messageId, timestamp: createdAt });
@@ -200,7 +206,7 @@ export class Sending {
     this.parts.inThread(draft, message);
   }
 
-  /** It is not in the outbox any more: sent, or taken out in whatever tab. */
+  /** It is no longer in the outbox: it was sent, or taken out in some tab. */
   #leave(draft: Draft, room: string, messageId: string): void {
     const message = draft.state.messages.get(messageId);
     if (message === undefined || message.seq !== undefined || message.status === "sent") return;
@@ -281,7 +287,7 @@ export class Sending {
     } else if (before?.until !== now.until || before.code !== now.code) draft.set({ pacing: now });
   }
 
-  /** A message of a room that the user may not use any more shows nowhere: its text is offered. */
+  /** A message of a room that the user may no longer use shows nowhere: its text is offered. */
   #tellHomeless({ messageId, connectionId, content, failed }: Kept): void {
     if (failed === undefined || this.#homeless.has(messageId)) return;
     this.#homeless.add(messageId);
@@ -294,7 +300,7 @@ export class Sending {
   }
 
   #tellPutBack(count: number): void {
-    const words = `${counted(count, "message")} that ${count === 1 ? "waits was" : "wait were"}`;
+    const words = `${counted(count, "waiting message")} ${count === 1 ? "was" : "were"}`;
     const text = `What this browser keeps for this page was cleared. ${words} put back.`;
     this.parts.core.notify({ kind: "info", text });
   }
@@ -302,7 +308,7 @@ export class Sending {
   #tellVolatile(): void {
     if (this.#isVolatileTold) return;
     this.#isVolatileTold = true;
-    this.parts.core.notify({ kind: "error", text: VOLATILE });
+    this.parts.core.notify({ kind: "error", text: VOLATILE, stays: true });
   }
 }
 

@@ -1,6 +1,7 @@
 /**
- * The state of a chat, and what can be done with it: the contract between the store and all that
- * shows it. `createChat` makes one; components read it by `useChatStore` and act by its functions.
+ * The state of a chat, and what can be done with it: the contract between the store and everything
+ * that shows it. `createChat` makes one; components read it by `useChatStore` and act by its
+ * functions.
  */
 import type {
   ChatMessage,
@@ -22,15 +23,15 @@ export interface Me {
 }
 
 /**
- * The stretch of a room that the page holds, by seq; what this browser still sends stands last.
- * At `tail` it ends with the newest message and grows with each one. `around` is a stretch
- * elsewhere, after a jump; new messages are counted then, and not added.
+ * The stretch of a room that the page holds, by seq; messages that this browser is still sending
+ * stand last. At `tail` it ends with the newest message and grows with each one. `around` is a
+ * stretch elsewhere, after a jump; new messages are counted then, and not added.
  */
 export interface RoomView {
   mode: "tail" | "around";
   /** The ids in their order. At most `WINDOW_MAX`. */
   ids: readonly string[];
-  /** The seqs at both ends of what is held; 0 where nothing is. */
+  /** The seqs at both ends of what is held; 0 if nothing is. */
   oldest: number;
   newest: number;
   /** The oldest and the newest seq that the room has. */
@@ -72,27 +73,33 @@ export interface SearchView {
 export interface SchemaView {
   tables: readonly SchemaTable[];
   truncated: boolean;
-  /** On this browser's clock; 0 where it could not be read. Unit: ms since 1970. */
+  /** On this browser's clock; 0 if it could not be read. Unit: ms since 1970. */
   readAt: number;
   /** Why it could not be read; what was known before stays. */
   failure?: string;
 }
 
-/** One sentence above the composer. */
+/** One sentence above the composer. It goes by itself after a time, unless it stays. */
 export interface Notice {
   id: number;
   kind: "info" | "error";
   text: string;
-  /** Text that could not be sent, and is not lost. */
+  /** The room in which it stands, until that is left; absent: the open one. */
+  room?: string;
+  /** The question whose answer it is about: it goes when that has ended. */
+  questionId?: string;
+  /** It stands in all rooms, until it is closed: it asks for something, or tells of a loss. */
+  stays?: boolean;
+  /** Text that could not be sent, and must not be lost; so the notice stays. */
   kept?: string;
-  /** The message of the outbox that it is of: it is taken out when its text is put back. */
+  /** The message of the outbox that it is about: that is taken out when its text is put back. */
   messageId?: string;
 }
 
 export interface SendOptions {
   context?: MessageContext;
   threadId?: string;
-  /** The room; the open one where nothing is said. */
+  /** The room; absent: the open one. */
   room?: string;
 }
 
@@ -116,11 +123,11 @@ export interface ChatState {
   /** Who is in the open room. */
   readonly presence: ReadonlyMap<string, PresenceStatus>;
   /**
-   * Write a message into the outbox, from where it is sent: its id. Rejects with `OutboxFull`, and
-   * with `OutboxUnwritable` where the browser stores nothing; the text is the caller's to keep.
+   * Write a message into the outbox, which sends it; returns its id. Rejects with `OutboxFull`, and
+   * with `OutboxUnwritable` if the browser stores nothing; then the caller has to keep the text.
    */
   sendMessage(content: string, options?: SendOptions): Promise<string>;
-  /** Try a message again that was given up. */
+  /** Try again to send a message that was given up. */
   retryMessage(messageId: string): Promise<void>;
   /** The user has seen a message, and so all before it in its room. */
   markAsRead(messageId: string): void;
@@ -133,6 +140,8 @@ export interface ChatState {
   readonly epoch: string | undefined;
   /** When the token runs out, once the server has said that it is soon. Unit: ms since 1970. */
   readonly expiringAt: number | undefined;
+  /** Why the server did not take the last new token, while it waits for one. */
+  readonly tokenRefusal: string | undefined;
   readonly rooms: readonly Room[];
   /** The open room; "" while there is none. */
   readonly room: string;
@@ -145,7 +154,7 @@ export interface ChatState {
   readonly notices: readonly Notice[];
   /** Messages of this user that wait in the outbox, by room. */
   readonly waiting: ReadonlyMap<string, number>;
-  /** A message to bring into view, once; `serial` grows with each wish. */
+  /** A message to bring into view, once; `serial` grows with each request. */
   readonly target: { room: string; messageId: string; serial: number } | undefined;
 
   /** Whether the server can do something; a page hides what an older server lacks. */
@@ -153,10 +162,10 @@ export interface ChatState {
   openRoom(room: string, place?: Place): Promise<void>;
   loadOlder(room: string): Promise<void>;
   loadNewer(room: string): Promise<void>;
-  /** Bring a message into view, with what surrounds it; false where it is not there any more. */
+  /** Bring a message into view, with what surrounds it; false if it is no longer there. */
   jumpTo(room: string, place: Place): Promise<boolean>;
   jumpToEnd(room: string): Promise<void>;
-  /** Take a message that was not sent out of the outbox: its text. */
+  /** Take a message that was not sent out of the outbox; returns its text. */
   discardMessage(messageId: string): Promise<string | undefined>;
   editMessage(messageId: string, content: string): Promise<boolean>;
   deleteMessage(messageId: string): Promise<boolean>;
@@ -164,25 +173,25 @@ export interface ChatState {
   /** Stop the answer to a question. */
   cancelAnswer(questionId: string): Promise<void>;
   /**
-   * Read an answer again that seems lost, or whose rows are not held any more. Where it cannot be
-   * had a notice says why, unless nobody has asked for it by hand.
+   * Read an answer again that seems lost, or whose rows are not held any more. If that fails, a
+   * notice says why, unless `silently` is set because nobody has asked for it by hand.
    */
   fetchAnswer(messageId: string, room: string, how?: { silently: boolean }): Promise<void>;
-  /** A link that downloads an answer once; undefined, and a notice, where there is none. */
+  /** A link that downloads an answer once; undefined, and a notice, if there is none. */
   exportLink(answerId: string, format: ExportFormat): Promise<string | undefined>;
   openThread(threadId: string): Promise<void>;
   loadOlderInThread(): Promise<void>;
   closeThread(): void;
-  /** Search, or read the next page where `more` is said. */
+  /** Search, or with `more` read the next page. */
   runSearch(query: string, options?: { room?: string; more?: boolean }): Promise<void>;
   closeSearch(): void;
   /** Read the tables of a room's database, unless they are known and fresh. */
   loadSchema(room: string): Promise<void>;
-  /** The user types in a room, or does not any more. */
+  /** The user is typing in a room, or has stopped. */
   setTyping(room: string, isTyping: boolean): void;
   /** How present the user is, in all rooms. */
   setPresence(status: PresenceStatus): void;
-  /** Try to connect now. */
+  /** Try to connect now; an open connection is made anew, as the rooms may have changed. */
   retryNow(): void;
   /** Give the connection a new token for the same user. */
   refreshToken(token: string): Promise<boolean>;
@@ -190,7 +199,7 @@ export interface ChatState {
   dismissNotice(id: number): void;
 }
 
-/** The most messages of a room that are held; what is further away is read again. */
+/** The most messages of a room that are held; those further away are read again. */
 export const WINDOW_MAX = 5_000;
 /** How many messages a page has. */
 export const PAGE_SIZE = 50;

@@ -12,7 +12,9 @@ export type Panel =
 
 export type Dialog = "switch" | "keys" | "rooms";
 
-/** Text for the composer, from elsewhere: recalled, edited and run, or a message that failed. */
+/**
+ * Text for the composer that comes from elsewhere: recalled, edited and run, or a failed message.
+ */
 export interface ComposerText {
   text: string;
   /** `replace` the draft, or `insert` at the cursor. */
@@ -30,8 +32,14 @@ export interface Announcement {
 export interface UiState {
   readonly panel: Panel | undefined;
   readonly dialog: Dialog | undefined;
-  /** The message of the user's own that is being edited. */
+  /** The user's own message that is being edited. */
   readonly editing: string | undefined;
+  /**
+   * The user's own question that was just edited in this tab: the edited question was not asked.
+   */
+  readonly edited: string | undefined;
+  /** The question whose answer a second Esc stops. */
+  readonly stopping: string | undefined;
   readonly composerText: ComposerText | undefined;
   readonly announcement: Announcement | undefined;
   openPanel(panel: Panel): void;
@@ -40,9 +48,11 @@ export interface UiState {
   closeDialog(): void;
   startEditing(messageId: string): void;
   stopEditing(): void;
+  questionEdited(messageId: string): void;
+  dropEdited(): void;
   /** Put text into the composer, and the focus. */
   compose(text: string, how?: "replace" | "insert"): void;
-  /** Say something to who cannot see the page. */
+  /** Say something to people who cannot see the page. */
   announce(text: string, urgency?: "polite" | "assertive"): void;
 }
 
@@ -51,14 +61,18 @@ export function createUi(): StoreApi<UiState> {
     panel: undefined,
     dialog: undefined,
     editing: undefined,
+    edited: undefined,
+    stopping: undefined,
     composerText: undefined,
     announcement: undefined,
     openPanel: (panel) => set({ panel }),
     closePanel: () => set({ panel: undefined }),
     openDialog: (dialog) => set({ dialog }),
     closeDialog: () => set({ dialog: undefined }),
-    startEditing: (editing) => set({ editing }),
+    startEditing: (editing) => set({ editing, edited: undefined }),
     stopEditing: () => set({ editing: undefined }),
+    questionEdited: (edited) => set({ edited }),
+    dropEdited: () => set({ edited: undefined }),
     compose: (text, how = "replace") =>
       set((now) => ({ composerText: { text, how, serial: (now.composerText?.serial ?? 0) + 1 } })),
     announce: (text, urgency = "polite") =>

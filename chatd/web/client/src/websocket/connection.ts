@@ -17,14 +17,16 @@ import type { Connection, Phase } from "./types";
 import type { ConnectFailure, OpenWire, Wire } from "./wire";
 import type { ConnectAuth } from "./wire.gen";
 
-/** A connection that holds so long is a good one: the next loss begins with short waits again. */
+/** A connection that lasts this long is a good one: after its loss, waits are short again. */
 export const STEADY_MS = 5_000;
-/** From the try to the first event of the server. */
+/** How long a try may take until the server's first event. */
 const WELCOME_MS = 15_000;
-/** After so many failed tries the server is asked by plain HTTP what is wrong, and then again. */
+/** A connection is made anew at most this long after the rooms of the user have changed. */
+const RENEW_MS = 2_000;
+/** After each run of so many failed tries the page asks the server by plain HTTP what is wrong. */
 const ASK_WHY_AFTER = 3;
 
-/** Codes that say that this token opens nothing any more. */
+/** Whether a code says that this token no longer opens anything. */
 export function isSignedOutCode(code: string | undefined): boolean {
   return (
     code === "unauthorized" ||
@@ -47,7 +49,7 @@ export interface ConnectorParts {
   signs: NetworkSigns;
   fetcher: typeof fetch;
   metrics: Metrics;
-  /** The token of now; undefined for none. */
+  /** The present token; undefined for none. */
   token(): Promise<string | undefined>;
   auth(token: string, attempt: number): ConnectAuth;
   changed(connection: Connection): void;
@@ -58,7 +60,7 @@ export interface ConnectorParts {
 export class Connector {
   #wire: Wire | undefined;
   #connection: Connection = { phase: "idle", attempt: 0 };
-  /** Another one for each start, stop and try: what was begun before it is of no use. */
+  /** Changes with each start, stop and try: what began under another number is ignored. */
   #turn = 0;
   #isRunning = false;
   #isTrying = false;
@@ -69,11 +71,12 @@ export class Connector {
   #token: string | undefined;
   #hasAskedAnew = false;
   #toldMs: number | undefined;
-  /** No sign of the browser makes a try before this. */
+  /** Before this, no sign from the browser starts a try. */
   #notBefore = 0;
   #stopTimer = () => {};
   #stopWelcome = () => {};
   #stopSteady = () => {};
+  #stopRenewal = () => {};
   #stopSigns = () => {};
 
   constructor(private readonly parts: ConnectorParts) {}
@@ -117,10 +120,31 @@ export class Connector {
     this.#tell("idle");
   }
 
-  /** The user wants a try now, whatever was told. */
+  /**
+   * The user wants a try now, whatever the server said to wait. An open connection is made anew.
+   */
   retryNow(): void {
     if (this.#connection.phase === "signedOut") this.start();
-    else if (this.#isRunning && !this.#isTrying && this.open === undefined) void this.#try();
+    else if (this.#isRunning && !this.#isTrying) {
+      this.#renew();
+      void this.#try();
+    }
+  }
+
+  /**
+   * The rooms of the user have changed, and the server says which they are only to a new
+   * connection. All whom that concerns hear of it at once; they do not come back all at once. Several
+   * changes make one connection.
+   */
+  renewSoon(): void {
+    this.#stopRenewal();
+    this.#stopRenewal = this.parts.clock.after(RENEW_MS * this.parts.random(), () => this.#renew());
+  }
+
+  #renew(): void {
+    if (this.open === undefined) return;
+    this.#wire?.disconnect();
+    this.#lost("renewed");
   }
 
   async #try(): Promise<void> {
@@ -175,7 +199,7 @@ export class Connector {
     else if (status === "closing") this.#closing(codeIn(payload) ?? "token_expired");
   }
 
-  /** The server closes the connection; another sign-in helps only where the token is at fault. */
+  /** The server closes the connection; signing in again helps only if the token is at fault. */
   #closing(code: string): void {
     if (isSignedOutCode(code)) void this.#refused({ code });
     else this.parts.metrics.note("closing", { code });
@@ -243,7 +267,7 @@ export class Connector {
     this.#show({ ...rest, ...this.#words() });
   }
 
-  /** The token was refused. Who gives tokens may have a newer one; it is asked once. */
+  /** The token was refused. `token` may give a newer one; it is asked once. */
   async #refused(why: { code: string | undefined; reason?: string }): Promise<void> {
     const turn = ++this.#turn;
     this.#isTrying = true;
@@ -306,6 +330,7 @@ export class Connector {
     this.#stopTimer();
     this.#stopWelcome();
     this.#stopSteady();
+    this.#stopRenewal();
     this.#stopSigns();
     this.#wire?.disconnect();
   }

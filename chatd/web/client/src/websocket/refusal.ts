@@ -8,18 +8,18 @@ export interface Refusal {
   reason: string;
 }
 
-/** The code of a server that runs, and does not accept the address it was called by. */
+/** The code of a server that runs, but does not accept the address it was called by. */
 export const ADDRESS_REFUSED = "address_refused";
-/** The code of a server that answers, and takes nobody in at the moment. */
+/** The code of a server that answers, but lets nobody in at the moment. */
 export const SERVER_BUSY = "server_busy";
 
 const HEALTH_PATH = "api/websocket/health";
 const POLL_PATH = "socket.io/?EIO=4&transport=polling";
 const WAIT_MS = 5_000;
-/** The most of a sentence that is shown. Unit: UTF-16 code units. */
+/** How much of a sentence is shown. Unit: UTF-16 code units. */
 const TEXT_MAX = 500;
 
-/** Undefined where the server does not answer, or gives no reason. Never rejects. */
+/** Undefined if the server does not answer, or gives no reason. Never rejects. */
 export async function whyRefused(url: string, fetcher: typeof fetch): Promise<Refusal | undefined> {
   try {
     const health = await fetcher(url + HEALTH_PATH, request());
@@ -30,7 +30,7 @@ export async function whyRefused(url: string, fetcher: typeof fetch): Promise<Re
     if (poll.ok) return undefined;
     const sentence = textIn(await poll.text(), "message")?.replace(/^Forbidden: /, "");
     if (poll.status === 503) {
-      return { code: SERVER_BUSY, reason: sentence ?? "The server takes nobody in now." };
+      return { code: SERVER_BUSY, reason: sentence ?? "The server lets nobody in now." };
     }
     return {
       code: ADDRESS_REFUSED,
@@ -45,7 +45,7 @@ function request(): RequestInit {
   return { cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(WAIT_MS) };
 }
 
-/** A text of a JSON object, where it is one. */
+/** A text field of a body, if that is a JSON object. */
 function textIn(body: string, name: string): string | undefined {
   try {
     const told: unknown = JSON.parse(body);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { correctionsOf, placeOf } from "../../src/answers/corrections";
+import { correctionsOf, hintCorrection, placeOf } from "../../src/answers/corrections";
 
 /** The word of the statement at the place that the message names. */
 function wordAt(message: string, statement: string): string | undefined {
@@ -24,6 +24,17 @@ describe("the place of an error is found in the statement", () => {
     ["SELEC (line 1, column 1) begins no statement", "/sql\n```sql\nSELEC x\n```", "SELEC"],
     ["SELEC (line 1, column 1) begins no statement", "```sql\nSELEC x\n```", "SELEC"],
   ])("%s", (message, statement, word) => expect(wordAt(message, statement)).toBe(word));
+});
+
+describe("the word that a hint has instead is put into the message", () => {
+  test.each<[string, string, string | undefined]>([
+    ["SELEC is no word of SQL; did you mean SELECT?", "selec * FROM a", "SELECT * FROM a"],
+    ["There is no /tabels; did you mean /tables? /help says more.", "/tabels", "/tables"],
+    ["There is no /desc; did you mean /describe TABLE?", "/desc orders", "/describe orders"],
+    ["There is no /frob. /help says what can be asked.", "/frob", undefined],
+    ["This was taken as talk. Send it with /sql to run it.", "select one", undefined],
+    ["SELEC is no word of SQL; did you mean SELECT?", "edited meanwhile", undefined],
+  ])("%s", (hint, text, meant) => expect(hintCorrection(hint, text)?.statement).toBe(meant));
 });
 
 describe("what may have been meant is put into the statement", () => {
@@ -68,6 +79,11 @@ describe("what may have been meant is put into the statement", () => {
       "no such table: ordrs; did you mean $& or $1?",
       "SELECT * FROM ordrs",
       ["SELECT * FROM $&", "SELECT * FROM $1"],
+    ],
+    [
+      "There is no function lenght; did you mean length?",
+      "SELECT lenght(a), 'lenght' FROM t",
+      ["SELECT length(a), 'lenght' FROM t"],
     ],
     ["no such table: ordrs; did you mean orders?", "SELECT 1", []],
     ["no such table: ordrs.", "SELECT * FROM ordrs", []],

@@ -110,14 +110,105 @@ test("bars begin at zero, on both sides of it", () => {
   expect((above?.y ?? 0) + (above?.height ?? 0)).toBeCloseTo(zero);
 });
 
+/** The same as `texts`, and at even distances. */
+function expectEven(labels: ChartLayout["labels"], texts: string[]): void {
+  expect(labels.map(({ text }) => text)).toEqual(texts);
+  const gaps = labels.slice(1).map(({ at }, before) => at - (labels[before]?.at ?? 0));
+  expect(Math.max(...gaps) / Math.min(...gaps)).toBeLessThan(1.15);
+}
+
+/** Orders of some hours apart, from a day on. */
+const orders = (n: number, hours: (at: number) => number): Row[] =>
+  Array.from({ length: n }, (_, at) => [
+    new Date(Date.UTC(2024, 10, 1, 17, 25, 33) + hours(at) * 3_600_000)
+      .toISOString()
+      .replace("T", " ")
+      .slice(0, 19),
+    at,
+  ]);
+const anyhow = (scale: number) => (at: number) => scale * (at + (at % 7) / 7);
+
+describe("the labels of times", () => {
+  test("are round moments at even distances where points are anyhow apart", () => {
+    expectEven(laidOut(orders(300, anyhow(26)), 870).labels, [
+      "2024-12",
+      "2025-01",
+      "2025-02",
+      "2025-03",
+      "2025-04",
+      "2025-05",
+      "2025-06",
+      "2025-07",
+      "2025-08",
+      "2025-09",
+    ]);
+    expectEven(laidOut(orders(300, anyhow(26)), 300).labels, ["2025-01", "2025-04", "2025-07"]);
+    expectEven(laidOut(orders(100, anyhow(3)), 300).labels, ["2024-11-04", "2024-11-11"]);
+    expectEven(laidOut(orders(100, anyhow(0.05)), 300).labels, [
+      "18:00",
+      "19:00",
+      "20:00",
+      "21:00",
+      "22:00",
+    ]);
+  });
+
+  test("are as in their zone", () => {
+    const rows = orders(100, anyhow(0.05)).map(([time, n]) => [`${time}+02`, n] as Row);
+    expect(laidOut(rows, 300).labels[0]?.text).toBe("18:00");
+  });
+
+  test("are the day alone where that tells them apart, and whole where it does not", () => {
+    const daily = laidOut(
+      orders(5, (at) => at * 24),
+      500,
+    );
+    expectEven(daily.labels, [
+      "2024-11-01",
+      "2024-11-02",
+      "2024-11-03",
+      "2024-11-04",
+      "2024-11-05",
+    ]);
+    const hourly = laidOut(
+      orders(3, (at) => at),
+      500,
+    );
+    expectEven(hourly.labels, ["2024-11-01 17:25", "2024-11-01 18:25", "2024-11-01 19:25"]);
+    const close = laidOut(
+      orders(3, (at) => at / 3_600),
+      600,
+    );
+    expect(close.labels[0]?.text).toBe("2024-11-01 17:25:33");
+  });
+
+  test("leave out what is nothing in all of them", () => {
+    const rows: Row[] = [2020, 2021, 2022].map((year) => [`${year}-01-01T00:00:00Z`, year]);
+    expectEven(laidOut(rows, 400).labels, ["2020", "2021", "2022"]);
+    const of = [3, 4, 5].map((month): Row => [`2024-0${month}-01`, month]);
+    expectEven(laidOut(of, 400, { mark: "bar" }).labels, ["2024-03", "2024-04", "2024-05"]);
+  });
+
+  test("of months are theirs, each n-th", () => {
+    const { labels } = laidOut(months(24), 320);
+    expectEven(labels, ["2000-01", "2000-07", "2001-01", "2001-07"]);
+  });
+});
+
+test("numbers below bars are at even distances, from 0 on", () => {
+  const rows: Row[] = Array.from({ length: 10 }, (_, at) => [`a customer ${at}`, 2_780 + at * 150]);
+  expectEven(laidOut(rows, 330).ticks, ["0", "2,000", "4,000"]);
+});
+
 test("a label is cut to its room", () => {
   expect(cutLabel("short", 200)).toBe("short");
   expect(cutLabel("x".repeat(500), 100).length).toBeLessThan(20);
   expect(cutLabel("😀😀😀😀", 1)).toBe("😀…");
 });
 
-test("the value behind a bar is the one that was sent, or rounded where that is long", () => {
-  expect(barText({ label: "", value: 9000.5, shown: "9000.5" })).toBe("9000.5");
+test("the value behind a bar has the digits that were sent, or is rounded where they are many", () => {
+  expect(barText({ label: "", value: 9000.5, shown: "9000.50" })).toBe("9,000.50");
+  expect(barText({ label: "", value: 12, shown: "0012" })).toBe("0012");
   expect(barText({ label: "", value: 1286.2142857, shown: "1286.2142857" })).toBe("1,286.2");
   expect(barText({ label: "", value: 9.007e15, shown: "9007199254740993" })).toBe("9007T");
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { fraction, labelStep, scaleFor, tickText } from "../../src/answers/scales";
+import { fraction, labelStep, scaleFor, tickTexts } from "../../src/answers/scales";
 
 describe("ticks are round", () => {
   test.each<[number[], boolean, number[]]>([
@@ -34,18 +34,41 @@ describe("ticks are round", () => {
   });
 });
 
-test.each<[number, number, string]>([
-  [0, 10, "0"],
-  [0.5, 0.5, "0.5"],
-  [0.30000000000000004, 0.1, "0.3"],
-  [1_500, 500, "1,500"],
-  [20_000, 10_000, "20K"],
-  [1_500_000, 500_000, "1.5M"],
-  [-20_000, 10_000, "-20K"],
-  [1e15, 1e15, "1e+15"],
-  [1.5e-7, 5e-8, "1.5e-7"],
-])("the tick %d in steps of %d is %s", (value, step, text) => {
-  expect(tickText(value, step)).toBe(text);
+test.each<[number[], string[]]>([
+  [
+    [0, 0.5, 1],
+    ["0", "0.5", "1"],
+  ],
+  [
+    [0.2, 0.30000000000000004],
+    ["0.2", "0.3"],
+  ],
+  [
+    [0, 500, 1_000],
+    ["0", "500", "1,000"],
+  ],
+  [
+    [0, 5_000, 10_000, 15_000],
+    ["0", "5K", "10K", "15K"],
+  ],
+  [
+    [-20_000, -10_000, 0],
+    ["-20K", "-10K", "0"],
+  ],
+  [
+    [1_000_000, 1_500_000],
+    ["1M", "1.5M"],
+  ],
+  [
+    [0, 5e14, 1e15],
+    ["0", "5e+14", "1e+15"],
+  ],
+  [
+    [1e-7, 1.5e-7],
+    ["1e-7", "1.5e-7"],
+  ],
+])("the ticks %j are %j: one form at an axis", (ticks, texts) => {
+  expect(tickTexts(ticks)).toEqual(texts);
 });
 
 test("labels are left out rather than written over each other", () => {

@@ -4,6 +4,7 @@ import {
   cutBadge,
   cutSentences,
   deadlineText,
+  filesText,
   outcomeText,
   partialText,
   phaseText,
@@ -26,7 +27,7 @@ function answer(over: Partial<Answer> = {}): Answer {
 
 test("each phase has its words", () => {
   expect(phaseText("starting", 0)).toBe("Starting the database");
-  expect(phaseText("queued", 0)).toBe("Waiting for a free place");
+  expect(phaseText("queued", 0)).toBe("Waiting for a free slot");
   expect(phaseText("running", 0)).toBe("Running");
   expect(phaseText("fetching", 0)).toBe("Fetching rows");
   expect(phaseText("fetching", 1_485)).toBe("1,485 rows so far");
@@ -69,7 +70,7 @@ describe("what is cut is said in words", () => {
     [{}, [], ""],
     [
       { truncated: true, cut: { rows: "max_rows" }, rowCount: 1_000 },
-      ["Cut after 1,000 rows, as many as fit; there are more in the database."],
+      ["Cut after 1,000 rows, the most that one answer shows; there are more in the database."],
       "first 1,000 only",
     ],
     [
@@ -102,4 +103,17 @@ describe("what is cut is said in words", () => {
     expect(cutSentences(answer(over))).toEqual(sentences);
     expect(cutBadge(answer(over))).toBe(badge);
   });
+});
+
+test.each<[Partial<Answer>, string]>([
+  [{}, ""],
+  [{ truncated: true, cut: { values: 1 } }, ""],
+  [{ truncated: true, cut: { rows: "max_rows" }, state: "timeout" }, ""],
+  [{ truncated: true, cut: { rows: "large_value" } }, "Files hold the same rows."],
+  [
+    { truncated: true, cut: { rows: "max_rows" } },
+    "Files hold the same rows, or more if the operator allows it ([answers] export_rows).",
+  ],
+])("what files hold of a cut answer is said: %j", (over, sentence) => {
+  expect(filesText(answer(over))).toBe(sentence);
 });

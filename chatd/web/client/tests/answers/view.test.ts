@@ -30,6 +30,7 @@ describe("what a card shows", () => {
       truncated: false,
       elapsedMs: 5,
       cached: false,
+      remark: "NULL equals nothing.",
     };
     const live = runningAnswer({
       phase: "ended",
@@ -39,7 +40,8 @@ describe("what a card shows", () => {
       rowCount: 1,
     });
     const view = viewOf(placeholder(), live);
-    expect(view).toMatchObject({ kind: "ended", answer: { state: "done", rows: [[1]] } });
+    const { state, remark } = end;
+    expect(view).toMatchObject({ kind: "ended", answer: { state, remark, rows: [[1]] } });
     expect(heldOf(view).rowCount).toBe(1);
   });
 

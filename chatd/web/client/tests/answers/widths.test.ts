@@ -38,9 +38,41 @@ test("a thousand columns cost no more than ten", () => {
   expect(performance.now() - begun).toBeLessThan(500);
 });
 
+test.each(["Gadget 1", "WWWWWWWWWW", '{"a": 10}', "iiii", "MMM mmm", "%%@@"])(
+  "a short value has room where its type is measured: %s",
+  (text) => {
+    const type = measuredType(measured);
+    const [width = 0] = widthsOf(columns("w"), [[text]], 1, [], type);
+    expect(width - 21).toBeGreaterThanOrEqual(measured(text));
+    expect(fits(text, width, type)).toBe(true);
+  },
+);
+
+test("what is a little too wide for its column has a sign", () => {
+  const type = measuredType(measured);
+  const width = 21 + measured("Gadget 1");
+  expect(fits("Gadget 1", Math.floor(width), type)).toBe(false);
+});
+
+test("beside bytes that are cut there is room for the sign", () => {
+  const long = { $bytes: btoa("x".repeat(17)) };
+  const short = { $bytes: btoa("x".repeat(16)) };
+  const type = measuredType((text) => text.length);
+  const [wide = 0] = widthsOf(columns("b"), [[long]], 1, [], type);
+  const [narrow = 0] = widthsOf(columns("b"), [[short]], 1, [], type);
+  expect(wide).toBeGreaterThan(narrow + 19);
+});
+
 test("signs of East Asia take twice the room", () => {
   expect(textPx("東京")).toBeGreaterThan(1.5 * textPx("ab"));
 });
+
+/** A type whose capitals are three times as wide as its narrowest letters. */
+function measured(text: string): number {
+  return Array.from(text, (char) =>
+    /[MWm%@]/.test(char) ? 12.9 : /[ijl1]/.test(char) ? 4.1 : 8,
+  ).reduce((sum, width) => sum + width, 0);
+}
 
 test("the reader's type counts where it can be measured", () => {
   const type = measuredType((text) => text.length * 5);

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { ChatState } from "../../src/stores/state";
 import type { Answer, ChatMessage } from "../../src/websocket/types";
 import { runningAnswer } from "../answerFakes";
+import { fakeRoom } from "../fakes";
 import { answered, button, cells, click, names, placeholder, question, showCard } from "./cards";
 import type { Shown } from "./cards";
 
@@ -40,9 +41,31 @@ async function underWay(live: Parameters<typeof runningAnswer>[0], over: Partial
   return shown;
 }
 
+test("the head of an answer shows what ran, without comments and the marks of a block", async () => {
+  const { page } = await card({}, question("```sql\nSELECT a -- the key\nFROM t\n```"));
+  const line = page.querySelector(".answer-line");
+  expect(line?.textContent).toBe("SELECT a FROM t");
+  expect(line?.querySelector(".sql-comment")).toBeNull();
+  expect(line?.querySelectorAll(".sql-word")).toHaveLength(2);
+});
+
+test("a table that the question has left out is told with where that was", async () => {
+  const message = "The table wide is outside of what this question may touch.";
+  const refused = {
+    state: "error",
+    error: { code: "db_statement_rejected", message, retryable: false },
+  } as const;
+  const limited = question("SELECT 1 FROM wide", { context: { tables: ["orders"] } });
+  const { page, close } = await card(refused, limited);
+  expect(page.textContent).toContain("Remove them below the box");
+  await close();
+  const other = await card(refused, question("SELECT 1 FROM wide"));
+  expect(other.page.textContent).not.toContain("below the box");
+});
+
 describe("an answer under way", () => {
   test.each<[Parameters<typeof runningAnswer>[0], string]>([
-    [{ phase: "queued" }, "Waiting for a free place"],
+    [{ phase: "queued" }, "Waiting for a free slot"],
     [{ phase: "starting" }, "Starting the database"],
     [{ phase: "running" }, "Running"],
     [{ phase: "fetching", columns, rows, rowCount: 2 }, "2 rows so far"],
@@ -51,8 +74,17 @@ describe("an answer under way", () => {
     expect(page.textContent).toContain("Bob asked");
     expect(page.textContent).toContain("SELECT 1");
     expect(page.textContent).toContain(text);
-    await click(button(page, "Stop the question of Bob"));
+    await click(button(page, "Stop Bob’s question"));
     expect(chat.store.getState().cancelAnswer).toHaveBeenCalledWith(question("").messageId);
+  });
+
+  test("is not stopped by a viewer who did not ask", async () => {
+    const rooms = [fakeRoom("demo", { role: "viewer" })];
+    const { page, close } = await underWay({ phase: "running" }, { rooms });
+    expect(page.querySelector(".answer-stop")).toBeNull();
+    await close();
+    const own = await underWay({ phase: "running" }, { rooms, me: { userId: "bob" } });
+    expect(names(own.page)).toContain("Stop");
   });
 
   test("says when it ends, after five seconds", async () => {
@@ -66,9 +98,9 @@ describe("an answer under way", () => {
       {},
       { cancelAnswer: vi.fn(() => Promise.reject(new Error("Only the asker may do that."))) },
     );
-    await click(button(page, "Stop the question of Bob"));
+    await click(button(page, "Stop Bob’s question"));
     expect(page.textContent).toContain("Only the asker may do that.");
-    expect(button(page, "Stop the question of Bob").disabled).toBe(false);
+    expect(button(page, "Stop Bob’s question").disabled).toBe(false);
   });
 
   test("is one's own by its words", async () => {
@@ -94,7 +126,7 @@ describe("an answer under way", () => {
 
   test("keeps the focus when the button that had it goes away", async () => {
     const { page, chat } = await underWay({});
-    await act(async () => button(page, "Stop the question of Bob").focus());
+    await act(async () => button(page, "Stop Bob’s question").focus());
     await act(async () => {
       const message = answered({ columns, rows });
       const messages = new Map(chat.store.getState().messages).set(message.messageId, message);
@@ -126,7 +158,7 @@ describe("an answer under way", () => {
     vi.useFakeTimers();
     const { page, chat } = await underWay({ deadline: performance.now() }, { isConnected: false });
     await act(async () => vi.advanceTimersByTime(10_100));
-    expect(page.textContent).toContain("It is asked for once there is a connection.");
+    expect(page.textContent).toContain("The page asks again once it is connected.");
     await act(async () => chat.store.setState({ isConnected: true }));
     expect(page.textContent).toContain("No end was heard of this answer.");
   });
@@ -149,12 +181,14 @@ describe("an answer that has ended", () => {
       { columns, rows, truncated: true, cut: { rows: "max_rows", values: 1, names: 2 } },
       [
         "first 2 only",
-        "Cut after 2 rows, as many as fit; there are more in the database.",
+        "Cut after 2 rows, the most that one answer shows; there are more in the database.",
         "1 value is shortened to fit.",
         "Names or types of 2 columns are shortened.",
+        "Files hold the same rows",
       ],
     ],
     ["no rows", { columns, rows: [] }, ["No rows.", "name", "0 rows"]],
+    ["a remark", { columns, rows: [], remark: "NULL equals nothing." }, ["NULL equals nothing."]],
     ["a write", { rowsWritten: 3 }, ["3 rows were changed"]],
     ["cancelled", { state: "cancelled", columns, rows }, ["Stopped after", "2 rows had come"]],
     [
@@ -188,9 +222,14 @@ describe("an answer that has ended", () => {
   });
 
   test("shows the words of an answer without a table", async () => {
-    shown = await showCard([question("/help"), answered({}, { content: "- `/tables` lists" })]);
-    expect(shown.page.querySelector("code")).not.toBeNull();
-    expect(shown.page.textContent).toContain("/tables lists");
+    const content = "Ask it:\n\n- `/tables` lists\n- `/help` shows this\n\nSQL - is run, too.";
+    shown = await showCard([question("/help"), answered({}, { content })]);
+    const lines = [...shown.page.querySelectorAll(".answer-text li")];
+    expect(lines.map((line) => line.innerHTML)).toEqual([
+      "<code>/tables</code> lists",
+      "<code>/help</code> shows this",
+    ]);
+    expect(shown.page.textContent).toContain("SQL - is run, too.");
   });
 
   test("tells what it was allowed, and what it was about", async () => {
@@ -267,6 +306,7 @@ describe("what can be done with an answer", () => {
         async (id: string, format: string) => `http://x.test/${id}.${format}`,
       );
       const { page } = await card({ columns, rows }, question("SELECT 1"), { exportLink });
+      expect(button(page, name).title).toBe(`Download as ${name.split(" ").at(-1)}`);
       await click(button(page, name));
       const format = { Markdown: "md" }[name.split(" ").at(-1) ?? ""] ?? name.split(" ").at(-1);
       expect(followed).toEqual([
@@ -276,10 +316,23 @@ describe("what can be done with an answer", () => {
     },
   );
 
+  test("download it as a CSV that Excel reads as Unicode", async () => {
+    let followed = "";
+    vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(function (
+      this: HTMLAnchorElement,
+    ) {
+      followed = this.href;
+    });
+    const exportLink = async () => "http://x.test/a.csv?ticket=t";
+    const { page } = await card({ columns, rows }, question("SELECT 1"), { exportLink });
+    await click(button(page, "Download as CSV for Excel"));
+    expect(followed).toBe("http://x.test/a.csv?ticket=t&bom=1");
+  });
+
   test("not download what has failed", async () => {
     const { page } = await card({ state: "timeout", columns, rows });
     expect(names(page)).not.toContain("CSV");
-    expect(names(page)).toContain("Copy");
+    expect(names(page)).toContain("Copy table");
   });
 
   test("open it in the panel, and reply to it", async () => {
@@ -289,6 +342,19 @@ describe("what can be done with an answer", () => {
     expect(chat.ui.getState().panel).toEqual({ kind: "answer", answerId });
     await click(button(page, "Reply in thread"));
     expect(chat.ui.getState().panel).toEqual({ kind: "thread", threadId: answerId });
+  });
+
+  test("a viewer reads, copies and downloads it, and asks nothing", async () => {
+    const rooms = [fakeRoom("demo", { role: "viewer" })];
+    const { page, close } = await card({ columns, rows }, question("SELECT 1"), { rooms });
+    for (const name of ["Copy table", "CSV", "Open in panel"]) expect(names(page)).toContain(name);
+    for (const name of ["Run again", "Edit and run", "Reply in thread"]) {
+      expect(names(page)).not.toContain(name);
+    }
+    await close();
+    const error = { code: "db_error", message: "No such table.", retryable: false } as const;
+    const failed = await card({ state: "error", error }, question("SELECT 1"), { rooms });
+    expect(failed.page.querySelector(".answer-bar")).toBeNull();
   });
 
   test("see its statement, in whole", async () => {
@@ -348,7 +414,7 @@ describe("what can be done with an answer", () => {
       return true;
     });
     await click(button(page, "n"));
-    await click(button(page, "Copy"));
+    await click(button(page, "Copy table"));
     expect(copied["text/plain"]).toBe("name\tn\nnine\t9\nten\t10");
     expect(copied["text/html"]).toContain("<td>9</td>");
     expect(names(page)).toContain("Copied");
@@ -370,17 +436,22 @@ describe("an error", () => {
     expect(chat.ui.getState().composerText?.text).toBe("SELECT *\nFROM t");
   });
 
-  test("offers first to edit the statement", async () => {
-    const { page } = await card(syntax("It is wrong.", "SELECT"));
-    const bar = page.querySelector(".answer-bar") as Element;
-    expect(names(bar)[0]).toBe("Edit and run");
-  });
+  test.each(["db_syntax", "db_error", "db_read_only", "db_statement_rejected"] as const)(
+    "offers to edit the statement, and not to run it as it is: %s",
+    async (code) => {
+      const error = { code, message: "It is wrong.", retryable: false };
+      const { page } = await card({ state: "error", statement: "SELECT", error });
+      const bar = page.querySelector(".answer-bar") as Element;
+      expect(names(bar)).not.toContain("Run again");
+      expect(names(bar)[0]).toBe("Edit and run");
+    },
+  );
 
   test("of a busy server offers first to run it again", async () => {
     const error = { code: "db_busy", message: "Too many.", retryable: true } as const;
     const { page } = await card({ state: "error", error });
     const bar = page.querySelector(".answer-bar") as Element;
-    expect(names(bar)[0]).toBe("Run again");
+    expect(names(bar).slice(0, 2)).toEqual(["Run again", "Edit and run"]);
   });
 });
 

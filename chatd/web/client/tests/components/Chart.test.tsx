@@ -102,9 +102,28 @@ describe("a chart", () => {
       expect(names(shown.page)).not.toContain("Chart");
       await shown.close();
     }
-    const part = { columns, rows, rowCount: 900, rowsOmitted: 897 };
+  });
+
+  test.each([
+    [900, "A chart shows at most 500 rows."],
+    [400, "A chart needs all rows; show them first."],
+  ])("of %i rows, of which some are left out, says why there is none", async (rowCount, why) => {
+    const part = { columns, rows, rowCount, rowsOmitted: rowCount - rows.length };
     shown = await showCard([question("SELECT 1"), answered(part)]);
-    expect(names(shown.page)).not.toContain("Chart");
+    const tab = button(shown.page, "Chart");
+    expect(tab.getAttribute("aria-disabled")).toBe("true");
+    expect(tab.title).toBe(why);
+    expect(shown.page.textContent).not.toContain(why);
+    await click(tab);
+    expect(shown.page.textContent).toContain(why);
+    expect(shown.chat.ui.getState().announcement?.text).toBe(why);
+    expect(tab.getAttribute("aria-pressed")).toBe("false");
+  });
+
+  test("of too many rows says so, though all of them are there", async () => {
+    const many = Array.from({ length: 501 }, (_, at) => [`a ${at}`, at]);
+    shown = await showCard([question("SELECT 1"), answered({ columns, rows: many })]);
+    expect(button(shown.page, "Chart").title).toBe("A chart shows at most 500 rows.");
   });
 
   test("has hostile labels as text", async () => {

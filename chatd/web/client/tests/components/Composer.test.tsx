@@ -1,5 +1,7 @@
 import { act, StrictMode } from "react";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { NARROW } from "../../src/hooks/useMedia";
+import { holding } from "./media";
 import { Composer } from "../../src/components/Composer";
 import { composingOf } from "../../src/composer/composing";
 import type { ChatState, SendOptions } from "../../src/stores/state";
@@ -85,6 +87,14 @@ function outboxError(name: string, message: string): Error {
 }
 
 describe("the box", () => {
+  test("says so in few words where there is little room", () => {
+    holding(NARROW);
+    open();
+    vi.unstubAllGlobals();
+    expect(box().placeholder).toBe("Message, SQL or /");
+    expect(box().getAttribute("aria-label")).toBe("Message to demo");
+  });
+
   test("says what can be written, by room and database", () => {
     open();
     expect(box().placeholder).toBe("Message demo, or ask it: SQL or /");
@@ -168,6 +178,7 @@ describe("for a viewer", () => {
     open({ rooms: [fakeRoom("demo", { role: "viewer" })] });
     expect(page?.root.querySelector("form")).toBeNull();
     expect(page?.root.textContent).toContain("You are a viewer of this room");
+    expect(page?.root.textContent).toContain("Whoever runs this server can make you a member.");
   });
 });
 

@@ -110,8 +110,25 @@ test("a room without a database says that nobody has written", async () => {
   expect(questions).toEqual([]);
 });
 
+test("a viewer is told what is seen here, and offered no question", async () => {
+  const asks = await drawn({ rooms: [fakeRoom("demo", { role: "viewer", database })] });
+  expect(asks.questions).toEqual([]);
+  expect(asks.host.textContent).not.toContain("you write");
+  expect(asks.host.textContent).toContain("what the members of this room ask its database");
+  const { host } = await drawn({ rooms: [fakeRoom("demo", { role: "viewer" })] });
+  expect(host.textContent).toContain("Here you see what the members of this room write.");
+});
+
 test("without a room it says what to do", async () => {
   expect((await drawn({ rooms: [], room: "" }, "")).host.textContent).toContain("--room");
   expect((await drawn({ room: "" }, "")).host.textContent).toContain("Ctrl+K");
   expect((await drawn({ rooms: [], room: "", isConnected: false }, "")).host.textContent).toBe("");
+});
+
+test("who has no room can look again for one", async () => {
+  const { chat, host, questions } = await drawn({ rooms: [], isConnected: true }, "");
+  expect(host.querySelector("h2")?.textContent).toBe("You have no room yet.");
+  expect(questions.map((one) => one.textContent)).toEqual(["Look again"]);
+  await click(questions[0]!);
+  expect(chat.store.getState().retryNow).toHaveBeenCalledOnce();
 });

@@ -58,7 +58,7 @@ describe("the list", () => {
     });
     const host = draw(chat, <MessageList room="demo" />);
     expect(host.querySelectorAll("article")).toHaveLength(1);
-    expect(host.textContent).toContain("come when there is a connection");
+    expect(host.textContent).toContain("come once there is a connection");
   });
 
   test("does not draw the oldest message while older ones lie above, so that no name appears or goes", async () => {

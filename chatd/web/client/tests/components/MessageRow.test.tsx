@@ -49,6 +49,16 @@ describe("a message", () => {
     expect(time?.dateTime).toMatch(/^2025-/);
   });
 
+  test("of the server itself has a badge, and of a user with its name has none", () => {
+    const named = { name: "Administrator" };
+    const real = drawn({ ...named, userId: "chatd:system" }).row;
+    expect(real.querySelector("header .answer-badge")?.textContent).toBe("from the server");
+    expect(real.getAttribute("aria-label")).toMatch(/, from the server$/);
+    const forged = drawn({ ...named, userId: "system" }).row;
+    expect(forged.querySelector(".answer-badge")).toBeNull();
+    expect(forged.getAttribute("aria-label")).not.toContain("server");
+  });
+
   test("stands below the name of the same author", () => {
     const { row } = drawn({}, {}, fakeMessage(1));
     expect(row.querySelector("header")).toBeNull();
@@ -118,7 +128,9 @@ describe("a message", () => {
 describe("content", () => {
   const hostile = [
     "<img src=x onerror=alert(1)><script>alert(1)</script>",
-    "[a](javascript:alert(1)) ![b](http://x/y.png) https://example.com",
+    "[a](javascript:alert(1)) ![b](//x/y.png) https://bank.example@evil.example",
+    "```\nhttps://example.com\n```",
+    "SELECT 'https://example.com'",
     "```sql\n<svg onload=alert(1)>\n```",
     "SELECT '<b>' FROM \"</code><script>\"",
     "\u202Egnp.exe \u0000 &lt;",
@@ -130,6 +142,26 @@ describe("content", () => {
     expect(row.querySelector(".message-author")?.textContent).toBe("<b>Eve</b>");
     const inside = content.replace(/```(?:sql)?\n?/g, "").trim();
     expect(row.querySelector(".message-body")?.textContent).toContain(inside);
+  });
+
+  test("has its addresses as links, written as they are", () => {
+    const { row } = drawn({ content: "See https://a.example/@ada, @ada.", mentions: ["ada"] });
+    const [link, ...others] = row.querySelectorAll("a");
+    expect(others).toEqual([]);
+    expect(link?.textContent).toBe("https://a.example/@ada");
+    expect(link?.getAttribute("href")).toBe("https://a.example/@ada");
+    expect(link?.rel).toBe("noopener noreferrer nofollow");
+    expect(link?.target).toBe("_blank");
+    expect(row.querySelector(".message-text")?.textContent).toBe(
+      "See https://a.example/@ada, @ada.",
+    );
+    expect(row.querySelector(".message-mention")?.textContent).toBe("@ada");
+  });
+
+  test("that is folded has no link to an address that is cut", () => {
+    const { row } = drawn({ content: `${"x ".repeat(885)}https://a.example/${"y".repeat(99)}` });
+    expect(row.querySelector(".message-text")?.textContent).toMatch(/https:\/\/a.example\/y+…$/);
+    expect(row.querySelector("a")).toBeNull();
   });
 
   test("that is SQL is coloured", () => {
@@ -171,6 +203,12 @@ describe("a message that was not sent", () => {
     expect(() => button(row, "Try again")).toThrow();
   });
 
+  test("can only be deleted where its author may not write any more", () => {
+    const { row } = drawn(failed, { rooms: [fakeRoom("demo", { role: "viewer" })] });
+    const note = row.querySelector(".message-failed") as HTMLElement;
+    expect([...note.querySelectorAll("button")].map((one) => one.textContent)).toEqual(["Delete"]);
+  });
+
   test("goes back into the composer to be edited", async () => {
     const { chat, row } = drawn(failed, { discardMessage: vi.fn(async () => "my words") });
     await click(button(row, "Edit"));
@@ -203,6 +241,19 @@ describe("a hint", () => {
     expect(chat.store.getState().sendMessage).toHaveBeenCalledWith("/sql selct < 1", {
       room: "demo",
     });
+  });
+
+  test("that knows the word which was meant puts it into the box", async () => {
+    const words = "SELEC is no word of SQL; did you mean SELECT?";
+    const { chat, row } = drawn({
+      ...mine,
+      content: "SELEC 1",
+      hint: { code: "near_sql", message: words },
+    });
+    expect(row.textContent).not.toContain("Run it");
+    await click(button(row, "Use SELECT"));
+    expect(chat.ui.getState().composerText?.text).toBe("SELECT 1");
+    expect(chat.store.getState().sendMessage).not.toHaveBeenCalled();
   });
 
   test("without a sentence has that of its code; of talk and of unknown codes it says nothing", () => {
@@ -240,14 +291,20 @@ describe("the toolbar", () => {
     const names = [...row.querySelectorAll(".message-toolbar button")].map((one) =>
       one.getAttribute("aria-label"),
     );
-    expect(names).toEqual(["Copy", "Copy link"]);
+    expect(names).toEqual(["Copy message", "Copy link"]);
+  });
+
+  test("has no key by which a viewer asks again", async () => {
+    const viewer = drawn({ userId: "db:demo" }, { rooms: [fakeRoom("demo", { role: "viewer" })] });
+    await press(viewer.row, "e");
+    expect(viewer.chat.ui.getState().composerText).toBeUndefined();
   });
 
   test("has all for a message of the user’s own", async () => {
     expect(await labels(mine)).toEqual([
       "React",
       "Reply in a thread",
-      "Copy",
+      "Copy message",
       "Copy link",
       "Edit",
       "Delete",
@@ -255,13 +312,13 @@ describe("the toolbar", () => {
   });
 
   test("does not edit what others and databases wrote", async () => {
-    const all = ["React", "Reply in a thread", "Copy", "Copy link"];
+    const all = ["React", "Reply in a thread", "Copy message", "Copy link"];
     expect(await labels({})).toEqual(all);
     expect(await labels({ userId: "db:demo" })).toEqual(all);
   });
 
   test("hides what an older server lacks", async () => {
-    expect(await labels(mine, () => false)).toEqual(["Copy", "Copy link"]);
+    expect(await labels(mine, () => false)).toEqual(["Copy message", "Copy link"]);
   });
 
   test("of a message that waits to be sent can only copy", async () => {
@@ -275,7 +332,7 @@ describe("the toolbar", () => {
     const names = [...row.querySelectorAll(".message-toolbar button")].map((one) =>
       one.getAttribute("aria-label"),
     );
-    expect(names).toEqual(["Copy"]);
+    expect(names).toEqual(["Copy message"]);
   });
 
   test("deletes after one question", async () => {
@@ -292,7 +349,7 @@ describe("the toolbar", () => {
     vi.stubGlobal("navigator", { clipboard: { writeText } });
     const { chat, row } = drawn({ content: "a < b", raw: "a <b" });
     await enter(row);
-    await click(button(row, "Copy"));
+    await click(button(row, "Copy message"));
     await settle();
     expect(writeText).toHaveBeenCalledWith("a <b");
     expect(chat.ui.getState().announcement?.text).toBe("Copied.");
@@ -405,6 +462,52 @@ describe("editing in place", () => {
     expect(chat.ui.getState().editing).toBeUndefined();
   });
 
+  test("of a question says that it is not asked again, and asks what it says now", async () => {
+    const context = { tables: ["orders"] };
+    const { chat, row, box } = await editing({ content: "SELECT 1", context });
+    const answer = fakeMessage(3, { userId: "db:demo", replyTo: fakeMessage(2).messageId });
+    chat.store.setState(({ messages }) => ({
+      messages: new Map(messages).set(answer.messageId, answer),
+    }));
+    await type(box, "SELECT 2");
+    await press(box, "Enter");
+    await settle();
+    act(() =>
+      chat.store.setState(({ messages }) => ({
+        messages: new Map(messages).set(
+          fakeMessage(2).messageId,
+          fakeMessage(2, { ...mine, content: "SELECT 2", context }),
+        ),
+      })),
+    );
+    expect(row.textContent).toContain("An edited question is not asked again.");
+    await click(button(row, "Ask again"));
+    expect(chat.store.getState().sendMessage).toHaveBeenCalledExactlyOnceWith("SELECT 2", {
+      room: "demo",
+      context,
+    });
+    expect(row.textContent).not.toContain("An edited question");
+  });
+
+  test("of a question that may write asks it only by a second click, and the note can be closed", async () => {
+    const { chat, row } = drawn({ ...mine, context: { config: { readOnly: false } } });
+    act(() => chat.ui.getState().questionEdited(fakeMessage(2).messageId));
+    await click(button(row, "Ask again"));
+    expect(chat.store.getState().sendMessage).not.toHaveBeenCalled();
+    expect(button(row, "It may write. Ask again?")).toBeDefined();
+    await click(button(row, "Close this note"));
+    expect(row.textContent).not.toContain("An edited question");
+  });
+
+  test("of talk says nothing of questions", async () => {
+    const { chat, row, box } = await editing();
+    await type(box, "new words");
+    await press(box, "Enter");
+    await settle();
+    expect(chat.ui.getState().edited).toBeUndefined();
+    expect(row.textContent).not.toContain("An edited question");
+  });
+
   test("keeps the text where it was not saved", async () => {
     const { chat, row, box } = await editing({}, { editMessage: vi.fn(async () => false) });
     await type(box, "new words");
@@ -502,11 +605,19 @@ describe("reactions", () => {
 });
 
 describe("threads", () => {
+  test("a database among those who reply has its sign, and no initials of its id", () => {
+    const { row } = drawn({ replies: { count: 1, lastSeq: 9, users: ["db:demo"] } });
+    const replies = row.querySelector(".message-replies") as HTMLElement;
+    expect(replies.querySelector(".is-small.is-database svg")).not.toBeNull();
+    expect(replies.textContent).toBe("1 reply, from the database. Open the thread.");
+  });
+
   test("an opener tells how many replies it has, and opens them", async () => {
     const { chat, row } = drawn(
       { replies: { count: 3, lastSeq: 9, users: ["bob"] } },
       { names: new Map([["bob", "Bob"]]) },
     );
+    expect(row.querySelector(".message-replies .is-small")?.textContent).toBe("B");
     await click(button(row, /3 replies/));
     expect(chat.ui.getState().panel?.kind).toBe("thread");
   });

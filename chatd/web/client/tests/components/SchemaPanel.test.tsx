@@ -6,6 +6,8 @@ import { TABLES_MAX } from "../../src/composer/question";
 import type { ChatState, SchemaView } from "../../src/stores/state";
 import type { RoomDatabase } from "../../src/websocket/wire.gen";
 import { buttonNamed, click, openPage, press, texts, type Page } from "../composer/page";
+import { NARROW } from "../../src/hooks/useMedia";
+import { holding } from "./media";
 import { fakeChat, fakeRoom, type FakeChat } from "../fakes";
 
 const DATABASE: RoomDatabase = { kind: "sqlite", readOnly: true, dryRun: true, commands: [] };
@@ -77,7 +79,7 @@ describe("the panel of tables", () => {
     expect(page.root.textContent).not.toContain("There are no tables");
     page.leave();
     await open({ tables: [], truncated: false, readAt: 1 });
-    expect(page.root.textContent).toContain("There are no tables to be seen.");
+    expect(page.root.textContent).toContain("There are no tables to show.");
   });
 
   test("says where the server has left something out", async () => {
@@ -90,7 +92,7 @@ describe("the panel of tables", () => {
     await open(SCHEMA, { loadSchema });
     await click(buttonNamed(page, "Refresh"));
     expect(loadSchema).toHaveBeenCalledTimes(2);
-    expect(page.root.textContent).toContain("That is new enough to stay for now.");
+    expect(page.root.textContent).toContain("That is recent enough to keep.");
   });
 
   test("writes a name at the cursor, in quotes where it needs them", async () => {
@@ -104,12 +106,30 @@ describe("the panel of tables", () => {
     expect(composed(chat)).toBe('"order"');
   });
 
+  test("shows a viewer what there is, and offers nothing to write", async () => {
+    const chat = await open(SCHEMA, {
+      rooms: [fakeRoom("demo", { database: DATABASE, role: "viewer" })],
+    });
+    expect(page.root.textContent).not.toContain("at the cursor");
+    expect(page.root.querySelector(".schema-add")).toBeNull();
+    await click(row(0));
+    expect(composed(chat)).toBeUndefined();
+    expect(rows()).toEqual(["orders", "order INTEGER", "Old Orders view"]);
+  });
+
+  test("has words in its filter that have room there", async () => {
+    holding(NARROW);
+    await open(SCHEMA);
+    vi.unstubAllGlobals();
+    expect(page.root.querySelector("input")?.placeholder).toBe("Filter");
+  });
+
   test("is narrowed by what is typed", async () => {
     await open(SCHEMA);
     await filter("old");
     expect(rows()).toEqual(["Old Orders view"]);
     await filter("xyz");
-    expect(texts(page, "p")).toContain("No table or column holds “xyz”.");
+    expect(texts(page, "p")).toContain("No table or column matches “xyz”.");
   });
 
   test("is a tree for the keyboard, with one row in the order of tabs", async () => {

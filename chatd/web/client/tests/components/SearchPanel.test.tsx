@@ -3,11 +3,13 @@ import { beforeEach, expect, test, vi } from "vitest";
 import { SearchPanel } from "../../src/components/SearchPanel";
 import type { ChatState, SearchView } from "../../src/stores/state";
 import type { FoundMessage, PublishedMessage } from "../../src/websocket/types";
+import { MEDIUM, NARROW } from "../../src/hooks/useMedia";
 import { fakeChat, fakeMessage, fakeRoom } from "../fakes";
 import { button, click, draw, press, settle, type } from "./rendering";
+import { holding } from "./media";
 
 beforeEach(() => {
-  vi.stubGlobal("matchMedia", () => ({ matches: false }));
+  holding();
 });
 
 function hit(seq: number, over: Partial<FoundMessage> = {}): FoundMessage {
@@ -117,7 +119,7 @@ test("says where a hit is not there any more", async () => {
 });
 
 test("gives way to the hit where it lies over the messages", async () => {
-  vi.stubGlobal("matchMedia", () => ({ matches: true }));
+  holding(MEDIUM);
   const { chat, host } = drawn({ hits: [hit(7)] });
   chat.ui.getState().openPanel({ kind: "search" });
   await click(host.querySelector(".search-hit") as HTMLElement);
@@ -157,4 +159,20 @@ test("more is asked for of the search that was made, whatever is written since",
     room: "demo",
     more: true,
   });
+});
+
+test("what stands in the box has room there", () => {
+  const placeholder = () => drawn().host.querySelector("input")?.placeholder;
+  expect(placeholder()).toBe("Search messages and answers");
+  holding(NARROW);
+  expect(placeholder()).toBe("Search messages");
+});
+
+test("a hit of the server itself has a badge", () => {
+  const message = fakeMessage(1, { userId: "chatd:system" }) as PublishedMessage;
+  const { host } = drawn({ hits: [hit(1, { message }), hit(2)] });
+  const badges = [...host.querySelectorAll(".search-hit")].map(
+    (one) => one.querySelector(".answer-badge")?.textContent,
+  );
+  expect(badges).toEqual(["from the server", undefined]);
 });

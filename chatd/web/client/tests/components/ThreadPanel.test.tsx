@@ -61,7 +61,7 @@ test("does not offer to open itself once more", async () => {
   const names = [...row.querySelectorAll(".message-toolbar button")].map((one) =>
     one.getAttribute("aria-label"),
   );
-  expect(names).toEqual(["React", "Copy", "Copy link"]);
+  expect(names).toEqual(["React", "Copy message", "Copy link"]);
 });
 
 test("tells how many replies there are in all, where older ones are not read yet", () => {

@@ -1,8 +1,10 @@
 import { act, useRef, type ReactNode } from "react";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
+import { AnswerProgress } from "../../src/components/AnswerProgress";
 import { useKeys } from "../../src/hooks/useKeys";
 import { useKeyDown } from "../../src/hooks/useKeyDown";
-import { fakeChat, type FakeChat } from "../fakes";
+import { runningAnswer } from "../answerFakes";
+import { fakeChat, fakeMessage, type FakeChat } from "../fakes";
 import { draw, press } from "../components/rendering";
 
 const PANEL = { kind: "people" } as const;
@@ -31,7 +33,10 @@ function Native() {
   return <input ref={box} />;
 }
 
-afterEach(() => document.body.replaceChildren());
+afterEach(() => {
+  vi.useRealTimers();
+  document.body.replaceChildren();
+});
 
 test("closes the panel by Esc where no part takes the key", async () => {
   const { chat, page } = frame(<button type="button">One</button>);
@@ -47,6 +52,29 @@ test.each<[string, () => ReactNode]>([
   const { chat, page } = frame(part());
   await press(page.querySelector("input") as Element, "Escape");
   expect(chat.ui.getState().panel).toEqual(PANEL);
+});
+
+test("stops one's own answer by a second Esc, which the answer asks for", async () => {
+  vi.useFakeTimers();
+  const answer = fakeMessage(2, { userId: "db:demo" });
+  const chat = fakeChat([fakeMessage(1, { userId: "ada" }), answer]);
+  const live = runningAnswer({ askedBy: "ada" });
+  chat.answers.put(live);
+  const page = draw(
+    chat,
+    <Frame chat={chat}>
+      <AnswerProgress live={live} phase="running" whose={undefined} />
+    </Frame>,
+  );
+  const { cancelAnswer } = chat.store.getState();
+  await press(document.body, "Escape");
+  expect(page.textContent).toContain("or press Esc again");
+  await act(() => vi.advanceTimersByTimeAsync(5_000));
+  expect(page.textContent).not.toContain("again");
+  await press(document.body, "Escape");
+  expect(cancelAnswer).not.toHaveBeenCalled();
+  await press(document.body, "Escape");
+  expect(cancelAnswer).toHaveBeenCalledExactlyOnceWith(live.questionId);
 });
 
 test("leaves Esc in a dialog to the dialog", async () => {

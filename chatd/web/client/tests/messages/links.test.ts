@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { messageLink } from "../../src/messages/links";
+import { linkedPlace, messageLink } from "../../src/messages/links";
 
 test("a link names the room and the place", () => {
   expect(messageLink("https://chat.example/x/", { room: "demo", seq: 12 })).toBe(
@@ -16,4 +16,20 @@ test("a link holds nothing of the address that it is made from", () => {
   expect(messageLink("http://h/?room=x&token=secret#token=secret", { room: "demo" })).toBe(
     "http://h/?room=demo",
   );
+});
+
+test("the place of a link is found again", () => {
+  const url = "https://chat.example/x/";
+  const place = { room: "a b&c", seq: 3, threadId: "t#1" };
+  expect(linkedPlace(messageLink(url, place), url)).toEqual(place);
+  expect(linkedPlace(`${url}?room=demo`, url)).toEqual({ room: "demo" });
+});
+
+test.each([
+  "https://chat.example/x/?room=demo#token=secret",
+  "https://chat.example/x/?at=3",
+  "https://chat.example/?room=demo",
+  "https://chat.example.evil.example/x/?room=demo",
+])("%s is no place in this chat", (link) => {
+  expect(linkedPlace(link, "https://chat.example/x/")).toBeUndefined();
 });

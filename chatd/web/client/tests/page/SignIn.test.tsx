@@ -1,6 +1,17 @@
 import { renderToStaticMarkup } from "react-dom/server";
-import { expect, test } from "vitest";
+import { IDBFactory } from "fake-indexeddb";
+import { act } from "react";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { Drafts } from "../../src/composer/drafts";
 import { AskAboutLink, SignIn } from "../../src/page/SignIn";
+import { systemClock } from "../../src/websocket/clock";
+import { Database } from "../../src/websocket/database";
+import { Outbox, outboxOwner } from "../../src/websocket/outbox";
+import { browserStorage } from "../../src/websocket/storage";
+import { serverUrl } from "../../src/websocket/url";
+import { settled } from "../clock";
+import { draw } from "../components/rendering";
+import { fakeChat } from "../fakes";
 
 const tokenOf = (claims: object) =>
   `a.${btoa(JSON.stringify(claims).replace("\u202e", "\\u202e"))}.c`;
@@ -32,9 +43,9 @@ test.each([
   [
     "token_invalid",
     "This may be a refresh token.",
-    "This server does not take that token. This may be a refresh token.",
+    "This server does not accept that token. This may be a refresh token.",
   ],
-  ["token_invalid", undefined, "This server does not take that token."],
+  ["token_invalid", undefined, "This server does not accept that token."],
   ["token_expired", "The token has expired.", "Your sign-in has run out."],
   ["token_revoked", "Sign in again.", "An administrator has ended your sessions."],
   ["forbidden", "A sentence of the server.", "A sentence of the server."],
@@ -42,5 +53,45 @@ test.each([
   const page = renderToStaticMarkup(
     <SignIn title="t" code={code} reason={reason} signIn={() => undefined} />,
   );
-  expect(page).toContain(`${told} What you wrote is kept here.`);
+  expect(page).toContain(told);
+  expect(page).not.toContain("What you wrote");
+});
+
+describe("what was written is told to be kept", () => {
+  const drafted = () =>
+    new Drafts(browserStorage()).write(
+      { url: serverUrl(undefined), userId: "ada", room: "r" },
+      "x",
+    );
+  const waits = async () => {
+    const outbox = new Outbox(
+      outboxOwner(serverUrl(undefined), "ada"),
+      new Database(systemClock),
+      () => {},
+      () => {},
+    );
+    await outbox.add({ messageId: "m", connectionId: "r", content: "x", createdAt: 1 });
+  };
+
+  beforeEach(() => {
+    localStorage.clear();
+    vi.stubGlobal("indexedDB", new IDBFactory());
+  });
+
+  test.each([
+    ["a draft", drafted, "ada", true],
+    ["a message that waits", waits, "ada", true],
+    ["nothing", () => {}, "ada", false],
+    ["a draft of somebody else", drafted, "bob", false],
+    ["a token that names nobody", drafted, "", false],
+  ])("where it is: %s", async (_, write, userId, isTold) => {
+    await write();
+    const host = draw(
+      fakeChat(),
+      <SignIn title="t" code="token_expired" userId={userId} signIn={() => undefined} />,
+    );
+    await act(settled);
+    const words = host.querySelector("[role=alert]")?.textContent ?? "";
+    expect(words.includes("What you wrote is kept here.")).toBe(isTold);
+  });
 });

@@ -55,6 +55,22 @@ describe("connecting", () => {
     expect(state(chat).messages.get(state(chat).target?.messageId ?? "")?.seq).toBe(11);
   });
 
+  test("at a place in a room that the user has not says so once, and looks for nothing", async () => {
+    server.wrote("demo", 9);
+    const chat = await browser.connected({ room: "stock", place: { seq: 6 } });
+    const said = ["You may not use the room stock, or it does not exist."];
+    expect(state(chat).notices.map(({ text }) => text)).toEqual(said);
+    expect(state(chat)).toMatchObject({ room: "demo", target: undefined });
+    state(chat).dismissNotice(state(chat).notices[0]!.id);
+    server.wire.lose();
+    await browser.clock.pass(2_000);
+    expect(state(chat)).toMatchObject({ isConnected: true, notices: [] });
+    await state(chat).openRoom("x\n".repeat(200));
+    await settled();
+    expect(state(chat).notices[0]?.text.length).toBeLessThan(200);
+    expect(state(chat).notices[0]?.text).not.toContain("\n");
+  });
+
   test("goes to a place, and to the newest message, after the page that is being read", async () => {
     server.wrote("demo", 300);
     const chat = await browser.connected();
@@ -113,6 +129,35 @@ describe("connecting", () => {
     expect(texts(chat, "sales")).toEqual(["message 1", "message 2"]);
     expect(state(chat).notices.at(-1)?.text).toContain("demo");
     expect(state(chat).messages.has(idOf("demo", 1))).toBe(false);
+  });
+
+  test("learns which rooms it has once its last ones were taken away", async () => {
+    const chat = await browser.connected();
+    const rooms = () => state(chat).rooms.map((it) => it.connectionId);
+    server.status.rooms = [];
+    server.room("stock").wrote("stock", 1);
+    for (const connectionId of ["demo", "sales"])
+      server.wire.say("connection:left", { connectionId, code: "forbidden_room" });
+    await settled();
+    expect(rooms()).toEqual([]);
+    await browser.clock.pass(5_000);
+    expect(rooms()).toEqual(["stock"]);
+    expect(texts(chat, "stock")).toEqual(["message 1"]);
+    expect(server.wire.auths).toHaveLength(2);
+    expect(state(chat).notices.map((it) => it.text)).toEqual([
+      "You may not use demo any more.",
+      "You may not use sales any more.",
+    ]);
+  });
+
+  test("looks for rooms again when the user wants that", async () => {
+    server.status.rooms = [];
+    const chat = await browser.connected();
+    server.room("stock");
+    state(chat).retryNow();
+    await settled();
+    expect(state(chat).room).toBe("stock");
+    expect(state(chat).isConnected).toBe(true);
   });
 
   test("knows the role that the user has in a room, and the next one", async () => {
@@ -1105,6 +1150,68 @@ describe("signing out", () => {
     await settled();
     await browser.clock.pass(2_000);
     expect(server.of("demo")).toEqual([]);
+  });
+});
+
+describe("a notice", () => {
+  const refused = { ok: false, error: { code: "forbidden", message: "No.", retryable: false } };
+
+  test("of an answer goes when that has ended", async () => {
+    const chat = await browser.connected();
+    server.answers["answer:cancel"] = () => refused;
+    const event = { messageId: "a", replyTo: "q", connectionId: "demo" };
+    server.wire.say("chat:answer:start", {
+      ...event,
+      readOnly: true,
+      dryRun: false,
+      startedAt: 0,
+      deadline: 9e15,
+    });
+    await state(chat).cancelAnswer("q");
+    await settled();
+    expect(state(chat).notices).toMatchObject([{ text: "No.", room: "demo" }]);
+    server.wire.say("chat:answer:end", { ...event, state: "done", rowCount: 0 });
+    await settled();
+    expect(state(chat).notices).toEqual([]);
+  });
+
+  test("of a room stands there alone, and goes when that is left", async () => {
+    const chat = await browser.connected();
+    state(chat).notify({ kind: "error", text: "of demo" });
+    state(chat).notify({ kind: "error", text: "of sales", room: "sales" });
+    state(chat).notify({ kind: "error", text: "stays", stays: true });
+    state(chat).notify({ kind: "error", text: "unsent", kept: "words" });
+    await settled();
+    expect(state(chat).notices.map((it) => it.text)).toEqual(["of demo", "stays", "unsent"]);
+    await state(chat).openRoom("sales");
+    expect(state(chat).notices.map((it) => it.text)).toEqual(["stays", "unsent"]);
+  });
+
+  test("of a message that waits goes when that does not wait any more", async () => {
+    const chat = await browser.connected();
+    server.isUp = false;
+    server.wire.lose();
+    const messageId = await state(chat).sendMessage("words");
+    state(chat).notify({ kind: "error", text: "Not sent.", kept: "words", messageId });
+    await settled();
+    expect(state(chat).notices).toHaveLength(1);
+    server.isUp = true;
+    await browser.clock.pass(3_000);
+    expect(state(chat).notices).toEqual([]);
+  });
+
+  test("of a token that is not taken is one, and goes with one that is", async () => {
+    const chat = await browser.connected();
+    server.wire.say("auth:expiring", { expiresAt: 77 });
+    await settled();
+    server.answers["auth:refresh"] = () => refused;
+    expect(await state(chat).refreshToken("junk")).toBe(false);
+    expect(state(chat)).toMatchObject({ tokenRefusal: "No.", notices: [] });
+    server.answers["auth:refresh"] = () => ({ ok: true, expiresAt: 99 });
+    expect(await state(chat).refreshToken("good")).toBe(true);
+    await settled();
+    expect(state(chat)).toMatchObject({ expiringAt: undefined, notices: [] });
+    expect(state(chat).tokenRefusal).toBeUndefined();
   });
 });
 

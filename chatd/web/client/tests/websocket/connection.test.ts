@@ -10,6 +10,7 @@ let server: FakeServer;
 let connector: Connector;
 let shown: Connection[];
 let signedOut: Why[];
+let random: number;
 let isOnline: boolean;
 let heard: { woke(): void; wentOffline(): void } | undefined;
 let token: () => Promise<string | undefined>;
@@ -23,6 +24,7 @@ beforeEach(() => {
   shown = [];
   signedOut = [];
   isOnline = true;
+  random = 0.5;
   heard = undefined;
   token = async () => "token";
   fetcher = () => Promise.reject(new TypeError("Failed to fetch"));
@@ -30,7 +32,7 @@ beforeEach(() => {
     url: () => "http://a/",
     openWire: server.open,
     clock,
-    random: () => 0.5,
+    random: () => random,
     signs: {
       isOnline: () => isOnline,
       subscribe(listener) {
@@ -84,6 +86,16 @@ describe("a connection", () => {
     expect(now()).toEqual({ phase: "connected", attempt: 0 });
     expect(server.wires).toHaveLength(1);
     expect(metrics.figures().reconnects).toBe(1);
+  });
+
+  test("is made anew once, however many rooms are taken away", async () => {
+    await start();
+    for (random of [0, 1]) connector.renewSoon();
+    random = 0.5;
+    await clock.pass(10_000);
+    await settled();
+    expect(now()).toEqual({ phase: "connected", attempt: 0 });
+    expect(tries()).toBe(2);
   });
 
   test("waits 1, 2, 4, 8, 16, 30 and 30 s between tries, and says which try it is", async () => {
