@@ -1,11 +1,11 @@
 """One client of Socket.IO over each of its transports, without I/O: bytes in, bytes out.
 
 Owns the client's half of Engine.IO 4 and Socket.IO 5 in the namespace `/`, and of the upgrade. It
-must not know sockets, clocks, nor what an event means. A client has up to three connections
-(lanes); what it wants of them it asks of `Wires`, and what comes it tells to its `Owner`.
+must not know sockets, clocks, or what an event means. A client has up to three connections (lanes);
+it asks `Wires` for what it wants of them, and tells its `Owner` what comes.
 
 Events and acks stay bytes, `42[...]` and `43ID[...]`: a generator looks at a few bytes of each, and
-JSON would cost more than all else.
+JSON would cost more than everything else.
 """
 
 from abc import ABC, abstractmethod
@@ -60,20 +60,20 @@ class Wires(Protocol):
 
 
 class Owner(Protocol):
-    """Who plays the client; `packet` begins with Engine.IO's `4`."""
+    """The player whose client this is; `packet` begins with Engine.IO's `4`."""
 
     def live(self) -> None:
-        """The namespace is joined, by the transport that was to carry it."""
+        """The namespace is joined, over the transport that was chosen for it."""
 
     def event(self, packet: bytes) -> None: ...
     def ack(self, ack_id: int, packet: bytes) -> None: ...
 
     def ended(self, why: str) -> None:
-        """Nothing comes any more; told once, and not after `close`."""
+        """Nothing comes any more; called once, and not after `close`."""
 
 
 SENTENCE_CHARACTERS: Final = 120
-"""Of what a server says of a refusal; what answers may be anything, and say it in HTML."""
+"""How much of a server's sentence about a refusal is kept; anything may answer, even in HTML."""
 
 _PONG: Final = PacketType.PONG.value.encode()
 _MESSAGE: Final = PacketType.MESSAGE.value.encode()
@@ -86,7 +86,7 @@ _SEPARATOR: Final = encode_payload([b"", b""])
 def make_client(
     transport: Transport, address: Address, auth: dict[str, Any] | None, wires: Wires
 ) -> "Client":
-    """A client that shows `auth` in its CONNECT; its `owner` is to be set before it starts."""
+    """A client that shows `auth` in its CONNECT; set its `owner` before it starts."""
     connect = _MESSAGE + encode(Connect("/", auth)).text
     kinds: dict[Transport, Callable[[Address, bytes, Wires], Client]] = {
         Transport.WEBSOCKET: WebSocketClient,
@@ -111,8 +111,8 @@ class WebSocketLane:
         return self._answers is None
 
     def receive(self, data: bytes) -> list[ServerEvent]:
-        """The events that `data` completes. Raises NoHttpError, also where the server answers
-        anything but a 101, and ProtocolError."""
+        """The events that `data` completes. Raises NoHttpError, also if the server answers anything
+        but a 101, and ProtocolError."""
         if self._answers is not None:
             answers = self._answers.receive(data)
             if not answers:
@@ -140,19 +140,19 @@ class Client(ABC):
         self.is_over = False
 
     def start(self) -> None:
-        """Come."""
+        """Connect."""
         self._wires.dial(Lane.MAIN)
 
     @abstractmethod
     def connected(self, lane: Lane) -> None:
-        """A lane that was dialled is there."""
+        """A lane that was dialled is open."""
 
     @abstractmethod
     def received(self, lane: Lane, data: bytes) -> None:
         """A lane has brought bytes."""
 
     def lost(self, lane: Lane, why: str) -> None:
-        """A lane has broken, or was not to be had."""
+        """A lane has broken, or could not be opened."""
         self._end(why)
 
     @abstractmethod
@@ -160,7 +160,7 @@ class Client(ABC):
         """Send an Engine.IO packet in its text form, for instance `42["name"]`."""
 
     def close(self) -> None:
-        """Go away, without a word to the owner."""
+        """Disconnect, without telling the owner."""
         if not self.is_over:
             self.is_over = True
             for lane in Lane:
@@ -180,7 +180,7 @@ class Client(ABC):
                 try:
                     ack_id = int(packet[2 : packet.index(b"[")])
                 except ValueError:
-                    return self._end("the server sent an ack that is none")
+                    return self._end("the server sent an ack that is not one")
                 self.owner.ack(ack_id, packet)
             case b"2":
                 self.send(_PONG)
@@ -288,7 +288,7 @@ class PollingClient(Client):
         self._wires.write(Lane.MAIN, head.encode())
 
     def _post(self) -> None:
-        """Everything that waits goes in one POST, once the last one was answered."""
+        """Send everything that waits in one POST, once the last one was answered."""
         if not self._outbox or self._is_posting or not self._has_posts_lane:
             return
         self._is_posting = True
@@ -388,7 +388,7 @@ class UpgradingClient(PollingClient):
         self._move()
 
     def _move(self) -> None:
-        """Go over to the WebSocket once no request is on its way."""
+        """Move to the WebSocket once no request is on its way."""
         if not self._is_probed or self._is_waiting or self._is_posting or self._has_upgraded:
             return
         self._has_upgraded = True
@@ -413,7 +413,7 @@ def _refusal(answer: Answer) -> str:
 
 
 def _sentence(payload: bytes) -> str:
-    """The sentence of a refusal, as far as it has one: on one line, without its full stop."""
+    """The sentence of a refusal, if it has one: on one line, without its full stop."""
     try:
         told = orjson.loads(payload)
     except orjson.JSONDecodeError:

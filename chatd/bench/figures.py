@@ -1,7 +1,7 @@
-"""What is to be drawn of measured runs: which lines, over what, on which axes.
+"""What to draw of measured runs: which lines, over what, on which axes.
 
 Pure: from values to values. Owns which figures a run makes, their names, units and words. It must
-not know how anything is drawn (`plots` does), nor how it was measured.
+not know how anything is drawn (`plots` does), or how it was measured.
 
 | figure | over | of |
 |---|---|---|
@@ -18,16 +18,17 @@ from typing import Final, TypeAlias, TypeVar
 import attrs
 
 from chatd.bench.results import LatencyMs, Moment, Point, Results
+from chatd.counts import counted
 
 LOG_FROM: Final = 20.0
-"""The ratio of the largest value to the smallest from which on an axis is logarithmic."""
+"""From this ratio of the largest value to the smallest, an axis is logarithmic."""
 PERCENTILES: Final = ("p50", "p90", "p99", "p999", "max")
 COMPARED: Final = ("p50", "p99")
-"""Of several runs, as ten lines and more are read by nobody."""
+"""The percentiles shown for several runs, as nobody reads ten lines or more."""
 MARKED: Final = "p99"
 """The percentile whose line has the marks of its points: one mark for a point is enough."""
 SPANS_MAX: Final = 75
-"""Over time a line has so many places: of each span the highest value, so that no peak is lost."""
+"""Over time a line has so many places: the highest value of each span, so that no peak is lost."""
 _WORDS: Final = {"p999": "p99.9"}
 _MIB: Final = 1024.0 * 1024.0
 _KIB: Final = 1024.0
@@ -38,7 +39,7 @@ Place: TypeAlias = tuple[float, float]
 
 
 class Mark(Enum):
-    """What is to be seen at a point beside its place; the value is the words of the legend."""
+    """What a point shows beside its place; the value is its text in the legend."""
 
     BOTTLENECK = "the generator was the bottleneck"
     NOT_GOOD = "something failed, or was lost"
@@ -49,7 +50,7 @@ class Line:
     """One line: `places` as (x, y), from left to right.
 
     `colour` and `dash` are numbers of a palette that `plots` owns; `is_asked` is a line that nobody
-    measured. `marks` are places of the line that are to be read with care.
+    measured. `marks` are places of the line to read with care.
     """
 
     label: str
@@ -71,9 +72,9 @@ class Panel:
 
 @attrs.frozen
 class Figure:
-    """One file: panels below each other, which share what is to the right.
+    """One file: panels below each other, which share the horizontal axis.
 
-    `name` is that of the file, without its ending. `note` says where the numbers come from.
+    `name` is the file's name, without its ending. `note` says where the numbers come from.
     """
 
     name: str
@@ -85,7 +86,7 @@ class Figure:
 
 
 _Timed: TypeAlias = tuple[float, LatencyMs, tuple[Mark, ...]]
-"""Where it is on the x axis, the latency there, and what is to be seen of it."""
+"""Its place on the x axis, the latency there, and its marks."""
 
 
 @attrs.frozen
@@ -97,10 +98,10 @@ class _Run:
 
 
 def figures(runs: Sequence[Results], names: Sequence[str] = ()) -> list[Figure]:
-    """The figures of these runs. Those of one scenario are drawn into the same figures.
+    """The figures of these runs. Runs of one scenario are drawn into the same figures.
 
-    `names` is what the runs are called, where the kinds and addresses of their servers do not say
-    it; one for each run, or none. What has no line of two points makes no figure.
+    `names` are names for the runs, if the kinds and addresses of their servers do not suffice; one
+    for each run, or none. Data without a line of two points makes no figure.
     """
     called = names or _names(runs)
     drawn: list[Figure] = []
@@ -116,7 +117,7 @@ def figures(runs: Sequence[Results], names: Sequence[str] = ()) -> list[Figure]:
 
 
 def _names(runs: Sequence[Results]) -> list[str]:
-    """The kinds of the servers; with their addresses, and then numbers, where these are alike."""
+    """The kinds of the servers; if these are alike, with their addresses, and then with numbers."""
     names = [run.target.kind for run in runs]
     if len(set(names)) < len(names):
         names = [f"{run.target.kind} at {run.target.url}" for run in runs]
@@ -162,7 +163,7 @@ def _figure(
     *,
     is_over_time: bool = False,
 ) -> Iterable[Figure]:
-    """The figure of what has lines; none where no line has two places."""
+    """The figure of the panels that have lines; none if no line has two places."""
     shown = tuple(panel for panel in panels if panel.lines)
     measured = [line for panel in shown for line in panel.lines if not line.is_asked]
     if all(len(line.places) < 2 for line in measured):
@@ -175,7 +176,7 @@ def _figure(
         x_label,
         shown,
         is_x_log=not is_over_time and _fits_log(xs),
-        note=f"chatd bench {first.scenario}, on {first.machine.cores} cores, "
+        note=f"chatd bench {first.scenario}, on {counted(first.machine.cores, 'core')}, "
         f"Python {first.machine.python}",
     )
 
@@ -227,7 +228,7 @@ def _costs(group: Sequence[_Run]) -> Iterable[Panel]:
 def _moments(
     group: Sequence[_Run], y_label: str, value_of: Callable[[Moment], float | None]
 ) -> Panel:
-    """Linear whatever it holds: a slope shows as one."""
+    """A panel over time, always linear, so that a slope shows as one."""
     lines = []
     for number, run in enumerate(group):
         values = [(moment.at_s, value_of(moment)) for moment in run.results.series]
@@ -238,7 +239,7 @@ def _moments(
 
 
 def _percentiles(group: Sequence[_Run], timed: Callable[[Results], Iterable[_Timed]]) -> list[Line]:
-    """Of one run a line for each percentile; of several the two that are compared."""
+    """For one run a line for each percentile; for several, lines for the two that are compared."""
     lines = []
     is_alone = len(group) == 1
     for number, run in enumerate(group):
@@ -290,7 +291,7 @@ def _marks(point: Point) -> tuple[Mark, ...]:
 def _peaks(
     values: Sequence[tuple[float, _T]], height: Callable[[_T], float]
 ) -> list[tuple[float, _T]]:
-    """The highest value of each of `SPANS_MAX` spans, where there are more values."""
+    """The highest value of each of `SPANS_MAX` spans, if there are more values."""
     size = -(-len(values) // SPANS_MAX) or 1
     spans = [values[begin : begin + size] for begin in range(0, len(values), size)]
     return [max(span, key=lambda value: height(value[1])) for span in spans]
@@ -306,7 +307,7 @@ def _fits_log(values: Sequence[float]) -> bool:
 
 
 def _points_of(results: Results, load_unit: str) -> Results:
-    """The run with those of its points that have this unit of load, the lowest load first."""
+    """The run with only the points that have this unit of load, the lowest load first."""
     points = [point for point in results.points if point.load_unit == load_unit]
     return attrs.evolve(results, points=tuple(sorted(points, key=lambda point: point.load)))
 

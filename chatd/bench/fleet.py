@@ -1,7 +1,8 @@
-"""The processes that play the users, from the side of the one that measures.
+"""The processes that play the users, as the process that measures sees them.
 
 Owns starting and ending them, and putting together what they report. It must not know scenarios.
-Each is a plain process with a pipe to either side, so one that breaks is seen at its next answer.
+Each is a plain process with a pipe in each direction, so a broken one is noticed at its next
+answer.
 """
 
 import subprocess
@@ -21,7 +22,7 @@ from chatd.bench.players import User
 from chatd.bench.results import Generator
 
 END_S: Final = 10.0
-"""Seconds that a process has to end once its input has; then it is killed."""
+"""How many seconds a process has to end once its input has ended; then it is killed."""
 
 Each = TypeVar("Each")
 
@@ -92,13 +93,8 @@ class Fleet:
     def __len__(self) -> int:
         return len(self._processes)
 
-    @property
-    def pids(self) -> tuple[int, ...]:
-        """The ids of the processes, for those who watch them."""
-        return tuple(process.pid for process in self._processes)
-
     def share(self, of: Sequence[Each]) -> list[list[Each]]:
-        """What belongs to each process of something that there is for each user."""
+        """Something that exists for each user, divided among the processes."""
         return [list(of[place :: len(self)]) for place in range(len(self))]
 
     def counts(self, count: int) -> list[int]:
@@ -109,7 +105,7 @@ class Fleet:
         """Give each process its order, and wait for all reports. Raises GeneratorError."""
         for place, process in enumerate(self._processes):
             assert process.stdin is not None
-            with suppress(trio.BrokenResourceError):  # shows in its report, which does not come
+            with suppress(trio.BrokenResourceError):  # it shows when the report does not come
                 await process.stdin.send_all(to_line(order(place)))
         return Seen(tuple([await self._report(place) for place in range(len(self))]))
 
@@ -132,7 +128,7 @@ class Fleet:
 
 @asynccontextmanager
 async def open_fleet(processes: int, cast: Cast, users: Sequence[User]) -> AsyncIterator[Fleet]:
-    """So many processes, which play `users` as `cast` says; they have ended afterwards."""
+    """So many processes, which play `users` as `cast` says; afterwards they have ended."""
     started: list[trio.Process] = []
     try:
         for place in range(processes):

@@ -1,11 +1,11 @@
-"""Drawing what was measured, with matplotlib: SVG for documents, PNG for the rest.
+"""Draws what was measured, with matplotlib: SVG for documents, PNG for other uses.
 
 Owns colours, sizes and the form of the files. It must not know what a run measures: `figures` says
 which lines there are. matplotlib is imported when something is drawn, as it takes half a second and
 is an optional part (`chatd[bench]`); no display is needed.
 
-Equal numbers make equal files: no date, no version, no chance. Text stays text in the SVG, and its
-colours follow the reader's light or dark mode.
+Equal numbers make equal files: they hold no date, no version, nothing random. Text stays text in
+the SVG, and its colours follow the reader's light or dark mode.
 """
 
 import io
@@ -24,33 +24,34 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 MISSING: Final = (
-    "Plots are drawn by matplotlib, which is not installed: pip install 'chatd[bench]'."
+    "Plots are drawn by matplotlib, which is not installed; "
+    "in the sources of chatd: pip install '.[bench]'."
 )
 
 WIDTH_IN: Final = 7.2
 """A document's column, in inches of 72 points."""
 PANEL_IN: Final = 2.1
-"""The height of a panel where there are several; one alone is taller."""
+"""The height of one of several panels; a single one is taller."""
 ALONE_IN: Final = 3.2
 EDGE_IN: Final = 0.75
 """Title, words of the axis and note together."""
 PNG_DPI: Final = 150
 HEADROOM: Final = 1.15
 LEGEND_CHARACTERS: Final = 80
-"""What a row of the legend holds; a label takes some more than its text."""
+"""How much a row of the legend holds; a label takes a little more than its text."""
 FEW_DECADES: Final = 300.0
-"""The ratio of an axis' ends up to which it has room for labels between the powers of ten."""
+"""Up to this ratio of its ends, an axis has room for labels between the powers of ten."""
 DOTTED_UP_TO: Final = 30
-"""Places of a line that each get a dot; more of them are a moving value, not steps."""
+"""Up to so many places of a line each get a dot; more of them are a moving value, not steps."""
 
 INK, FAINT, PAPER = "#1f2328", "#d1d9e0", "#fefefe"
 DARK: Final = {INK: "#e6edf3", FAINT: "#3d444d", PAPER: "#0d1117"}
-"""What these are in dark mode. The colours of lines are seen on both papers."""
+"""These colours in dark mode. The colours of lines are visible on both backgrounds."""
 COLOURS: Final = ("#2f81f7", "#d9730d", "#1f9d61", "#a259d9", "#8b949e", "#c2a000")
 DASHES: Final = ("-", "--", ":", "-.")
 MARKS: Final = {Mark.BOTTLENECK: ("x", "#e5484d"), Mark.NOT_GOOD: ("v", "#e5484d")}
 _COORDINATES: Final = re.compile(r"([ML] -?\d+(?:\.\d\d)?)\d* (-?\d+(?:\.\d\d)?)\d*")
-"""Of lines in an SVG, in points; more than two digits behind the point are of no use."""
+"""Coordinates of lines in an SVG, in points; more than two digits after the point are useless."""
 _SETTINGS: Final[Any] = {  # matplotlib's type of it is all of its names
     "svg.fonttype": "none",
     "svg.hashsalt": "chatd bench",
@@ -75,16 +76,16 @@ class PlotsMissing(Exception):
 
 
 def check_installed() -> None:
-    """Raises PlotsMissing where nothing can be drawn here."""
+    """Raises PlotsMissing if nothing can be drawn here."""
     if find_spec("matplotlib") is None:
         raise PlotsMissing(MISSING)
 
 
 def draw(runs: Sequence[Results], directory: Path, names: Sequence[str] = ()) -> list[Path]:
-    """Draw the figures of these runs into the directory, which is made where there is none.
+    """Draw the figures of these runs into the directory, which is made if there is none.
 
-    Each as `NAME.svg` and `NAME.png`; returns the paths, none where no run has two points that make
-    a line. `names` as for `figures`. Raises PlotsMissing, and OSError.
+    Each as `NAME.svg` and `NAME.png`; returns the paths, none if no run has two points that make a
+    line. `names` as for `figures`. Raises PlotsMissing, and OSError.
     """
     try:
         from matplotlib import rc_context
@@ -118,7 +119,7 @@ def _canvas(figure: Figure) -> "Canvas":
     for panel, one in zip(figure.panels, axes, strict=True):
         _draw_panel(panel, one, is_x_log=figure.is_x_log)
         handles, labels = one.get_legend_handles_labels()
-        if len(handles) > 1:  # a line that is alone is what its axis says
+        if len(handles) > 1:  # a single line is what its axis says
             told.update(zip(labels, handles, strict=True))
     if told:
         columns = LEGEND_CHARACTERS // (max(map(len, told)) + 8)
@@ -150,7 +151,7 @@ def _draw_panel(panel: Panel, axes: "Axes", *, is_x_log: bool) -> None:
         axes.set_yscale("log")
     else:
         highest = max(y for line in panel.lines for _, y in line.places)
-        # From 0, as else a few per cent look like much.
+        # From 0, as otherwise a few per cent look like much.
         axes.set_ylim(0.0, (highest or 1.0) * HEADROOM)
     for axis in (axes.xaxis, axes.yaxis):
         _label_ticks(axis)

@@ -26,6 +26,7 @@ from chatd.bench.progress import Progress
 from chatd.bench.results import Moment, Point, Target
 from chatd.bench.server_watch import ServerWatch
 from chatd.bench.steadiness import Finding
+from chatd.counts import counted
 from chatd.observe.clock import Clock
 
 COME_S: Final = 30.0
@@ -47,12 +48,11 @@ class SetupError(Exception):
 class Stage:
     """One server, and one run.
 
-    family, sockaddr: what the resolver said of its address.
-    daemon: the process, where it is the run's own.
-    points: what was measured so far; reasons: why something failed, and how often.
-    series: what was seen over time; findings: whether it stayed as it was.
-    first_step: the number of the first step. It is another one in each run, so that a message that
-    a server still has from an earlier run is none of this one.
+    family, sockaddr: what the resolver said about its address. daemon: the process, if it is the
+    run's own. points: what was measured so far; reasons: why something failed, and how often.
+    series: what was seen over time; findings: whether that stayed flat. first_step: the number of
+    the first step. It differs in each run, so that a message that a server still has from an
+    earlier run does not count in this one.
     """
 
     options: Options
@@ -74,8 +74,8 @@ class Stage:
         return self.target.kind == "chatd"
 
     def dialect(self) -> Dialect:
-        """How messages are sent. Raises SetupError where the server is no chatd, and nobody has
-        said what it is told."""
+        """How messages are sent. Raises SetupError if the server is not a chatd, and no option says
+        what to send."""
         options = self.options
         if options.event is None:
             if self.is_chatd:
@@ -87,7 +87,7 @@ class Stage:
         return self._given(options.event, options.payload or '"%m%p"')
 
     def echo_dialect(self) -> Dialect:
-        """What the server only acks. Raises SetupError."""
+        """How to send an event that the server only acks. Raises SetupError."""
         options = self.options
         if options.event is None:
             if self.is_chatd:
@@ -99,7 +99,7 @@ class Stage:
         return self._given(options.event, options.payload or '"%p"')
 
     def presence_dialect(self) -> Dialect:
-        """What is said by clients that only come."""
+        """What clients say that only connect."""
         if self.is_chatd and self.options.event is None:
             return chat_echo()
         return Dialect(join=self.options.join, message='["none"]')
@@ -114,8 +114,8 @@ class Stage:
         )
 
     def seats(self, connections: int, room_size: int) -> tuple[list[str], int]:
-        """The room of each user, and how many each room has: as many as was asked for, or as the
-        rooms that were named make it. There are no more users than fill whole rooms."""
+        """The room of each user, and how many each room has: as many as was asked for, or as
+        follows from the rooms that were named. There are only as many users as fill whole rooms."""
         named = self.options.rooms
         if named:
             room_size = max(1, connections // len(named))
@@ -125,7 +125,7 @@ class Stage:
         return [f"bench-{number}" for number in rooms for _ in range(room_size)], room_size
 
     def receivers(self, room_size: int) -> int:
-        """How many get a message to a room of that size."""
+        """How many users receive a message to a room of that size."""
         return room_size - 1 if self.options.others_only else room_size
 
     def users(self, rooms: Sequence[str]) -> list[User]:
@@ -169,7 +169,7 @@ class Stage:
         sql: str | None = None,
         processes: int | None = None,
     ) -> AsyncIterator[Fleet]:
-        """The processes that play these users: as many as was asked for, or `processes`."""
+        """The processes that play these users: as many as were asked for, or `processes`."""
         cast = Cast(
             address=self.address,
             family=self.family,
@@ -184,12 +184,12 @@ class Stage:
             yield fleet
 
     async def come(self, fleet: Fleet, count: int, at_once: int | None = None) -> Seen:
-        """Have the first `count` users come; what they report then. Raises SetupError where nobody
-        does."""
+        """Have the first `count` users come; returns their report. Raises SetupError if nobody
+        comes."""
         within_s = COME_S + count / COME_A_SECOND
         each = max(1, (at_once or self.options.at_once) // len(fleet))
         counts = fleet.counts(count)
-        with self.progress.step(f"{count:,} clients come", count / 2000):
+        with self.progress.step(f"{counted(count, 'client')} to come", count / 2000):
             seen = await fleet.each(lambda place: Open(counts[place], each, within_s))
         self.note(seen)
         if not seen.ready:
@@ -198,7 +198,7 @@ class Stage:
         return seen
 
     def note(self, seen: Seen) -> None:
-        """Keep why something failed; a later report of the same processes has it all."""
+        """Keep why something failed; a later report of the same processes includes all of it."""
         self.reasons |= seen.reasons
 
     def add(self, point: Point) -> None:

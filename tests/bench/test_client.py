@@ -70,7 +70,7 @@ def test_pings_of_both_layers_are_answered_and_packets_are_told() -> None:
         (frames(b'44{"message":"The token is bad."}'), "refused: The token is bad"),
         (frames(b'44"no"'), "refused: no"),
         (frames(b'44"two\\nlines' + 200 * b"x" + b'"'), "refused: two lines" + 111 * "x"),
-        (frames(b"43x"), "no ack|is none"),
+        (frames(b"43x"), "no ack|is not one"),
         (encode_close(1001), "1001"),
         (bytes((0x80 | Opcode.TEXT | 0x40, 0)), "reserved"),
     ],

@@ -122,7 +122,7 @@ def test_without_matplotlib_a_sentence_says_what_to_install(
         return really(name, *rest, **how)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(PlotsMissing, match=r"^Plots are drawn by matplotlib, .*chatd\[bench\]"):
+    with pytest.raises(PlotsMissing, match=r"^Plots are drawn by matplotlib, .*'\.\[bench\]'"):
         draw([messages()], tmp_path)
     assert MISSING.endswith(".")
 

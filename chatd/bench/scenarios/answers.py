@@ -1,7 +1,7 @@
-"""`answers`: questions to a database, by more and more people at once; chatd alone has them.
+"""`answers`: questions to a database, by more and more people at once; only chatd has them.
 
-Each asks again when the answer before has ended, so latencies count from when a question was asked:
-who asks a database waits for it.
+Each asks again when the previous answer has ended, so latencies count from when a question was
+asked: people who ask a database wait for it.
 """
 
 from typing import Final
@@ -13,6 +13,7 @@ from chatd.bench.orders import Ask, Look
 from chatd.bench.results import LatencyMs, Point
 from chatd.bench.server_watch import spent
 from chatd.bench.stage import SetupError, Stage
+from chatd.counts import counted
 
 LOADS: Final = (1.0, 2.0, 4.0, 8.0)
 """How many ask at once."""
@@ -47,12 +48,12 @@ async def run(stage: Stage) -> None:
                 f"{next(iter(warm.reasons), 'no row came in time')}."
             )
         for step, count in enumerate(loads, 1):
-            with stage.progress.step(f"{count} ask at once", seconds):
+            with stage.progress.step(f"{counted(count, 'question')} at once", seconds):
                 await _measure(stage, fleet, step, count, seconds)
 
 
 async def _ask(fleet: Fleet, step: int, count: int, seconds: float) -> Seen:
-    """Have so many ask for so long, and wait for the last answers."""
+    """Have so many users ask for so long, and wait for the last answers."""
     counts = fleet.counts(count)
     seen = await fleet.each(lambda place: Ask(step, counts[place], seconds))
     with trio.move_on_after(SETTLE_S):

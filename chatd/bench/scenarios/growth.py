@@ -1,8 +1,8 @@
 """`growth`: what a message and a connection cost as both grow by tens.
 
 First more and more connections, at one rate of messages; then, with a middling number of
-connections, more and more messages. All sit in rooms of ten. What a message costs holds what the
-connections cost beside it: their heartbeats.
+connections, more and more messages. All sit in rooms of ten. The cost of a message includes what
+the connections cost meanwhile: their heartbeats.
 """
 
 from typing import Final
@@ -16,13 +16,14 @@ from chatd.bench.orders import Look
 from chatd.bench.results import Point, Server
 from chatd.bench.server_watch import spent
 from chatd.bench.stage import Stage
+from chatd.counts import counted
 
 CONNECTIONS: Final = 10_000
 STEP: Final = 10
 ROOM_SIZE: Final = 10
 RATE: Final = 200.0
-"""Messages a second while the connections grow: few enough for any server, so that what changes is
-the connections' doing."""
+"""Messages a second while the connections grow: few enough for any server, so that any change comes
+from the connections."""
 RATES: Final = (10.0, 100.0, 1000.0)
 """Messages a second while these grow; `loads` are others."""
 RATES_AT: Final = 1000
@@ -32,7 +33,8 @@ SETTLE_S: Final = 1.0
 
 
 async def run(stage: Stage) -> None:
-    """Grow the connections; at `RATES_AT` of them, or where there are no more, the messages too."""
+    """Grow the connections; at `RATES_AT` of them, or at the most if there are fewer, grow the
+    messages too."""
     options = stage.options
     rooms, size = stage.seats(options.connections or CONNECTIONS, options.room_size or ROOM_SIZE)
     seconds = options.seconds or SECONDS
@@ -43,7 +45,9 @@ async def run(stage: Stage) -> None:
         for count in counts:
             cost = await _grow(stage, fleet, count)
             load = Load(RATE, seconds, range(count), stage.receivers(size), count)
-            with stage.progress.step(f"{count:,} connections, {RATE:g} messages/s", seconds):
+            with stage.progress.step(
+                f"{counted(count, 'connection')}, {RATE:g} messages/s", seconds
+            ):
                 held = await hold(stage, fleet, load, step, f"{RATE:g} messages/s")
             for point in _of_connections(held, count, cost):
                 stage.add(point)
@@ -51,7 +55,7 @@ async def run(stage: Stage) -> None:
             if count == rates_at:
                 rates = options.loads or RATES
                 loads = [attrs.evolve(load, rate=rate) for rate in rates]
-                await hold_rising(stage, fleet, loads, step, f"{count:,} connections")
+                await hold_rising(stage, fleet, loads, step, counted(count, "connection"))
                 step += len(loads)
 
 
@@ -69,7 +73,7 @@ def by_tens(first: int, last: int) -> list[int]:
 
 
 async def _grow(stage: Stage, fleet: Fleet, count: int) -> Server | None:
-    """Have more users come, up to `count`: what that came to, for each of those who are new."""
+    """Have more users come, up to `count`; returns what that cost for each new one."""
     before = await fleet.all(Look())
     fewer = await stage.watch.look()
     came = await stage.come(fleet, count)
@@ -78,8 +82,8 @@ async def _grow(stage: Stage, fleet: Fleet, count: int) -> Server | None:
 
 
 def _of_connections(held: Held, count: int, cost: Server | None) -> list[Point]:
-    """The points of a load, as those of so many connections. The server's figures that are no rate
-    stand at the first: both have the same."""
+    """The points of a load, as points of so many connections. The server's figures that are not
+    rates stand only at the first point, as both have the same."""
     points = [
         attrs.evolve(
             point,

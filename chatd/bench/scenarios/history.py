@@ -1,9 +1,9 @@
 """`history`: joins of a room, and pages of it, as its history grows by tens to a million messages.
 
-The log of a chatd of the run's own is filled while it is stopped (`filling`); another one is sent
-the messages. Ten users sit in the room; each join is one more `connection:join`, acknowledged once
-the client has caught up, and each page is fifty messages from the middle of the history. At each
-size these are other users: those of the size before would be owed what has come since.
+The log of the run's own chatd is filled while it is stopped (`filling`); another chatd is sent the
+messages. Ten users sit in the room; each join is one more `connection:join`, acknowledged once the
+client has caught up, and each page is fifty messages from the middle of the history. Each size has
+its own users: those of the previous size would be owed what has come since.
 """
 
 from typing import Final
@@ -19,6 +19,7 @@ from chatd.bench.load import Load, hold
 from chatd.bench.players import User
 from chatd.bench.server_watch import ServerWatch
 from chatd.bench.stage import SetupError, Stage
+from chatd.counts import counted
 from chatd.observe.clock import Clock
 from chatd.wire.names import ClientEvent
 
@@ -26,10 +27,10 @@ ROOM: Final = "bench-history"
 LOADS: Final = (1000.0, 10_000.0, 100_000.0, 1_000_000.0)
 """Messages in the room, one step after the other."""
 LOADS_TO_SEND: Final = (1000.0, 10_000.0)
-"""The same where they have to be sent: a million would take minutes."""
+"""The same if they have to be sent: a million would take minutes."""
 SENT_A_SECOND: Final = 1000.0
 FILLED_A_SECOND: Final = 40_000
-"""About how many, for the bar."""
+"""About how many messages are written a second, for the bar."""
 USERS: Final = 10
 RATE: Final = 20.0
 """Joins a second, and then pages: what one costs while nothing else goes on."""
@@ -61,7 +62,7 @@ async def run(stage: Stage) -> None:
 async def _refill(stage: Stage, daemon: OwnDaemon, room: str, size: int) -> None:
     """Stop the daemon, have its log hold so many messages in the room, and start it again."""
     now_ms = Clock().wall_ms()
-    with stage.progress.step(f"{size:,} messages are written", size / FILLED_A_SECOND + 2):
+    with stage.progress.step(f"{counted(size, 'message')} to write", size / FILLED_A_SECOND + 2):
         await daemon.stop()
         await trio.to_thread.run_sync(fill, daemon.state_dir, room, size, now_ms)
         await daemon.start()
@@ -70,12 +71,12 @@ async def _refill(stage: Stage, daemon: OwnDaemon, room: str, size: int) -> None
 
 
 async def _send(stage: Stage, users: list[User], count: int, step: int) -> None:
-    """Have the users send so many messages. Raises SetupError where not all were taken."""
+    """Have the users send so many messages. Raises SetupError if not all were accepted."""
     load = Load(SENT_A_SECOND, count / SENT_A_SECOND, range(len(users)), 0, len(users))
-    # Of no receiver: what is counted is that they are stored.
+    # Without receivers: only that they are stored counts.
     async with stage.fleet(users, stage.dialect()) as fleet:
         await stage.come(fleet, len(users))
-        with stage.progress.step(f"{count:,} messages are sent", load.seconds):
+        with stage.progress.step(f"{counted(count, 'message')} to send", load.seconds):
             held = await hold(stage, fleet, load, step)
     if held.acks.failed or held.acks.lost:
         why = next(iter(stage.reasons), "no answer came in time")
@@ -90,7 +91,7 @@ async def _measure(
     async with stage.fleet(users, dialect) as fleet:
         seen = await stage.come(fleet, len(users))
         load = Load(RATE, seconds, range(len(users)), 0, seen.ready)
-        with stage.progress.step(f"{size:,} messages, {RATE:g} {unit}", seconds):
+        with stage.progress.step(f"{counted(size, 'message')}, {RATE:g} {unit}", seconds):
             held = await hold(stage, fleet, load, 0)
     unit_of_size = "messages in the room"
     point = attrs.evolve(held.acks, load=size, load_unit=unit_of_size, rate_unit=unit, what=what)
@@ -107,5 +108,5 @@ def _page(size: int) -> Dialect:
 
 
 def _asking(event: list[object]) -> Dialect:
-    """A user who says this instead of a message."""
+    """A user who sends this instead of a message."""
     return attrs.evolve(chat_echo(), message=orjson.dumps(event).decode())

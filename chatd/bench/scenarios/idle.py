@@ -9,17 +9,19 @@ from chatd.bench.orders import Look
 from chatd.bench.results import Point
 from chatd.bench.server_watch import spent
 from chatd.bench.stage import Stage
+from chatd.counts import counted
 
 LOADS: Final = (250.0, 500.0, 1000.0)
 """Connections, one step after the other; `connections` is one step of that many."""
 ROOM_SIZE: Final = 10
 SECONDS: Final = 5.0
 SETTLE_S: Final = 1.0
-"""After everybody has come, so that what a connect needs for a moment is given back."""
+"""The wait after everybody has come, in which memory that connecting needs for a moment is given
+back."""
 
 
 async def run(stage: Stage) -> None:
-    """Have more and more users come, and hold them: who is lost meanwhile has failed."""
+    """Have more and more users come, and hold them: a user who is lost meanwhile has failed."""
     options = stage.options
     counts = [int(load) for load in options.loads] or (
         [options.connections] if options.connections else [int(load) for load in LOADS]
@@ -33,7 +35,7 @@ async def run(stage: Stage) -> None:
             came = await stage.come(fleet, count)
             await trio.sleep(SETTLE_S)
             full = await stage.watch.look()
-            with stage.progress.step(f"{count:,} connections are held", seconds):
+            with stage.progress.step(f"{counted(count, 'connection')} to hold", seconds):
                 await trio.sleep(seconds)
             seen = await fleet.all(Look())
             stage.note(seen)
