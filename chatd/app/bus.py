@@ -10,14 +10,17 @@ from chatd.bus import Bus
 from chatd.bus.redis_address import SCHEMES, RedisAddress
 from chatd.config import Config
 
-HIREDIS_MISSING: Final = 'a bus over Redis needs hiredis; install it: pip install "chatd[redis]"'
+HIREDIS_MISSING: Final = (
+    'a bus over Redis needs hiredis; in the sources of chatd: pip install ".[redis]"'
+)
 PSYCOPG_MISSING: Final = (
-    'a bus over PostgreSQL needs psycopg; install it: pip install "chatd[postgres]"'
+    'a bus over PostgreSQL needs psycopg; in the sources of chatd: pip install ".[postgres]"'
 )
 
 
 def check_bus(config: Config) -> None:
-    """Whether the bus can be used at all; nothing is connected. Raises StartFailedError."""
+    """Check whether the bus can be used at all, without connecting. Raises StartFailedError if
+    not."""
     url = config.bus.url
     if not url:
         return
@@ -50,7 +53,7 @@ def make_bus(
 
 
 async def why_bus_fails(url: str) -> str | None:
-    """Try a bus once: a payload has to come back; a sentence for the operator, None where it
+    """Try a bus once: a payload has to come back. Returns a sentence for the operator, None if it
     does."""
     told: list[str | None] = []
     came = trio.Event()
@@ -67,8 +70,8 @@ async def why_bus_fails(url: str) -> str | None:
 
 
 def place_of_bus(url: str) -> str:
-    """Where a bus is, without who comes there, so that nodes can be told apart whose buses differ.
-    Empty where there is none."""
+    """Where a bus is, without its credentials, so that nodes whose buses differ can be told apart.
+    Empty if there is none."""
     if not url:
         return ""
     if _is_redis(url):
@@ -84,7 +87,7 @@ def place_of_bus(url: str) -> str:
 
 
 class _Nobody:
-    """Who listens to nothing."""
+    """A listener that ignores everything."""
 
     def heard(self, topic: str, payload: bytes) -> None:
         """Nobody asked for it."""

@@ -25,14 +25,14 @@ def cluster_route(config: Config, parts: Parts, origins: CorsPolicy) -> HttpRout
 
 
 def described(config: Config, parts: Parts) -> dict[str, Any]:
-    """The nodes, the log and the bus. It asks nobody: where the database is away, it is what was
+    """The nodes, the log and the bus. It asks nobody: if the database is away, it shows what was
     there before. A node that keeps its log by itself is alone here."""
-    life = parts.life
+    life, fan_out = parts.storage.life, parts.publishing.fan_out
+    sockets = parts.publishing.clients.count
     place = place_of_bus(config.bus.url)
     bus = None
-    if place and parts.fan_out is not None:
-        why_down = parts.fan_out.bus.why_down
-        bus = {"place": place, "isUp": parts.fan_out.bus.is_up, "whyDown": why_down}
+    if place and fan_out is not None:
+        bus = {"place": place, "isUp": fan_out.bus.is_up, "whyDown": fan_out.bus.why_down}
     seen = [] if life is None else life.nodes
     nodes = [
         {
@@ -41,7 +41,7 @@ def described(config: Config, parts: Parts) -> dict[str, Any]:
             "version": node.version,
             "startedAt": _written(node.started_at),
             "heardAt": _written(node.beat),
-            "sockets": parts.clients.count if node.node_id == life.node_id else node.sockets,
+            "sockets": sockets if node.node_id == life.node_id else node.sockets,
             "bus": node.bus or None,
             "isAlive": node.is_alive,
             "isThis": node.node_id == life.node_id,
@@ -49,13 +49,13 @@ def described(config: Config, parts: Parts) -> dict[str, Any]:
         for node in seen
         if life is not None
     ]
-    alone = {"name": "", "version": __version__, "sockets": parts.clients.count}
+    alone = {"name": "", "version": __version__, "sockets": sockets}
     return {
         "node": config.cluster.node,
         "nodes": nodes or [{**alone, "bus": None, "isAlive": True, "isThis": True}],
         "log": {
             "kind": "sqlite" if life is None else "postgresql",
-            "epoch": parts.store.epoch,
+            "epoch": parts.storage.store.epoch,
             "schemaVersion": None if life is None else life.schema_version or None,
             "isReached": life is None or life.why_lost is None,
         },

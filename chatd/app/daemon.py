@@ -19,6 +19,7 @@ from chatd.app.build import Parts
 from chatd.app.garbage import Garbage
 from chatd.app.inherited import shown_address
 from chatd.app.internal import build_internal
+from chatd.app.last_seen import last_seen
 from chatd.app.logs import log_of
 from chatd.app.notify import Notifier
 from chatd.app.opening import Opened
@@ -68,8 +69,8 @@ async def serve(
     end: BoundedEnd,
     notifier: Notifier,
 ) -> bool:
-    """Serve until a signal ends it; whether everything ended by itself within the drain's time.
-    `on_ready` is told the state of the page."""
+    """Serve until a signal ends it; returns whether everything ended by itself within the drain's
+    time. `on_ready` is told the state of the page."""
     config, store = opened.config, opened.store
     event_log = metrics = Metrics(configuration.log, config.cluster.node)
     tap = EventTap(metrics, configuration.log)
@@ -86,7 +87,7 @@ async def serve(
         tap,
     )
     status = partial(_status, parts, shown_address(opened.listeners[0]))
-    garbage = Garbage(parts.admission)
+    garbage = Garbage()
     tree = supervise(
         parts,
         event_log,
@@ -102,52 +103,55 @@ async def serve(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(internal.serve, opened.internal_listeners)
         await nursery.start(tree.run)
-        await parts.erasures.resume()
-        await nursery.start(parts.listener.serve, opened.listeners)
-        parts.status.is_open = True
-        if parts.page_state is PageState.MISSING:
+        await parts.operators.erasures.resume()
+        await nursery.start(parts.http.listener.serve, opened.listeners)
+        parts.health.status.is_open = True
+        if parts.http.page_state is PageState.MISSING:
             event_log.record(PageMissing(HOW_TO_BUILD))
         garbage.look()
         gc.enable()  # the command line has disabled it
-        on_ready(parts.page_state)
+        on_ready(parts.http.page_state)
         notifier.ready(status())
         event_log.record(DaemonStopping(await _ended(signals, reload, parts, end, event_log)))
         notifier.stopping(bound_s + OVERTIME_S)
         if opened.is_inherited:
-            parts.listener.leave_waiting()  # for the next process
+            parts.http.listener.leave_waiting()  # for the next process
         began_s = trio.current_time() - end.elapsed_s
         deadline_s = began_s + bound_s - part * (LAST_LINE_S + REMOVAL_S + HARD_STOP_S)
         clean = False
         with trio.move_on_at(deadline_s - part * BACKSTAGE_S):
             left_s = began_s + bound_s - trio.current_time()
-            clean = await _drain(parts, parts.clock.wall_ms() + round(left_s * 1000), event_log)
+            deadline_ms = parts.common.clock.wall_ms() + round(left_s * 1000)
+            clean = await _drain(parts, deadline_ms, event_log)
             if clean:  # else there are sessions that nothing has ended
                 await _peers_gone(parts)  # one that takes its time makes no unclean end
-        parts.listener.sever()
-        if parts.life is not None:
-            parts.life.end_with(parts.last_seen())
+        parts.http.listener.sever()
+        if parts.storage.life is not None:
+            parts.storage.life.end_with(last_seen(parts))
         left_s = max(part * BACKSTAGE_S, deadline_s - trio.current_time())
         clean = await writer.close(left_s) and clean
         internal.sever()
         nursery.cancel_scope.cancel()
     store.close()
-    return clean and not parts.starts_over.is_set()  # else the service manager starts it anew
+    # Where it starts over, its end is unclean: the service manager starts it anew.
+    return clean and not parts.storage.starts_over.is_set()
 
 
 def _watchdog(parts: Parts, notifier: Notifier, status: Callable[[], str]) -> Watchdog:
     return Watchdog(
         notifier,
         # A log that is written anew holds its actors up: that is no reason to begin anew.
-        lambda: not parts.log.is_rewriting and parts.silent_actors.names() != [],
+        lambda: not parts.storage.log.is_rewriting and parts.health.silent_actors.names() != [],
         status,
-        lambda: parts.status.is_draining,
+        lambda: parts.health.status.is_draining,
     )
 
 
 def _status(parts: Parts, place: str) -> str:
-    """How the daemon is, for who asks the service manager: in a line, without a user or a word."""
+    """How the daemon is, for people who ask the service manager: one line, without users or
+    content."""
     reasons = ", ".join(
-        dict.fromkeys(reason.kind.code for reason in parts.status.conditions.reasons())
+        dict.fromkeys(reason.kind.code for reason in parts.health.status.conditions.reasons())
     )
     return f"Serves on {place}" + (f": {reasons}." if reasons else ".")
 
@@ -155,8 +159,8 @@ def _status(parts: Parts, place: str) -> str:
 async def _ended(
     signals: Signals, reload: Reload, parts: Parts, end: BoundedEnd, event_log: EventLog
 ) -> str:
-    """Return why the daemon is to end: the name of a signal, or `epoch` where its log is not what
-    it was, and all nodes start over."""
+    """Return why the daemon has to end: the name of a signal, or `epoch` if its log is not what it
+    was, and all nodes start over."""
     why, tasks = "", trio.lowlevel.current_task()
 
     async def stopped() -> None:
@@ -166,7 +170,7 @@ async def _ended(
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(stopped)
-        await parts.starts_over.wait()
+        await parts.storage.starts_over.wait()
         event_log.record(EpochFound(STARTS_OVER))
         end.begin()
         why = EPOCH
@@ -190,7 +194,7 @@ async def _stopped(
                 if signals.wishes(signal.SIGUSR1):
                     event_log.record(TasksShown(task_tree(tasks)))
                 if signals.wishes(signal.SIGHUP):
-                    with suppress(trio.WouldBlock):  # one is to be carried out already
+                    with suppress(trio.WouldBlock):  # one already waits to be carried out
                         asking.send_nowait(None)
                 await news.wait()
                 news = trio.Event()
@@ -216,28 +220,30 @@ async def _drain(parts: Parts, deadline_ms: int, event_log: EventLog) -> bool:
 async def _end_in_order(parts: Parts, deadline_ms: int) -> None:
     """Announce the end to clients, finish what was accepted, then close every transport.
 
-    What serves no user's session is severed at once, unless it waits for an answer: nothing is owed
-    to it. It is once more at the end, as until then the port is open and says that the daemon is
-    about to end.
+    Connections that serve no user's session are severed at once, unless they wait for an answer:
+    they are owed nothing. They are severed once more at the end, since until then the port is open
+    and says that the daemon is about to end.
     """
-    parts.status.is_draining = True
-    parts.admission.is_draining = True
-    sessions = parts.sessions
-    parts.listener.sever_strangers(but_answered=True)
-    parts.app.drain(deadline_ms)
-    parts.export_files.drain()
+    parts.health.status.is_draining = True
+    parts.engine_io.admission.is_draining = True
+    sessions = parts.engine_io.sessions
+    parts.http.listener.sever_strangers(but_answered=True)
+    parts.chat.dispatcher.drain(deadline_ms)
+    parts.http.export_files.drain()
+    parts.http.admin_page.drain()
     with trio.move_on_after(ANSWERS_S):
         await parts.answering.service.drain()
-    parts.mailbox.close()
-    await parts.acted.wait()
+    parts.messages.mailbox.close()
+    await parts.messages.acted.wait()
     parts.answering.is_over.set()
-    await parts.snapshots.write()  # with all users present: they have their grace at the next start
-    parts.listener.sever_strangers(but_answered=True)
+    # With all users present: they have their grace at the next start.
+    await parts.maintenance.snapshots.write()
+    parts.http.listener.sever_strangers(but_answered=True)
     for session in list(sessions.by_sid.values()):
         session.end(DisconnectReason.SERVER_SHUTDOWN)
-    if parts.sharing is not None:
-        parts.sharing.nodes.goodbye()
-    parts.listener.stop_accepting()
+    if parts.publishing.sharing is not None:
+        parts.publishing.sharing.nodes.goodbye()
+    parts.http.listener.stop_accepting()
 
 
 async def _peers_gone(parts: Parts) -> None:
@@ -248,6 +254,6 @@ async def _peers_gone(parts: Parts) -> None:
     answers over plain HTTP.
     """
     with trio.move_on_after(GOODBYE_S):
-        await parts.admission.emptied()
-    parts.listener.sever_strangers()
-    await parts.admission.emptied()
+        await parts.engine_io.admission.emptied()
+    parts.http.listener.sever_strangers()
+    await parts.engine_io.admission.emptied()

@@ -1,4 +1,4 @@
-"""The directory of rooms that the configuration names, made and asked once."""
+"""The directory of rooms that the configuration names: made, and asked once."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -15,16 +15,16 @@ from chatd.auth import (
 from chatd.config import Config, DirectoryConfig
 from chatd.observe import DirectoryRecovered, DirectoryRowIgnored, DirectoryUnavailable, EventLog
 
-if TYPE_CHECKING:  # it needs psycopg, which nobody has who asks no database
+if TYPE_CHECKING:  # it needs psycopg, which may be missing if no database is asked
     from chatd.auth.sql_directory import SqlDirectory
 
 PSYCOPG_MISSING = (
-    'directory.source = "sql" needs psycopg; install it: pip install "chatd[postgres]"'
+    'directory.source = "sql" needs psycopg; in the sources of chatd: pip install ".[postgres]"'
 )
 
 
 def check_directory(config: Config) -> None:
-    """Whether a directory in a database can be asked at all; nothing is connected.
+    """Check whether a directory in a database can be asked at all, without connecting.
 
     Raises StartFailedError.
     """
@@ -66,7 +66,7 @@ def _telling(event_log: EventLog | None) -> Callable[[str | None], None]:
 
 
 def make_directory(directory: DirectoryConfig) -> Directory:
-    """One that answers without a wait: what tokens list, or the configuration."""
+    """A directory that answers without waiting: what tokens list, or the configuration."""
     if directory.source == "claim":
         return ClaimDirectory(directory.claim)
     return FileDirectory(directory.connections)
@@ -84,8 +84,8 @@ async def rooms_once(config: Config, identity: Identity) -> Mapping[str, Grant]:
 
 
 async def why_directory_fails(directory: DirectoryConfig) -> str | None:
-    """Ask the one in a database once, for nobody; a sentence for the operator, None where it
-    answers."""
+    """Ask the directory in a database once, on nobody's behalf. Returns a sentence for the
+    operator, None if it answers."""
     sql = open_sql_directory(directory)
     try:
         await sql.check()

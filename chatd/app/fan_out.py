@@ -1,4 +1,5 @@
-"""What a node that shares its log does to publish what the others commit, and to tell them."""
+"""How a node that shares its log publishes what the others commit, and tells them what it
+commits."""
 
 from collections.abc import Callable
 
@@ -12,21 +13,20 @@ from chatd.bus import Bus
 from chatd.bus.alone import Alone
 from chatd.bus.topics import Topics
 from chatd.config import Config
+from chatd.observe import EventLog
 from chatd.service.held_rooms import HeldRooms
+from chatd.service.ordered_publisher import TOPIC as ROOMS
 from chatd.service.ordered_publisher import OrderedPublisher
 from chatd.service.publisher import Publisher
+from chatd.service.signals import TOPIC as SIGNALS
 from chatd.service.signals import Signals
 from chatd.service.timeline import Timelines
 from chatd.store.opened_store import OpenedStore
 
-ROOMS = "r"
-SIGNALS = "v"
-"""The letters of topics: what is committed in rooms, and what no log keeps."""
-
 
 @attrs.frozen(eq=False)
 class FanOut:
-    """The bus of a node, and what comes and goes by it."""
+    """The bus of a node, and the parts that use it."""
 
     bus: Bus
     publisher: OrderedPublisher
@@ -49,6 +49,7 @@ def build_fan_out(
     log: LogKeeper,
     timelines: Timelines,
     shown: Publisher,
+    event_log: EventLog,
     over: Callable[[], None],
 ) -> FanOut | None:
     """None for a node that has its log alone. `over` is called when the log has another epoch."""
@@ -71,7 +72,7 @@ def build_fan_out(
         forgot=timelines.forget,
         over=over,
     )
-    signals = Signals(bus, config.cluster.node)
+    signals = Signals(bus, config.cluster.node, event_log)
     timelines.feed_from(HeldRooms(publisher, signals))
     topics.add(ROOMS, publisher)
     topics.add(SIGNALS, signals)

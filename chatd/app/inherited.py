@@ -1,8 +1,8 @@
 """Listening sockets that a service manager hands over: systemd's protocol of `sd_listen_fds`.
 
-The descriptors from 3 on are this process's where `$LISTEN_PID` names it; `$LISTEN_FDNAMES` has
-their names, `internal` that of the internal listener. The service manager keeps them open: while
-the daemon is started again, clients wait, and none is refused.
+The descriptors from 3 on are this process's if `$LISTEN_PID` names it; `$LISTEN_FDNAMES` has their
+names; `internal` is the internal listener's. The service manager keeps them open: while the daemon
+restarts, clients wait, and none is refused.
 """
 
 import os
@@ -17,15 +17,14 @@ from chatd.app.errors import EXIT_CONFIG, StartFailedError
 
 FIRST_DESCRIPTOR: Final = 3
 DESCRIPTORS_MAX: Final = 64
-"""More are no socket unit of ours: an address takes one."""
+"""More cannot come from our socket unit: each address takes one."""
 INTERNAL: Final = "internal"
 """`FileDescriptorName=` of the socket of the internal listener."""
 
 
 @attrs.frozen
 class Inherited:
-    """Listening sockets, non-blocking, which no child inherits; none where nothing was handed
-    over."""
+    """Listening sockets, non-blocking, which no child inherits; none if nothing was handed over."""
 
     public: Sequence[socket.socket] = ()
     internal: Sequence[socket.socket] = ()
@@ -37,7 +36,7 @@ NOTHING_INHERITED: Final = Inherited()
 def take_inherited(environment: MutableMapping[str, str], process_id: int) -> Inherited:
     """The sockets of this process; the variables are taken out of the environment.
 
-    Raises StartFailedError, with a sentence, for what is no listener of streams.
+    Raises StartFailedError, with a sentence, for anything that is not a listening stream socket.
     """
     owner, count = environment.pop("LISTEN_PID", ""), environment.pop("LISTEN_FDS", "")
     names = environment.pop("LISTEN_FDNAMES", "").split(":")
@@ -67,7 +66,7 @@ def _judged(descriptor: int, name: str) -> socket.socket:
             EXIT_CONFIG,
         ) from None
     if not is_socket:
-        raise _refused(shown, "is no socket")
+        raise _refused(shown, "is not a socket")
     listener = socket.socket(fileno=descriptor)
     fault = _fault_of(listener)
     if fault is not None:
@@ -80,11 +79,11 @@ def _judged(descriptor: int, name: str) -> socket.socket:
 
 def _fault_of(listener: socket.socket) -> str | None:
     if listener.family not in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
-        return "is neither of TCP nor a unix socket"
+        return "is neither a TCP nor a unix socket"
     if listener.type != socket.SOCK_STREAM:
-        return "is no socket of streams"
+        return "is not a stream socket"
     if listener.family != socket.AF_UNIX and listener.proto != socket.IPPROTO_TCP:
-        return "is neither of TCP nor a unix socket"
+        return "is neither a TCP nor a unix socket"
     if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         return "does not listen; take Accept=no"
     return None
@@ -99,7 +98,7 @@ def _refused(shown: str, fault: str) -> StartFailedError:
 
 
 def shown_address(listener: socket.socket) -> str:
-    """HOST:PORT of a listener, or the path of a unix socket ("@name" where that is abstract)."""
+    """HOST:PORT of a listener, or the path of a unix socket ("@name" if that is abstract)."""
     place = listener.getsockname()
     if listener.family == socket.AF_UNIX:
         text = os.fsdecode(place) if isinstance(place, bytes) else place

@@ -20,14 +20,14 @@ from chatd.service.admin_routes import AdminRoutes
 def build_internal(
     config: Config, parts: Parts, metrics: Metrics, tap: EventTap
 ) -> InternalListener:
-    """The listener for `/livez`, `/readyz`, `/metrics` and `/cluster` of these parts, and, where it
-    is a socket, for `chatd admin`."""
+    """The listener for `/livez`, `/readyz`, `/metrics` and `/cluster` of these parts, and, if it is
+    a socket, for `chatd admin`."""
     show_gauges(parts, metrics)
     host = config.server.internal.rpartition(":")[0].strip("[]")
     is_private = not host or config.server.internal_admin
     http = HypercornServer(
         internal_app(
-            parts.status.reasons,
+            parts.health.status.reasons,
             metrics.render,
             CONTENT_TYPE,
             is_loopback=is_loopback(host),
@@ -43,4 +43,5 @@ def build_internal(
 
 
 def _admin(parts: Parts, tap: EventTap, origins: CorsPolicy) -> Mapping[str, HttpRoute]:
-    return AdminRoutes(parts.administration, parts.erasures, tap, origins).table()
+    operators = parts.operators
+    return AdminRoutes(operators.administration, operators.erasures, tap, origins).table()

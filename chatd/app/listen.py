@@ -16,7 +16,7 @@ from chatd.app.hosts import EVERYWHERE, plain_host, socket_path
 INTERNAL_NAME: Final = "internal.sock"  # in the state directory
 INTERNAL_BACKLOG: Final = 16  # connections that wait to be accepted: a scraper and a few people
 OWN_USER_ONLY: Final = 0o600
-PROBE_S: Final = 1.0  # for the process that may listen at a socket that is there already
+PROBE_S: Final = 1.0  # for the process that may listen at a socket file that is there already
 _ABSENT: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
@@ -34,16 +34,16 @@ def open_listeners(
 ) -> list[socket.socket]:
     """Listening sockets, non-blocking, for every address that `host` stands for.
 
-    `::` is every address of the machine, of IPv4 too. Of a name with several addresses (`localhost`
-    often has two) those that this machine does not have are passed over, if it has one of them.
-    With port 0 the first takes any that is free, and the others the same. Raises CannotListenError,
-    which names what to set by `host_key` and `port_key`.
+    `::` is every address of the machine, IPv4 too. If a name has several addresses (`localhost`
+    often has two), those that this machine does not have are skipped, as long as it has one of
+    them. With port 0 the first socket takes any free port, and the others take the same one. Raises
+    CannotListenError, which names what to set by `host_key` and `port_key`.
     """
     plain = plain_host(host)
     try:
         found = socket.getaddrinfo(plain, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no host name"
+        why = error.strerror if isinstance(error, OSError) else "it is not a host name"
         raise CannotListenError(
             f"The address {host!r} is not known ({why}); set {host_key}."
         ) from error
@@ -73,9 +73,9 @@ def open_listeners(
 def open_public(
     host: str, port: int, backlog: int, *, socket_mode: int
 ) -> tuple[list[socket.socket], Path | None]:
-    """The sockets of the public port, at a `server.host`, and the path of the one that has one.
+    """The sockets of the public port, at a `server.host`, and the path if it is a unix socket.
 
-    A socket gets these permissions. Raises CannotListenError.
+    A unix socket gets the permissions `socket_mode`. Raises CannotListenError.
     """
     path = socket_path(host)
     if path is None:
@@ -84,10 +84,10 @@ def open_public(
 
 
 def _prepare(listener: socket.socket, *, is_alone: bool) -> None:
-    """`is_alone`: a listener on IPv6 takes nothing of IPv4."""
+    """`is_alone`: a listener on IPv6 does not take IPv4."""
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if listener.family == socket.AF_INET6:
-        # Said either way: what holds otherwise is the system's choice (net.ipv6.bindv6only).
+        # Set either way: otherwise the system chooses (net.ipv6.bindv6only).
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, is_alone)
 
 
@@ -108,7 +108,7 @@ def _open(
 
 
 def internal_path(place: str, state_dir: Path) -> Path | None:
-    """The path of the internal socket that a `server.internal` stands for; None where it is TCP."""
+    """The path of the internal socket that a `server.internal` stands for; None if it is TCP."""
     if place and not place.startswith("/"):
         return None
     return Path(place) if place else state_dir / INTERNAL_NAME
@@ -130,8 +130,8 @@ def open_internal(place: str, state_dir: Path) -> list[socket.socket]:
 
 
 def remove_sockets(paths: Sequence[Path], within_s: float) -> None:
-    """Remove the files of sockets before the process ends; in a thread, as the disk may be what
-    hangs, for which it waits so long at most."""
+    """Remove the files of sockets before the process ends; in a thread, and waiting only so long,
+    since the disk may be what hangs."""
     removing = threading.Thread(target=_remove, args=[paths], daemon=True)
     removing.start()
     removing.join(within_s)
@@ -153,10 +153,10 @@ def _open_socket(path: Path, backlog: int, mode: int, *, key: str) -> socket.soc
 
 
 def _open_unix(path: Path, backlog: int, mode: int) -> socket.socket:
-    """A socket with these permissions, in the place of one that no process listens at any more.
+    """A socket with these permissions, replacing one that no process listens at any more.
 
-    It is named by way of its directory's descriptor: a name may have no more than 107 bytes, a path
-    of a state directory may be longer.
+    It is named through its directory's descriptor: a socket's name may have at most 107 bytes, and
+    the path of a state directory may be longer.
     """
     directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -167,7 +167,7 @@ def _open_unix(path: Path, backlog: int, mode: int) -> socket.socket:
         def prepare(listener: socket.socket) -> None:
             os.fchmod(listener.fileno(), mode)  # before anybody can connect
 
-        umask = os.umask(0)  # it would take away what the mode gives to a group
+        umask = os.umask(0)  # it would take away what the mode gives a group
         try:
             return _open(socket.AF_UNIX, 0, prepare, name, backlog)
         finally:
@@ -177,7 +177,8 @@ def _open_unix(path: Path, backlog: int, mode: int) -> socket.socket:
 
 
 def _is_left_behind(name: str) -> bool:
-    """Whether a connection is refused; one that is not taken in time has a listener, if asleep."""
+    """Whether a connection is refused; a connection that is not accepted in time has a listener, if
+    an idle one."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(PROBE_S)
         try:
@@ -204,5 +205,5 @@ def _explain(host: str, port: int, error: OSError, host_key: str, port_key: str)
                 f"{host} needs IPv6, which this system does not have; set {host_key} to {instead}."
             )
         case errno.EADDRNOTAVAIL:
-            return f"{host} is no address of this machine; set {host_key}."
+            return f"{host} is not an address of this machine; set {host_key}."
     return f"Port {port} of {host} cannot be opened: {error.strerror}."

@@ -1,5 +1,5 @@
-"""The store that the configuration names, and the side of its log that writes: SQLite, or
-PostgreSQL, which nothing is imported of where it is not named."""
+"""The store that the configuration names, and the writing side of its log: SQLite or PostgreSQL.
+Nothing for PostgreSQL is imported unless it is named."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,15 +26,17 @@ from chatd.store.opened_store import OpenedStore
 from chatd.store.room_log import RoomLog
 from chatd.store.traces import Traces
 
-if TYPE_CHECKING:  # it needs psycopg, which nobody has who keeps the log in SQLite
+if TYPE_CHECKING:  # it needs psycopg, which may be missing if the log is in SQLite
     from chatd.postgres_store.life import Life
     from chatd.postgres_store.sessions import LogAddress
 
 ONLY_FILES: Final = (
-    "[state] url is set, so that the log is in PostgreSQL, and this command knows the files of "
-    'SQLite alone; use {instead} (chatd docs operations, "Log in PostgreSQL").'
+    "[state] url is set, so the log is in PostgreSQL, and this command knows only the files of "
+    'SQLite; use {instead} (chatd docs operations, "Log in PostgreSQL").'
 )
-PSYCOPG_MISSING: Final = '[state] url needs psycopg; install it: pip install "chatd[postgres]".'
+PSYCOPG_MISSING: Final = (
+    '[state] url needs psycopg; in the sources of chatd: pip install ".[postgres]".'
+)
 
 
 def open_store_at(directory: Path, config: Config, clock: Clock) -> OpenedStore:
@@ -75,8 +77,8 @@ def verify_at(directory: Path, state: StateConfig) -> Verified:
 
 
 def export_user_at(directory: Path, state: StateConfig, user_id: str, target: Path) -> int:
-    """Write all that is known of a user to the new file `target`; how many lines these are. Raises
-    StartFailedError or StoreError."""
+    """Write all that is known of a user to the new file `target`; returns the number of lines.
+    Raises StartFailedError or StoreError."""
     if keeps_files(state):
         return export_user(directory, user_id, target)
     address = address_of(state)
@@ -96,14 +98,14 @@ def export_room_at(directory: Path, state: StateConfig, connection_id: str, targ
 
 
 def require_sqlite(state: StateConfig, instead: str) -> None:
-    """Raises StartFailedError where the log is in PostgreSQL, for a command that copies files;
+    """For a command that copies files: raise StartFailedError if the log is in PostgreSQL;
     `instead` says what to use there."""
     if not keeps_files(state):
         raise StartFailedError(ONLY_FILES.format(instead=instead), EXIT_CONFIG)
 
 
 def why_threaded(state: StateConfig) -> str | None:
-    """Why connections with the log's database take a thread each; None where none does."""
+    """Why each connection with the log's database takes a thread; None if none does."""
     if keeps_files(state):
         return None
     from chatd.postgres_client import WHY_THREADED
@@ -117,7 +119,7 @@ def keeps_files(state: StateConfig) -> bool:
 
 
 def address_of(state: StateConfig) -> "LogAddress":
-    """Where a log in PostgreSQL is. Raises StartFailedError where psycopg is not installed."""
+    """Where a log in PostgreSQL is. Raises StartFailedError if psycopg is not installed."""
     try:
         from chatd.postgres_store.sessions import LogAddress
     except ImportError:
@@ -130,7 +132,7 @@ def log_of(
     committed: Callable[[float], None] = lambda _took_s: None,
     synced: Callable[[float], None] = lambda _took_s: None,
 ) -> LogKeeper:
-    """The side of the log that writes; `committed` and `synced` as for `LogService`."""
+    """The writing side of the log; `committed` and `synced` are as for `LogService`."""
     if isinstance(store, Store):
         return LogService(store, committed, synced)
     from chatd.postgres_store.store import PostgresStore
@@ -140,7 +142,7 @@ def log_of(
 
 
 def ledger_of(store: OpenedStore, machine: MessageMachine, log: LogKeeper) -> Ledger:
-    """Carries out what the machine decides: a log in SQLite is this node's alone."""
+    """What carries out the machine's decisions: a log in SQLite is this node's alone."""
     if isinstance(store, Store):
         return MachineLedger(machine, log)
     from chatd.postgres_store.log import PostgresLog
@@ -150,7 +152,7 @@ def ledger_of(store: OpenedStore, machine: MessageMachine, log: LogKeeper) -> Le
 
 
 def members_of(store: OpenedStore) -> tuple[MemberLog, int]:
-    """The members of a log that several nodes write, and from where on they are followed."""
+    """The members in a log that several nodes write, and the mark from which to follow them."""
     from chatd.postgres_store.store import PostgresStore
 
     assert isinstance(store, PostgresStore)
@@ -158,7 +160,8 @@ def members_of(store: OpenedStore) -> tuple[MemberLog, int]:
 
 
 def cluster_of(store: OpenedStore, log: LogKeeper) -> tuple[RoomLog, str]:
-    """What the nodes that share a log commit, and what tells their bus from that of others."""
+    """What the nodes that share a log commit, and what tells their bus from that of another
+    cluster."""
     from chatd.postgres_store.log import PostgresLog
     from chatd.postgres_store.store import PostgresStore
 
@@ -168,7 +171,7 @@ def cluster_of(store: OpenedStore, log: LogKeeper) -> tuple[RoomLog, str]:
 
 
 def life_in(store: OpenedStore) -> "Life | None":
-    """The life of this node among those that share the log; None where the log is in SQLite."""
+    """The life of this node among those that share the log; None if the log is in SQLite."""
     if isinstance(store, Store):
         return None
     from chatd.postgres_store.store import PostgresStore
@@ -177,7 +180,7 @@ def life_in(store: OpenedStore) -> "Life | None":
 
 
 def traces_in(store: OpenedStore, log: LogKeeper) -> Traces:
-    """What an erasure looks through."""
+    """The traces that an erasure looks through."""
     if isinstance(store, Store):
         assert isinstance(log, LogService)
         return LogTraces(log, store.readers)

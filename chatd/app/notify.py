@@ -1,9 +1,9 @@
 """What the service manager is told about this process: systemd's protocol of `sd_notify`.
 
 A notice is a datagram of `NAME=value` lines to the unix socket of `$NOTIFY_SOCKET`, whose name may
-be abstract (`@name`). Nobody answers. A socket that takes nothing now gets the notice later, in
-order; one that is gone costs the notices, and is said once. Without `$NOTIFY_SOCKET` nothing is
-sent. What the daemon starts does not inherit the variables.
+be abstract (`@name`). Nobody answers. If the socket is full, it gets the notices later, in order;
+if it is gone, the notices are lost, which is reported once. Without `$NOTIFY_SOCKET` nothing is
+sent. Programs that the daemon starts do not inherit the variables.
 """
 
 import contextlib
@@ -20,13 +20,13 @@ from chatd.observe.lines import visible
 UNSENT_MAX: Final = 16
 """Notices that wait for a socket that is full; beyond: the oldest are lost."""
 STATUS_CHARS: Final = 400
-"""Of a status, which `systemctl status` shows in one line; beyond: cut."""
+"""Characters of a status, which `systemctl status` shows in one line; beyond: cut."""
 EXTEND_S: Final = 60.0
-"""By which the time of a start is extended at once, while the log is read."""
+"""Seconds by which the time for the start is extended each time, while the log is read."""
 EXTEND_EVERY_S: Final = 15.0
 EXTEND_MOST_S: Final = 3600.0
 """Seconds that reading the log may take altogether; beyond: the service manager gives up. Ten
-million messages take ten minutes, a disk that hangs for ever."""
+million messages take ten minutes; a disk that hangs takes for ever."""
 
 
 class Notifier:
@@ -35,8 +35,8 @@ class Notifier:
     def __init__(
         self, address: str | None, event_log: EventLog, *, watchdog_s: float | None = None
     ) -> None:
-        """`watchdog_s` is within how many seconds `alive` has to be said again and again; None
-        where nobody waits for it."""
+        """`watchdog_s`: `alive` has to be called again within so many seconds; None if nobody waits
+        for it."""
         self.watchdog_s = watchdog_s if address else None
         self._event_log = event_log
         self._unsent: deque[bytes] = deque(maxlen=UNSENT_MAX)
@@ -51,14 +51,14 @@ class Notifier:
     def of(
         cls, environment: MutableMapping[str, str], event_log: EventLog, process_id: int
     ) -> "Notifier":
-        """The one that the environment names; its variables are taken out."""
+        """The notifier for the socket in the environment; its variables are taken out."""
         address = environment.pop("NOTIFY_SOCKET", "")
         watchdog_us = environment.pop("WATCHDOG_USEC", "")
         watched = environment.pop("WATCHDOG_PID", "")
         is_watched = watchdog_us.isdecimal() and watched in ("", str(process_id))
         watchdog_s = int(watchdog_us) / 1_000_000 if is_watched and int(watchdog_us) else None
         if address and not address.startswith(("/", "@")):
-            event_log.record(NoticeFailed(f"{address:.100} is no unix socket"))
+            event_log.record(NoticeFailed(f"{address:.100} is not a unix socket"))
             address = ""
         return cls(address or None, event_log, watchdog_s=watchdog_s)
 
@@ -72,7 +72,7 @@ class Notifier:
         self._send("READY=1", self._new_status(status))
 
     def status(self, status: str) -> None:
-        """How the daemon is, in one line; sent where it is another than before."""
+        """The state of the daemon in one line; sent if it has changed."""
         if status != self._status:
             self._send(self._new_status(status))
 
@@ -98,7 +98,7 @@ class Notifier:
     def extending(
         self, status: str, every_s: float = EXTEND_EVERY_S, most_s: float = EXTEND_MOST_S
     ) -> Iterator[None]:
-        """While the block runs, the start may take longer than the unit allows."""
+        """Let the start take longer than the unit allows while the block runs."""
         if not self.is_on:
             yield
             return
@@ -130,7 +130,7 @@ class Notifier:
             self._flush()
 
     def _flush(self) -> None:
-        """Notices are rare: each has a socket of its own, which nothing has to close."""
+        """Notices are rare: each round opens a socket of its own, so that none is kept."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
             sending.setblocking(False)
             try:

@@ -25,7 +25,7 @@ def run_offline(
 ) -> Erased:
     """Open the store, erase, and close it again.
 
-    Raises StoreLocked where a daemon has it, other StoreErrors, and ErasureFailedError.
+    Raises StoreLocked if a daemon has it, other StoreErrors, and ErasureFailedError.
     """
     return trio.run(_run, config, environment, event_log, erase)
 
@@ -44,10 +44,10 @@ async def _run(
     try:
         async with trio.open_nursery() as nursery:
             await nursery.start(supervise(parts, event_log).run)
-            await parts.erasures.resume()
-            erased = await erase(parts.erasures)
-            parts.mailbox.close()
-            await parts.acted.wait()
+            await parts.operators.erasures.resume()
+            erased = await erase(parts.operators.erasures)
+            parts.messages.mailbox.close()
+            await parts.messages.acted.wait()
             await log.close(END_S)
             nursery.cancel_scope.cancel()
     finally:

@@ -2,9 +2,9 @@
 
 The file is read again, with the environment and the flags of the start. All that can fail is made
 before anything is replaced, and off the event loop, as a disk may hang: a mistake leaves everything
-as it is, and is told. Then all of it is replaced in one step, in which nobody gets a turn. Users
-stay; who may not use a room any more is told, and leaves it. What cannot be replaced is named, and
-waits for the next start.
+as it is, and is reported. Then all of it is replaced in one step, in which no other task gets a
+turn. Users stay; a user who may no longer use a room is told, and leaves it. What cannot be
+replaced is named, and waits for the next start.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,12 +15,13 @@ import attrs
 import trio
 
 from chatd.app import settings
-from chatd.app.answering import configured_databases
 from chatd.app.build import Parts
 from chatd.app.directory import check_directory
 from chatd.app.errors import StartFailedError
 from chatd.app.notify import Notifier
 from chatd.app.opening import Opened
+from chatd.app.parts.answering import configured_databases
+from chatd.app.parts.chat import welcome_of
 from chatd.app.rereading import Rereading
 from chatd.app.secret import check_reach, key_set_place, make_keys, make_verifier, secret_for
 from chatd.auth import (
@@ -38,10 +39,9 @@ from chatd.observe.events import Level
 from chatd.observe.lines import Line
 from chatd.observe.log import line_of
 from chatd.service.client import Client
-from chatd.service.grants import give
 
 READ_S: Final = 30.0
-"""That the new configuration may take to be read; beyond, everything stays as it is: a disk hangs,
+"""How long reading the new configuration may take; beyond, everything stays as it is: a disk hangs,
 or a pipe has no other end."""
 MISTAKES_MAX: Final = 20
 """That one line of the log has; `chatd config check` tells all."""
@@ -65,8 +65,8 @@ class _Fresh:
 
 @attrs.frozen
 class _Judging:
-    """Who has other rooms by a configuration: everybody where the directory is another one, and
-    bots, which were these by their user ids."""
+    """Who may have other rooms by a new configuration: everybody if the directory is another one,
+    and the bots; their former user ids are given."""
 
     is_other_directory: bool
     bots: Mapping[str, Bot]
@@ -88,7 +88,7 @@ class Reload:
 
     async def carry_out(self) -> None:
         """Read the configuration again, and take it over or say why not; never raises."""
-        self._notifier.reloading(self._parts.clock.monotonic_us())
+        self._notifier.reloading(self._parts.common.clock.monotonic_us())
         mistakes: tuple[str, ...] = ()
         try:
             with trio.fail_after(READ_S):
@@ -135,35 +135,37 @@ class Reload:
         )
 
     def _replace(self, fresh: _Fresh) -> _Judging:
-        """In one step. Returns who is to be judged again."""
+        """Replace it in one step. Returns who has to be judged again."""
         parts, config = self._parts, fresh.config
         self._configuration.log.replace(fresh.line, Level[config.log.level.upper()])
         place = key_set_place(config)
-        parts.key_source.replace(place, fresh.keys, fetch_from(place or "", Path.cwd()))
-        judging = _Judging(parts.directory.replace(config), parts.bots.by_user)
-        parts.bots.replace(config.api.tokens)
-        for authenticator in (parts.authenticator, parts.api_authenticator):
+        parts.access.key_source.replace(place, fresh.keys, fetch_from(place or "", Path.cwd()))
+        judging = _Judging(parts.access.directory.replace(config), parts.access.bots.by_user)
+        parts.access.bots.replace(config.api.tokens)
+        for authenticator in (parts.access.authenticator, parts.access.api_authenticator):
             authenticator.replace(
                 fresh.verifier,
-                parts.directory.current,
+                parts.access.directory.current,
                 directory_timeout_s=settings.directory_timeout_s(config),
             )
-        parts.authenticator.replace_query_token(config.auth.query_token)
-        parts.admin_page.replace_rule(settings.administrator_rule(config))
-        parts.downloads.replace_directory(parts.directory.current)
-        parts.tokens.replace_leeway(config.auth.leeway_s)
+        parts.access.authenticator.replace_query_token(config.auth.query_token)
+        parts.http.admin_page.replace_rule(settings.administrator_rule(config))
+        parts.http.downloads.replace_directory(parts.access.directory.current)
+        parts.chat.tokens.replace_leeway(config.auth.leeway_s)
         rates = settings.rates(config)
-        parts.limits.replace(rates, parts.bots.message_rates)
-        for client in parts.clients.everybody():
+        parts.entering.limits.replace(rates, parts.access.bots.message_rates)
+        for client in parts.publishing.clients.everybody():
             client.allowance.replace(rates)
-        parts.callers.replace_rates()
-        settings.replace_admission(parts.admission, config.limits, trio.current_time())
-        parts.allowed_origins.replace(config.server.origins)
+        parts.chat.request_clients.replace_rates()
+        settings.replace_admission(parts.engine_io.admission, config.limits, trio.current_time())
+        parts.engine_io.cors.allowed.replace(config.server.origins)
         parts.answering.databases.replace(configured_databases(config))
         parts.answering.life.replace_databases(parts.answering.databases.answering)
-        parts.connector.replace_welcome(parts.welcome(config))
-        parts.audit_retention.replace(config.audit.keep_days)
-        parts.disk.replace(config.state.min_free_bytes)
+        parts.chat.connector.replace_welcome(
+            welcome_of(config, parts.storage.store.epoch, parts.common.markup)
+        )
+        parts.maintenance.audit_retention.replace(config.audit.keep_days)
+        parts.storage.disk.replace(config.state.min_free_bytes)
         self._opened = attrs.evolve(self._opened, config=config)
         in_force = reloaded(self._configuration.loaded.config, fresh.loaded.config)
         loaded = attrs.evolve(fresh.loaded, config=in_force)
@@ -171,24 +173,24 @@ class Reload:
         return judging
 
     async def _judge_again(self, judging: _Judging) -> int:
-        """Take everybody out of the rooms that are not theirs any more; how many sockets had to
-        leave one. Who comes meanwhile is judged by what is new already.
+        """Take everybody out of the rooms that are no longer theirs; returns how many sockets had
+        to leave one. Clients that come meanwhile are already judged by the new configuration.
 
         A directory that has to wait is left to its watch, which begins to ask it about everybody:
-        what it cannot say is treated as an outage of it, and no user is put out for that.
+        what it cannot say is treated as its outage, and no user has to leave for that.
         """
         sockets = 0
-        for number, client in enumerate(self._parts.clients.everybody(), 1):
+        for number, client in enumerate(self._parts.publishing.clients.everybody(), 1):
             grants = self._grants(client, judging)
             if grants is not None and not client.is_gone:
-                sockets += give(self._parts.rooms, client, grants)
+                sockets += self._parts.entering.granting.give(client, grants)
             if number % TURN == 0:
                 await trio.lowlevel.checkpoint()
         return sockets
 
     def _grants(self, client: Client, judging: _Judging) -> Mapping[str, Grant] | None:
         """What a client may use now; None where nothing else is known than before."""
-        bots = self._parts.bots
+        bots = self._parts.access.bots
         was = judging.bots.get(client.user_id)
         if was is not None:
             bot = bots.by_user.get(client.user_id)
@@ -198,6 +200,6 @@ class Reload:
         if not judging.is_other_directory:
             return None
         try:
-            return self._parts.directory.current.grants_now(client.identity)
+            return self._parts.access.directory.current.grants_now(client.identity)
         except (DirectoryFailed, TokenRefused):
             return NO_ROOMS

@@ -1,6 +1,6 @@
 """The directory of rooms while the daemon runs: another can take its place.
 
-Where it is in a database, a watch asks it again about users who are connected.
+If it is in a database, a watch asks it again about users who are connected.
 """
 
 import attrs
@@ -12,16 +12,16 @@ from chatd.config import Config
 from chatd.observe import EventLog
 from chatd.service.clients import Clients
 from chatd.service.directory_watch import DirectoryWatch
-from chatd.service.rooms import Rooms
+from chatd.service.grants import Granting
 
 
 @attrs.define(eq=False)
 class RunningDirectory:
-    """What answers now (`current`), and its watch, which `run` keeps."""
+    """The directory that answers now (`current`), and its watch, which `run` keeps going."""
 
     _config: Config
     _clients: Clients
-    _rooms: Rooms
+    _granting: Granting
     _event_log: EventLog
     current: Directory = attrs.field(init=False)
     _watch: DirectoryWatch | None = attrs.field(init=False, default=None)
@@ -31,8 +31,8 @@ class RunningDirectory:
         self._open()
 
     def replace(self, config: Config) -> bool:
-        """Have what this names answer from now on; whether that is another one than before. The
-        connections of the one before are closed as soon as they are not in use."""
+        """Let the directory of this configuration answer from now on; returns whether it differs
+        from the one before, whose connections are closed as soon as they are not in use."""
         before, self._config = self._config, config
         if before.directory == config.directory:
             return False
@@ -51,18 +51,18 @@ class RunningDirectory:
             cached,
             sql,
             self._clients,
-            self._rooms,
+            self._granting,
             ttl_s=config.ttl_s,
             outage_s=config.outage_s,
             at_once=max(1, config.pool_connections // 2),
         )
 
     def why_unavailable(self) -> str | None:
-        """A sentence for the operator; None where it answers, or was not asked yet."""
+        """A sentence for the operator; None if it answers, or was not asked yet."""
         return self.current.status.why_unavailable
 
     async def run(self) -> None:
-        """Have users asked about again, until cancelled."""
+        """Have the directory asked about users again, until cancelled."""
         while True:
             with trio.CancelScope() as self._turn:
                 if self._watch is None:

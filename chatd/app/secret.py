@@ -1,7 +1,7 @@
 """What tokens are verified with: secrets and key sets that are configured, or a secret that is
 generated for this host.
 
-A generated one is known to the owner of the state directory alone, so with it the daemon listens on
+Only the owner of the state directory knows a generated secret, so with it the daemon listens on
 loopback only.
 """
 
@@ -13,6 +13,7 @@ from typing import Final
 from chatd.app.errors import EXIT_CONFIG, EXIT_FAILURE, StartFailedError
 from chatd.app.hosts import is_loopback
 from chatd.app.known_secrets import is_known
+from chatd.app.settings import administrator_rule
 from chatd.auth import (
     Caller,
     KeyRing,
@@ -27,11 +28,11 @@ from chatd.config import DEMO_ROOM, Config
 from chatd.config.tokens import ISSUER_PATH, KEY_SETS_PATH
 
 SECRET_NAME: Final = "jwt-secret"  # in the state directory
-USUAL_ROOMS_MAX: Final = 20  # that a token is given unasked: many names would make it too long
+USUAL_ROOMS_MAX: Final = 20  # that a token gets unasked: many names would make it too long
 
 
 def key_set_place(config: Config) -> str | None:
-    """Where the key set of the issuer is, an address or a path; None where there is to be none."""
+    """Where the issuer's key set is, an address or a path; None if none is configured."""
     auth = config.auth
     preset = f"{auth.supabase}{KEY_SETS_PATH}" if auth.supabase else None
     return auth.jwks or preset
@@ -50,9 +51,8 @@ def has_real_keys(config: Config) -> bool:
 
 
 def make_keys(config: Config, secret: str | None) -> KeyRing:
-    """What tokens are verified with: `secret` (None where there is none), the former secrets, and
-    the key set, which is empty until it was read. Raises StartFailedError for a secret that is no
-    good."""
+    """What tokens are verified with: `secret` (None if there is none), the former secrets, and the
+    key set, which is empty until it is read. Raises StartFailedError for an unusable secret."""
     key = "auth.jwt_secret"
     secrets = []
     try:
@@ -82,12 +82,12 @@ def check_secret(config: Config) -> None:
 
 
 def check_reach(config: Config, listeners: Sequence[socket.socket]) -> None:
-    """The same for what a host turned out to be: a name may stand for any address. Raises
+    """The same for the addresses that a host turned out to be: a name may stand for any. Raises
     StartFailedError."""
     if _is_safe(config):
         return
     for listener in listeners:
-        if listener.family == socket.AF_UNIX:  # this machine alone reaches it
+        if listener.family == socket.AF_UNIX:  # only this machine can reach it
             continue
         address = str(listener.getsockname()[0])
         if not is_loopback(address):
@@ -108,7 +108,7 @@ def _open_to_others(config: Config, where: str) -> StartFailedError:
     if _has_known_secret(config):
         return StartFailedError(
             f"On {where} chatd is open to others, and everybody knows this auth.jwt_secret: it is "
-            "that of an example, or one short text over and over; set one of your own, or listen "
+            "an example's, or one short text over and over; set one of your own, or listen "
             "on 127.0.0.1.",
             EXIT_CONFIG,
         )
@@ -121,9 +121,9 @@ def _open_to_others(config: Config, where: str) -> StartFailedError:
 
 def secret_for(config: Config, state_dir: Path) -> str | None:
     """The secret that tokens are signed with: the configured one, or one generated for this host;
-    None where an issuer signs them, and nobody here can.
+    None if an issuer signs them, and nobody here can.
 
-    Raises StartFailedError where there is none that may be used.
+    Raises StartFailedError if there is none that may be used.
     """
     secret = known_secret(config, state_dir)
     if secret is not None or has_real_keys(config):
@@ -141,9 +141,9 @@ def secret_for(config: Config, state_dir: Path) -> str | None:
 
 
 def known_secret(config: Config, state_dir: Path) -> str | None:
-    """The same where there is one already, else None; nothing is written.
+    """The same secret if there is one already, else None; nothing is written.
 
-    Raises StartFailedError where it may not be used, or not be read.
+    Raises StartFailedError if it may not be used, or cannot be read.
     """
     check_secret(config)
     if has_real_keys(config):
@@ -166,8 +166,8 @@ def known_secret(config: Config, state_dir: Path) -> str | None:
 
 
 def usual_rooms(config: Config) -> tuple[str, ...]:
-    """What a token grants where nobody names rooms: those that have a database, the first ones of
-    them, or that of the sample."""
+    """The rooms that a token grants if nobody names any: the first ones that have a database, or
+    the sample's."""
     return tuple(config.databases)[:USUAL_ROOMS_MAX] or (DEMO_ROOM,)
 
 
@@ -179,8 +179,11 @@ def mint_token(
     name: str | None,
     ttl_s: int,
     now_s: float,
+    *,
+    is_administrator: bool = False,
 ) -> str:
-    """A token that this daemon takes. Raises ValueError, with a sentence, for what it would not."""
+    """A token that this daemon accepts; for the page at /admin too, if it is an administrator's.
+    Raises ValueError, with a sentence, for one that it would not."""
     return mint(
         secret,
         user_id=user_id,
@@ -191,6 +194,7 @@ def mint_token(
         audience=config.auth.audience,
         issuer=issuer_of(config),
         claim=config.directory.claim,
+        administrator=administrator_rule(config) if is_administrator else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""From the configuration to what the parts of the daemon take."""
+"""Makes from the configuration what the parts of the daemon take."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,24 +16,26 @@ from chatd.engine.admission import Admission
 from chatd.engine.session import SessionSettings
 from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.addresses import Network, as_network
+from chatd.net.http.arrival import ProxyHeaders
 from chatd.net.http.connection import ConnectionLimits
 from chatd.net.http.cors import CorsPolicy
 from chatd.service.authenticator import DIRECTORY_TIMEOUT_S
 from chatd.service.connect import Welcome
 from chatd.service.events.search import HITS_MAX
-from chatd.service.rates import Rates
+from chatd.service.rates import Limit, Rates
 from chatd.wire.encoder import encode
 from chatd.wire.events import ServerInfo, ServerLimits
 from chatd.wire.names import Feature
 from chatd.wire.openapi import openapi
 
 STRANGER_PAYLOAD_BYTES: Final = 65_536
-"""Of one packet before the token: the token itself, and what a client knows of some hundred rooms.
-Beyond: as with `server.max_payload_bytes`. Where tokens may be long, it is twice as much as one."""
+"""Bytes of one packet before the token is known: the token itself, and what a client knows of a few
+hundred rooms. Beyond: as with `server.max_payload_bytes`. If tokens may be long, it is twice the
+longest."""
 
 
 def make_admission(config: Config, now_s: float) -> Admission:
-    """How many connections and sessions are taken in."""
+    """How many connections and sessions are admitted."""
     limits = config.limits
     return Admission(
         handshakes_per_second=limits.handshakes_per_second,
@@ -47,7 +49,7 @@ def make_admission(config: Config, now_s: float) -> Admission:
 
 
 def replace_admission(admission: Admission, limits: LimitsConfig, now_s: float) -> None:
-    """Have other limits in force."""
+    """Put other limits in force."""
     admission.replace_limits(
         handshakes_per_second=limits.handshakes_per_second,
         sessions_per_address=limits.sessions_per_address,
@@ -63,14 +65,14 @@ def administrator_rule(config: Config) -> AdministratorRule:
 
 
 def directory_timeout_s(config: Config) -> float:
-    """For which a client waits for its rooms. A directory in a database ends its waits itself, and
+    """How long a client waits for its rooms. A directory in a database ends its waits itself, and
     says why."""
     return max(DIRECTORY_TIMEOUT_S, config.directory.timeout_s + 1)
 
 
 def connection_limits(config: Config) -> ConnectionLimits:
     server = config.server
-    # One response may be as large as a payload, and is asked for: it is no backlog.
+    # One response may be as large as a payload, and was asked for: it is not backlog.
     return ConnectionLimits(server.max_head_bytes, server.backlog_bytes + server.max_payload_bytes)
 
 
@@ -87,15 +89,19 @@ def session_settings(config: Config) -> SessionSettings:
 
 
 def cors_policy(config: Config) -> CorsPolicy:
-    """On loopback clients call the daemon by the names of this machine, or by the address on which
-    it listens, whichever of 127.0.0.0/8 that is. Where every connection comes from a proxy that
-    passes on TCP, they call it by any name, and nobody calls it directly."""
-    server, proxies = config.server, trusted_proxies(config)
-    if server.proxy_protocol or not is_loopback(server.host):
-        return CorsPolicy(server.origins, is_loopback=False, trusted_proxies=proxies)
+    """On loopback, clients call the daemon by the names of this machine, or by the address on which
+    it listens, whichever of 127.0.0.0/8 that is. If every connection comes from a proxy that passes
+    on TCP, clients may call it by any name, and nobody calls it directly."""
+    server = config.server
+    is_near = is_loopback(server.host) and not server.proxy_protocol
     has_port = socket_path(server.host) is None
-    here = f"http://{authority(server.host, server.port)}" if has_port else None
-    return CorsPolicy(server.origins, is_loopback=True, here=here, trusted_proxies=proxies)
+    return CorsPolicy(
+        server.origins,
+        is_near,
+        here=f"http://{authority(server.host, server.port)}" if is_near and has_port else None,
+        trusted_proxies=trusted_proxies(config),
+        proxy_headers=ProxyHeaders(server.proxy_headers),
+    )
 
 
 def trusted_proxies(config: Config) -> tuple[Network, ...]:
@@ -103,21 +109,11 @@ def trusted_proxies(config: Config) -> tuple[Network, ...]:
 
 
 def rates(config: Config) -> Rates:
-    limits = config.limits
-    return Rates(
-        user_messages=limits.user_messages_per_minute,
-        socket_messages=limits.socket_messages_per_minute,
-        room_messages=limits.room_messages_per_minute,
-        user_typing=limits.user_typing_per_minute,
-        user_changes=limits.user_changes_per_minute,
-        socket_events=limits.socket_events_per_minute,
-        sockets_per_user=limits.sockets_per_user,
-        rooms_per_socket=limits.rooms_per_socket,
-    )
+    return {limit: getattr(config.limits, limit) for limit in Limit}
 
 
 def server_info(*, has_databases: bool) -> ServerInfo:
-    """What this server is and can do. Where no database answers in any room, clients are to offer
+    """What this server is and can do. If no database answers in any room, clients should offer
     nothing that needs one."""
     needs_database = () if has_databases else (Feature.SCHEMA,)
     return ServerInfo(

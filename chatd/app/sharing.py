@@ -10,6 +10,7 @@ from chatd.chat.shared_clock import SharedClock
 from chatd.observe import EventLog
 from chatd.observe.clock import Clock
 from chatd.service.clients import Clients
+from chatd.service.grants import WritingAnswers
 from chatd.service.nodes_alive import NodesAlive
 from chatd.service.presence_store import PresenceStore
 from chatd.service.rates import Rates
@@ -100,10 +101,12 @@ class Sharing:
         elsewhere = Elsewhere(self.signals, self.nodes, self._shared, self._clock, self._sockets)
         return SharedRateLimits(rates, own_rates, elsewhere)
 
-    def revoking(self, revocations: Revocations, event_log: EventLog) -> SharedRevoking:
-        """Whose tokens are taken no more."""
+    def revoking(
+        self, revocations: Revocations, answers: WritingAnswers, event_log: EventLog
+    ) -> SharedRevoking:
+        """Users whose tokens are no longer taken."""
         revoking = SharedRevoking(
-            revocations, self._clients, self._clock, event_log, self.signals, self.nodes
+            revocations, self._clients, answers, self._clock, event_log, self.signals, self.nodes
         )
         self.keep_revocations = revoking.run
         return revoking

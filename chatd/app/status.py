@@ -1,5 +1,5 @@
-"""The health of the daemon: its conditions, and what the public endpoint and readiness make of
-them."""
+"""The health of the daemon: its conditions, and how the public endpoint and readiness sum them
+up."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,7 +10,8 @@ import trio
 from chatd import __version__
 from chatd.actors.log_keeper import LogKeeper
 from chatd.actors.pulse import SILENT_S, Pulse
-from chatd.app.answering import Answering
+from chatd.answers.mcp.pool import McpDatabase
+from chatd.answers.sql.reader import StatementReader
 from chatd.app.damage import DamageFound
 from chatd.app.disk_space import DiskSpace
 from chatd.net.http.public import Health
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from chatd.postgres_store.life import Life
 
 STARTING = "The port is not open yet."
-DRAINING = "The daemon is about to end and takes nobody in."
+DRAINING = "The daemon is about to end and lets nobody in."
 NOT_STORED = "The log took nothing of the last commit: no message is accepted."
-DAMAGED = "Some of the log cannot be read, and is passed over; run chatd store verify to see what."
+DAMAGED = "Some of the log cannot be read, and is skipped; run chatd store verify to see what."
 NOT_READ = "The disk did not give what was last read from the log."
 CLOCK_OFF_S = 5.0
 """Seconds between two clocks that people notice when they compare times."""
@@ -67,7 +68,7 @@ class DaemonStatus:
         return self.conditions.reasons()
 
     def health(self) -> Health:
-        """The public word, clients and uptime."""
+        """The public status, the number of clients, and the uptime."""
         status: Literal["ok", "draining", "degraded"] = "ok"
         if self.is_draining:
             status = "draining"
@@ -76,8 +77,8 @@ class DaemonStatus:
         return Health(status, self._clients.count, round(trio.current_time() - self._started_s, 3))
 
     def described(self, answers_under_way: int) -> dict[str, Any]:
-        """What an administrator is told of the daemon: `degraded` for whatever is amiss, also where
-        the public word is `ok`."""
+        """What an administrator is told about the daemon: `degraded` for whatever is amiss, even if
+        the public status is `ok`."""
         health, reasons = self.health(), self.reasons()
         is_degraded = any(reason.kind.gravity is Gravity.DEGRADED for reason in reasons)
         return {
@@ -109,7 +110,7 @@ def storage_conditions(log: LogKeeper, damage: DamageFound, disk: DiskSpace) -> 
 
 
 def life_conditions(life: "Life | None") -> Iterable[Condition]:
-    """What may be amiss with a node whose log is in PostgreSQL; nothing of it with another."""
+    """What may be amiss with a node whose log is in PostgreSQL; never with another node."""
 
     def why_clock_off() -> str | None:
         off_s = 0.0 if life is None else life.clock_off_s
@@ -149,17 +150,18 @@ class SilentActors:
 class DatabasesAway:
     """The condition that databases, or what reads messages for questions, cannot be asked."""
 
-    _answering: Answering
+    _databases: Mapping[str, McpDatabase]
+    _reader: StatementReader
 
     @property
     def kind(self) -> ConditionKind:
         return conditions.DB_UNAVAILABLE
 
     def reasons(self) -> Iterable[Reason]:
-        unread = self._answering.reader.why_unavailable
+        unread = self._reader.why_unavailable
         if unread is not None:
             yield Reason(self.kind, unread)
-        for room, database in self._answering.databases.items():
+        for room, database in self._databases.items():
             sentence = database.why_unavailable
             if sentence is not None:
                 yield Reason(self.kind, sentence, room)
@@ -169,13 +171,13 @@ class DatabasesAway:
 class DatabasesStarting:
     """The condition that the db-mcps of databases are being started."""
 
-    _answering: Answering
+    _databases: Mapping[str, McpDatabase]
 
     @property
     def kind(self) -> ConditionKind:
         return conditions.DB_STARTING
 
     def reasons(self) -> Iterable[Reason]:
-        for room, database in self._answering.databases.items():
+        for room, database in self._databases.items():
             if database.is_starting:
                 yield Reason(self.kind, DATABASE_STARTING, room)

@@ -1,8 +1,8 @@
-"""The tasks of the daemon as text, for SIGUSR1: how they hang together, where each one waits.
+"""The tasks of the daemon as text, for SIGUSR1: how they are nested, and where each one waits.
 
-A line is a task: its name, which is that of a function or of a supervisor's child, and the
-innermost place of chatd in which it waits. Only names out of the code stand there, never a value:
-no content, no secret. Siblings that are alike, with all below them, are one line with their number.
+A line is a task: its name, which is a function's or a supervised child's, and the innermost place
+in chatd where it waits. A line holds only names from the code, never a value: no content, no
+secret. Siblings that are alike, with everything below them, share one line with their number.
 
     chatd.app.daemon.serve: chatd.app.daemon._stopped, line 118
       log: chatd.actors.supervisor._Run.supervise, line 176
@@ -16,8 +16,10 @@ from typing import Final
 
 import trio
 
+from chatd.counts import counted
+
 SIBLINGS_MAX: Final = 5_000
-"""Tasks of one nursery that are looked at, for 0.1 s at most; more are counted alone."""
+"""Tasks of one nursery that are looked at, for 0.1 s at most; more are only counted."""
 LINES_MAX: Final = 400
 """Lines of the whole; journald splits a line of the log beyond 48 KiB."""
 OWN: Final = "chatd."
@@ -28,7 +30,7 @@ def task_tree(root: trio.lowlevel.Task) -> str:
     """The tasks from `root` down, a line for each, or for several that are alike."""
     lines = _subtree(root)
     if len(lines) > LINES_MAX:
-        lines = (*lines[:LINES_MAX], f"and {len(lines) - LINES_MAX} lines more")
+        lines = (*lines[:LINES_MAX], f"and {counted(len(lines) - LINES_MAX, 'more line')}")
     return "\n".join(lines)
 
 
@@ -41,12 +43,12 @@ def _subtree(task: trio.lowlevel.Task) -> tuple[str, ...]:
             lines.append(INDENT + (first if count == 1 else f"{count} x {first}"))
             lines += [INDENT + line for line in rest]
         if len(children) > SIBLINGS_MAX:
-            lines.append(f"{INDENT}and {len(children) - SIBLINGS_MAX} tasks more")
+            lines.append(f"{INDENT}and {counted(len(children) - SIBLINGS_MAX, 'more task')}")
     return tuple(lines)
 
 
 def _place(task: trio.lowlevel.Task) -> str:
-    """Where a task waits: inside of chatd where it does so there, with the line."""
+    """Where a task waits: the innermost place in chatd, if there is one, with the line."""
     frames = list(task.iter_await_frames())
     own = [frame for frame in frames if _module(frame[0]).startswith(OWN)]
     return _written(own or frames)

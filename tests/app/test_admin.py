@@ -64,7 +64,7 @@ async def test_what_an_administrator_does_is_done_logged_and_audited(
         for user in (await admin(house, "users"))["users"]
         if user["userId"] == "alice"
     ]
-    assert await admin(house, "kick", socket_id) == {"kicked": 1}
+    assert await admin(house, "kick", socket_id) == {"kicked": 1, "outcome": "done"}
     await alice.gone()
     assert await admin(house, "revoke", "bob") == {
         "revoked": "bob",
@@ -72,7 +72,7 @@ async def test_what_an_administrator_does_is_done_logged_and_audited(
         "isKnown": True,
     }
     mistyped = await house.run("admin", "revoke", "Bob")
-    assert "Nobody of the id Bob is connected or a member of a room." in mistyped.out
+    assert "Nobody with the id Bob is connected or a member of a room." in mistyped.out
     await bob.gone()
     with pytest.raises(Refused) as caught:
         await Client.connect(nursery, daemon.port, token)

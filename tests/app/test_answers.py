@@ -110,6 +110,23 @@ async def test_with_nothing_configured_every_kind_of_question_is_answered(
     assert told["answer"]["state"] == "done"
 
 
+async def test_a_statement_that_hardly_does_what_was_meant_gets_a_remark(
+    house: House, nursery: trio.Nursery
+) -> None:
+    daemon = await house.start()
+    alice = await alice_of(house, daemon, nursery)
+    question = await ask(alice, "SELECT name FROM suppliers WHERE rating = NULL")
+    remark = "A comparison with NULL is true for no row; write rating IS NULL instead."
+    ended = await alice.hear("chat:answer:end", replyTo=question)
+    assert (ended["state"], ended["remark"]) == ("done", remark)
+    stored = await alice.hear("chat:message", replyTo=question)
+    assert stored["answer"]["remark"] == remark
+    assert stored["content"] == f"No rows. Columns: name\n\nNote: {remark}"
+    good = await answer(alice, "SELECT name FROM suppliers WHERE rating IS NULL")
+    assert good["rows"] == [["Orto e Terra"]]
+    assert "remark" not in good
+
+
 async def test_a_table_may_be_named_in_every_way_that_its_dialect_has(
     house: House, nursery: trio.Nursery
 ) -> None:

@@ -114,7 +114,7 @@ async def test_a_statement_that_writes_says_how_many_rows_it_changed(
     assert final["content"] == f"Done; {count} rows were changed."
     assert final["answer"]["rowsWritten"] == count
     made = await answer(alice, "CREATE TABLE made (a int)", "south", **writes)
-    assert made["rowsWritten"] == 0
+    assert "rowsWritten" not in made  # it is about no rows
     asked = await answer(alice, "SELECT count(*) AS n FROM stock", "south", **writes)
     assert "rowsWritten" not in asked
     refused = await answer(alice, "DELETE FROM stock", "north", **writes)

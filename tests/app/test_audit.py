@@ -49,11 +49,11 @@ async def test_it_tells_who_asked_what_while_the_daemon_runs_and_after_it_was_ki
         ("audit", "--since", "yesterday"),
     )
     shown = everything.out.splitlines()
-    assert "alice  from 127.0.0.1  ask  in demo  = done  1 rows" in shown[0]
+    assert "alice  from 127.0.0.1  ask  in demo  = done  1 row" in shown[0]
     assert shown[1] == f"    {SQL}"
-    assert nothing.out == "Nothing is there.\n"
+    assert nothing.out == "There are no entries.\n"
     assert wrong.code == 2
-    assert "'yesterday' is no moment; write it as 2026-01-31" in " ".join(wrong.err.split())
+    assert "'yesterday' is not a moment; write it as 2026-01-31" in " ".join(wrong.err.split())
 
 
 async def test_without_a_log_it_says_so(house: House) -> None:

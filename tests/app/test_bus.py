@@ -45,7 +45,7 @@ def test_without_hiredis_the_daemon_says_what_to_install(monkeypatch: pytest.Mon
         *("chatd.bus.redis_bus", "chatd.bus.redis_connection", "chatd.bus.resp"),
     )
     check_bus(Config())
-    with pytest.raises(StartFailedError, match=r'pip install "chatd\[redis\]"') as raised:
+    with pytest.raises(StartFailedError, match=r'pip install "\.\[redis\]"') as raised:
         check_bus(with_bus(REDIS))
     assert raised.value.exit_code == 78
 
@@ -56,7 +56,7 @@ def test_without_psycopg_the_daemon_says_what_to_install(monkeypatch: pytest.Mon
         "psycopg",
         *(name for name in sys.modules if name.startswith("chatd.postgres_client")),
     )
-    with pytest.raises(StartFailedError, match=r'pip install "chatd\[postgres\]"'):
+    with pytest.raises(StartFailedError, match=r'pip install "\.\[postgres\]"'):
         check_bus(with_bus(POSTGRES))
 
 

@@ -6,8 +6,10 @@ import pytest
 import trio
 
 from chatd.app.opening import DESCRIPTORS_SPARE, connections_granted
-from tests.app.daemon import CHATD, House
+from tests.app.daemon import CHATD, COMMAND_S, House
 
+# No connection ends because its head is late: the one answer is that of a daemon that is full.
+PATIENT = {"CHATD_SERVER__HEAD_TIMEOUT_S": str(2 * COMMAND_S)}
 GRANTED = 300  # descriptors, of which the spare ones leave few for connections
 
 
@@ -45,7 +47,7 @@ async def test_who_comes_when_all_descriptors_are_taken_is_told_when_to_come_bac
     house: House,
 ) -> None:
     program = ("sh", "-c", f'ulimit -n {GRANTED}; exec "$@"', "sh", *CHATD, "serve")
-    daemon = await house.start(program=program)
+    daemon = await house.start(program=program, env=PATIENT)
     assert daemon.events("daemon.started")[0]["connections"] == GRANTED // 2
     streams = [await trio.open_tcp_stream("127.0.0.1", daemon.port) for _ in range(GRANTED // 2)]
     streams.append(await trio.open_tcp_stream("127.0.0.1", daemon.port))
@@ -61,7 +63,7 @@ async def test_who_comes_when_all_descriptors_are_taken_is_told_when_to_come_bac
 async def first_answer(streams: list[trio.SocketStream]) -> bytes:
     """What comes first on any of them: who came last is not always the last to be let in."""
     answers = []
-    with trio.fail_after(8):  # less than a connection has for its head
+    with trio.fail_after(COMMAND_S):
         async with trio.open_nursery() as nursery:
 
             async def listen(stream: trio.SocketStream) -> None:

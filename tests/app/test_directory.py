@@ -57,7 +57,7 @@ def test_without_psycopg_the_daemon_says_what_to_install(monkeypatch: pytest.Mon
     for name in [name for name in sys.modules if name.startswith("chatd.postgres_client")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(StartFailedError, match=r'pip install "chatd\[postgres\]"') as caught:
+    with pytest.raises(StartFailedError, match=r'pip install "\.\[postgres\]"') as caught:
         check_directory(config(url=NOWHERE))
     assert caught.value.exit_code == EXIT_CONFIG
     check_directory(config("claim"))

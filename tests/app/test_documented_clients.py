@@ -14,7 +14,7 @@ import attrs
 import pytest
 import trio
 
-from tests.app.daemon import House, Output
+from tests.app.daemon import PAUSE_S, House, Output
 
 ROOT: Final = Path(__file__).parents[2]
 DOCUMENTS: Final = [ROOT / "README.md", *sorted((ROOT / "chatd" / "docs").glob("*.md"))]
@@ -23,6 +23,11 @@ DOCUMENTED_ADDRESS: Final = "http://127.0.0.1:8765"
 CLIENTS: Final = ("chat.mjs", "chat.py")
 COMMAND: Final = "cat token; test ! -e next || mv next token"
 """What prints a token for a client, and lays out the next one, where there is one."""
+RENEWED_LATE: Final = """
+if ! mkdir first 2>&-; then echo asked >> asked; until test -e go; do sleep 0.05; done; fi
+test ! -e fail && cat token
+"""
+"""Prints the first token at once; those after it once the file `go` is there, unless `fail` is."""
 LIMIT_S: Final = 60.0
 
 
@@ -93,7 +98,7 @@ async def running(folder: Path, *command: str) -> AsyncIterator[Program]:
 
 @asynccontextmanager
 async def client(
-    name: str, house: House, port: int, given: str, later: str = ""
+    name: str, house: House, port: int, given: str, later: str = "", command: str = COMMAND
 ) -> AsyncIterator[Program]:
     """A complete client in the room demo, with tokens in turn."""
     folder = house.path / f"client-{len(list(house.path.iterdir()))}"
@@ -101,7 +106,7 @@ async def client(
     (folder / "token").write_text(given)
     if later:
         (folder / "next").write_text(later)
-    arguments = (COMMAND, "demo", f"http://127.0.0.1:{port}")
+    arguments = (command, "demo", f"http://127.0.0.1:{port}")
     async with running(folder, *program, *arguments) as running_client:
         yield running_client
 
@@ -114,10 +119,11 @@ async def token(house: House, user: str, *more: str) -> str:
 def test_the_extras_that_a_reader_installs_are_spelt_as_their_package_spells_them() -> None:
     # A pip before 23.3 installs nothing for an extra in another spelling (`_` for `-`), and warns.
     text = "".join(path.read_text() for path in DOCUMENTS)
-    installed = re.findall(r"pip install .*?([\w-]+)\[([\w,-]+)\]", text)
+    installed = re.findall(r"pip install .*?(\.|[\w-]+)\[([\w,-]+)\]", text)
     assert installed
     for package, extras in installed:
-        assert set(extras.split(",")) <= set(metadata(package).get_all("Provides-Extra", []))
+        provided = metadata("chatd" if package == "." else package).get_all("Provides-Extra", [])
+        assert set(extras.split(",")) <= set(provided)
 
 
 @pytest.mark.parametrize("name", CLIENTS)
@@ -167,6 +173,38 @@ async def test_a_client_renews_a_token_that_runs_out(name: str, house: House) ->
         await ann.err.having("You may not use demo", LIMIT_S)
         await daemon.event("socket.connected")
         assert len(daemon.events("socket.connected")) == 1
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("amiss", ["daemon", "token"])
+async def test_a_renewal_that_fails_is_no_end_of_a_client(
+    name: str, amiss: str, house: House
+) -> None:
+    daemon = await house.start()
+    first = await token(house, "ann", "--ttl", "50")  # announced at once
+    async with client(name, house, daemon.port, first, command=RENEWED_LATE) as ann:
+        await asked(ann, 1)
+        if amiss == "daemon":
+            await daemon.kill()
+            daemon = await house.start("--port", str(daemon.port))
+            await asked(ann, 2)  # to come back
+            (ann.folder / "go").touch()
+        else:
+            (ann.folder / "fail").touch()
+            (ann.folder / "go").touch()
+            await ann.err.having("Command failed|CalledProcessError", LIMIT_S)
+        await ann.type_line("hello")
+        await ann.shows("hello")
+        assert "Traceback" not in ann.err.text
+        assert "never retrieved" not in ann.err.text
+
+
+async def asked(program: Program, times: int) -> None:
+    """The program has asked for a token so often, and waits for it."""
+    with trio.fail_after(LIMIT_S):
+        path = program.folder / "asked"
+        while not path.exists() or path.read_text().count("asked") < times:  # noqa: ASYNC110
+            await trio.sleep(PAUSE_S)
 
 
 @pytest.mark.answers

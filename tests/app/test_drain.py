@@ -228,6 +228,26 @@ async def test_strangers_hold_nothing_up_and_leave_the_end_clean(house: House) -
         await trio.aclose_forcefully(stream)
 
 
+async def test_a_page_that_follows_the_log_does_not_hold_up_the_end(house: House) -> None:
+    daemon = await house.start(env={**ENV, "CHATD_AUTH__ADMIN_CLAIM": "roles"})
+    stream = await trio.open_tcp_stream("127.0.0.1", daemon.port)
+    bearer = token_for(SECRET, "root", roles=["admin"])
+    head = f"GET /api/admin/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {bearer}"
+    await stream.send_all(f"{head}\r\n\r\n".encode())
+    told = b""
+    while b"\r\n\r\n" not in told:
+        told += await stream.receive_some()
+    assert told.startswith(b"HTTP/1.1 200")
+    daemon.send_signal(signal.SIGTERM)
+    while data := await stream.receive_some():
+        told += data
+    assert told.endswith(b"0\r\n\r\n")  # the body has its end: the stream was not cut off
+    assert b'"event":"daemon.stopping"' in told
+    await trio.aclose_forcefully(stream)
+    assert await daemon.ended(SLACK_S) == 0
+    assert [line["clean"] for line in daemon.events("daemon.stopped")] == [True]
+
+
 async def test_users_who_are_slow_to_leave_are_cut_off_and_leave_the_end_clean(
     house: House, nursery: trio.Nursery
 ) -> None:

@@ -10,13 +10,11 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from chatd.app.garbage import (
-    ENDED,
+    COUNT_S,
     FREEZE_S,
     GROWTH_BLOCKS,
+    GROWTH_SHARE,
     LONGEST_S,
-    PAUSE,
-    SHARE,
-    STORM,
     Garbage,
 )
 
@@ -29,18 +27,22 @@ class Circle:
 
 
 @attrs.define
-class Process:
-    """What there is in a process, of which the collector looks at its own."""
+class Memory:
+    """How much of it is in use, and how often that was counted."""
 
     blocks: int = 0
-    connections: int = 0
-    connections_ended: int = 0
+    counts: int = 0
 
-    def garbage(self) -> Garbage:
-        """That of this process, which has looked for the first time."""
-        garbage = Garbage(self, lambda: self.blocks)
-        garbage.look()
-        return garbage
+    def count(self) -> int:
+        self.counts += 1
+        return self.blocks
+
+
+def begun(memory: Memory | None = None) -> Garbage:
+    """One that has looked for the first time."""
+    garbage = Garbage((memory or Memory()).count)
+    garbage.look()
+    return garbage
 
 
 @pytest.fixture(autouse=True)
@@ -64,97 +66,82 @@ def frozen_circle(garbage: Garbage) -> weakref.ref[Circle]:
 
 async def test_what_lives_is_frozen() -> None:
     circle = Circle()
-    garbage = Process().garbage()
+    garbage = begun()
     later = Circle()
     assert (is_known(circle), is_known(later)) == (False, True)
     garbage.look()
     assert not is_known(later)
 
 
-async def test_nothing_is_frozen_while_very_many_come_and_go(mock_clock: MockClock) -> None:
-    process = Process()
-    garbage = process.garbage()
-    circle = Circle()
-    for ended in (STORM + 1, STORM + 1, STORM):
-        assert is_known(circle)
-        process.connections_ended += ended
-        garbage.look()
-    assert not is_known(circle)
-
-
 async def test_what_is_young_and_in_a_circle_goes_at_once(mock_clock: MockClock) -> None:
-    garbage = Process().garbage()
+    garbage = begun()
     gone = weakref.ref(Circle())
     garbage.look()
     assert gone() is None
 
 
 @pytest.mark.parametrize(
-    ("there", "ended", "blocks"),
-    [
-        (Process(), ENDED, 0),
-        (Process(connections=ENDED * SHARE * 3), ENDED * 3, 0),
-        (Process(), 0, GROWTH_BLOCKS),
-        (Process(blocks=GROWTH_BLOCKS * SHARE * 3), 0, GROWTH_BLOCKS * 3),
-    ],
+    ("there", "more"),
+    [(0, GROWTH_BLOCKS), (GROWTH_BLOCKS * GROWTH_SHARE * 3, GROWTH_BLOCKS * 3)],
+    ids=["a little", "much"],
 )
-async def test_a_circle_that_was_frozen_goes_where_there_may_be_many(
-    there: Process, ended: int, blocks: int, mock_clock: MockClock
+async def test_a_circle_that_was_frozen_goes_where_there_is_more_in_memory(
+    there: int, more: int, mock_clock: MockClock
 ) -> None:
-    process = attrs.evolve(there)
-    garbage = process.garbage()
+    memory = Memory(there)
+    garbage = begun(memory)
     for _ in range(3):  # each time it is so much
+        memory.blocks = there + more
         gone = frozen_circle(garbage)
-        process.connections_ended += ended
-        process.blocks = there.blocks + blocks
+        mock_clock.jump(COUNT_S)
         garbage.look()
         assert gone() is not None
-        process.connections_ended += bool(ended)
-        process.blocks += bool(blocks)
+        memory.blocks += 1
+        mock_clock.jump(COUNT_S)
         garbage.look()
         assert gone() is None
-        process.blocks = there.blocks
+        memory.blocks = there
         mock_clock.jump(LONGEST_S)
         garbage.look()
 
 
 async def test_a_circle_that_was_frozen_goes_after_a_while_anyhow(mock_clock: MockClock) -> None:
-    garbage = Process().garbage()
+    garbage = begun()
     gone = frozen_circle(garbage)
     mock_clock.jump(0.99 * LONGEST_S)
     garbage.look()
     assert gone() is not None
-    mock_clock.jump(0.01 * LONGEST_S)
+    mock_clock.jump(0.01 * LONGEST_S + COUNT_S)
     garbage.look()
     assert gone() is None
 
 
-async def test_looks_at_everything_take_a_small_part_of_the_time(
-    mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    process = Process()
-    looks = 0
+async def test_memory_is_counted_now_and_then(mock_clock: MockClock) -> None:
+    memory = Memory()
+    garbage = begun(memory)
+    counts = memory.counts
+    for _ in range(4):
+        mock_clock.jump(COUNT_S / 2)
+        garbage.look()
+    assert memory.counts == counts + 2
 
-    def collect(generation: int = 2) -> int:
-        nonlocal looks
-        if generation == 2:
-            looks += 1
-            mock_clock.jump(0.5)
-        return 0
 
-    monkeypatch.setattr(gc, "collect", collect)
-    garbage = process.garbage()
-    for _ in range(10):
-        looks = 0
-        for _ in range(PAUSE + 1):
-            process.connections_ended += 100 * ENDED
-            garbage.look()
-            mock_clock.jump(0.5)
-        assert looks == 1
+async def test_looks_at_everything_take_a_small_part_of_the_time(mock_clock: MockClock) -> None:
+    memory = Memory()
+    garbage = begun(memory)
+    gone = None
+    for _ in range(round(COUNT_S)):  # however fast memory grows
+        assert gone is None or gone() is not None
+        memory.blocks += 10 * GROWTH_BLOCKS
+        gone = frozen_circle(garbage)
+        mock_clock.jump(0.99 * FREEZE_S)
+        garbage.look()
+    assert gone is not None
+    assert gone() is not None
 
 
 async def test_it_looks_again_and_again(mock_clock: MockClock, nursery: trio.Nursery) -> None:
-    garbage = Process().garbage()
+    garbage = begun()
     nursery.start_soon(garbage.run)
     for _ in range(2):
         circle = Circle()

@@ -95,13 +95,13 @@ async def test_listeners_of_streams_are_taken_by_their_names(
 @rows(
     ("kind", "fault"),
     [
-        ("udp", "is no socket of streams"),
-        ("datagrams", "is no socket of streams"),
-        ("packets", "is no socket of streams"),
+        ("udp", "is not a stream socket"),
+        ("datagrams", "is not a stream socket"),
+        ("packets", "is not a stream socket"),
         ("connection", "does not listen; take Accept=no"),
         ("bound", "does not listen; take Accept=no"),
-        ("file", "is no socket"),
-        ("pipe", "is no socket"),
+        ("file", "is not a socket"),
+        ("pipe", "is not a socket"),
     ],
 )
 async def test_anything_else_is_a_sentence(

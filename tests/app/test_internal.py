@@ -198,7 +198,7 @@ async def test_a_place_that_is_taken_is_named(house: House) -> None:
     port = {**QUIET, "CHATD_SERVER__INTERNAL": "192.0.2.1:9100"}  # an address of nobody
     fourth = await house.begin(env=port)
     assert await fourth.ended() == 1
-    assert "192.0.2.1 is no address of this machine; set server.internal." in fourth.err.text
+    assert "192.0.2.1 is not an address of this machine; set server.internal." in fourth.err.text
 
 
 async def test_the_name_of_a_state_directory_may_be_longer_than_that_of_a_socket(

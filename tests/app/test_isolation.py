@@ -10,6 +10,7 @@ import trio.testing
 
 from chatd.app.isolation import HEARD_S, PATIENCE_S, TELL_S, Isolation
 from chatd.bus.topics import Topics
+from chatd.observe.recorder import Recorder
 from chatd.service.signals import Signals
 from tests.bus.memory_bus import MemoryBus, Wire
 
@@ -38,7 +39,7 @@ async def two_nodes() -> AsyncIterator[tuple[Wire, Node, Node]]:
     async with trio.open_nursery() as nursery:
         for name, node in zip("ab", nodes, strict=True):
             bus, topics = MemoryBus(wire), Topics()
-            signals = Signals(bus, name)
+            signals = Signals(bus, name, Recorder())
             topics.add("v", signals)
             nursery.start_soon(bus.run, topics)
             await signals.start()

@@ -136,7 +136,7 @@ def test_what_is_no_host_is_named(host: str, words: str) -> None:
 
 def test_a_name_that_is_nowhere_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     names(monkeypatch, "nowhere")
-    with pytest.raises(CannotListenError, match=r"chat\.example is no address of this machine"):
+    with pytest.raises(CannotListenError, match=r"chat\.example is not an address of this machine"):
         open_listeners("chat.example", 0, 5)
 
 

@@ -115,7 +115,7 @@ async def test_nobody_is_told_without_an_address_or_with_one_that_is_no_socket()
     assert not silent.is_on
     recorder = Recorder()
     assert not Notifier.of({"NOTIFY_SOCKET": "vsock:2:1234"}, recorder, 1).is_on
-    assert recorder.events == [NoticeFailed("vsock:2:1234 is no unix socket")]
+    assert recorder.events == [NoticeFailed("vsock:2:1234 is not a unix socket")]
 
 
 @rows(

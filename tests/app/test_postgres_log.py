@@ -126,7 +126,7 @@ async def test_a_start_that_cannot_have_the_database_says_why_and_shows_no_secre
     missing = await house.run(
         *serve, env=settings(address), program=(sys.executable, "-c", BLOCKED)
     )
-    assert 'pip install "chatd[postgres]"' in sentence(missing, 78)
+    assert 'pip install ".[postgres]"' in sentence(missing, 78)
 
 
 async def test_the_commands_for_operators_work_on_it_or_say_what_to_use(
@@ -140,7 +140,7 @@ async def test_the_commands_for_operators_work_on_it_or_say_what_to_use(
         await client.say("hello")
         verified = await house.run("store", "verify", env=env)  # beside the daemon
         assert (verified.code, verified.err) == (0, "")
-        assert "The store in the schema chatd of PostgreSQL is sound: 1 messages" in verified.out
+        assert "The store in the schema chatd of PostgreSQL is sound: 1 message," in verified.out
         nursery.cancel_scope.cancel()
     erased = await house.run("user", "erase", "eve", "--yes", env=env)
     assert (erased.code, erased.err) == (0, "")

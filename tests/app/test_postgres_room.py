@@ -13,7 +13,8 @@ from tests.app.client import Client, token_for
 from tests.app.daemon import PAUSE_S, Daemon, House
 from tests.app.questions import ANSWER_S, answer, answer_to, ask
 from tests.app.test_exports import download
-from tests.postgres import Postgres
+from tests.app.test_internal import readiness
+from tests.postgres import Postgres, a_server
 from tests.processes import commands_of
 
 pytestmark = pytest.mark.answers
@@ -33,9 +34,11 @@ SCHEMA = """
     GRANT SELECT ON sales.orders, "Price List" TO clerk;
 """
 ENDLESS = "SELECT count(*) FROM generate_series(1, 1000000000000)"
+# What comes before and after the rows of a statement (BEGIN, DISCARD ALL) is not counted: who ends
+# a session there ends no statement.
 SESSIONS = """
-    SELECT count(*) FILTER (WHERE state <> 'idle'), count(*) FROM pg_stat_activity
-    WHERE application_name = 'chatd' AND datname = %s
+    SELECT count(*) FILTER (WHERE state = 'active' AND query LIKE 'FETCH%%'), count(*)
+    FROM pg_stat_activity WHERE application_name = 'chatd' AND datname = %s
 """
 END_SESSIONS = """
     SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
@@ -54,13 +57,13 @@ class Room:
     database: str
 
     def sessions(self) -> tuple[int, int]:
-        """How many sessions of chatd's run something, and how many there are."""
+        """How many sessions of chatd's read the rows of a statement, and how many there are."""
         with self.postgres.connect("postgres") as connection:
             [(busy, every)] = connection.execute(SESSIONS, [self.database]).fetchall()
             return busy, every
 
     async def has_busy(self, busy: int) -> None:
-        """Return when so many sessions run something."""
+        """Return when so many sessions read the rows of a statement."""
         with trio.fail_after(ANSWER_S):
             while True:
                 if self.sessions()[0] == busy:
@@ -182,6 +185,39 @@ async def test_no_statement_outlives_its_question_and_no_session_the_daemon(room
             if room.sessions() == (0, 0):
                 break
             await trio.sleep(PAUSE_S)
+
+
+async def test_a_server_that_goes_away_is_told_to_the_operator_until_it_is_back(
+    house: House, nursery: trio.Nursery
+) -> None:
+    place = house.state_dir / "internal.sock"
+    with a_server() as postgres:
+        address = postgres.url(postgres.new_database(), "postgres")
+        house.config(f"[databases.demo]\npostgres = '{address}'\n")
+        daemon = await house.start()
+        alice = await Client.connect(nursery, daemon.port, token_for(house.secret, "alice"))
+        await alice.hear("chat:history")
+        assert (await answer(alice, "SELECT 7 AS n"))["rows"] == [[7]]
+        assert (await readiness(place))[1]["status"] == "ready"
+
+        postgres.stop()
+        failed = await answer(alice, "SELECT 8 AS n")
+        assert failed["error"]["code"] == "db_unavailable"
+        began = await daemon.event("condition.began")
+        assert (began["code"], began["connection_id"]) == ("db_unavailable", "demo")
+        [reason] = (await readiness(place))[1]["reasons"]
+        assert (reason["code"], reason["connectionId"]) == ("db_unavailable", "demo")
+        assert daemon.events("database.lost")[-1]["last_words"].startswith(
+            "The database cannot be reached: "
+        )
+
+        postgres.start()
+        ended = await daemon.event("condition.ended")
+        assert (ended["code"], ended["connection_id"]) == ("db_unavailable", "demo")
+        assert len(daemon.events("condition.began")) == 1
+        assert (await answer(alice, "SELECT 9 AS n"))["rows"] == [[9]]
+        assert (await readiness(place))[1]["status"] == "ready"
+        await daemon.stop()
 
 
 def rows_of_csv(body: bytes) -> list[list[str]]:

@@ -86,12 +86,12 @@ def failing() -> Mapping[str, Grant]:
 
 
 def reload_of(chat: Chat, tmp_path: Path, read: Callable[[], Loaded]) -> Reload:
-    config = chat.parts._config
+    config = chat.parts.common.config
     opened = Opened(
         config,
         SECRET,
         read_revocations(chat.store.path.parent),
-        chat.parts.clock,
+        chat.parts.common.clock,
         tmp_path,
         chat.store,
         (),
@@ -106,7 +106,7 @@ def reload_of(chat: Chat, tmp_path: Path, read: Callable[[], Loaded]) -> Reload:
 
 
 def with_sections(chat: Chat, **sections: object) -> Loaded:
-    return Loaded(attrs.evolve(chat.parts._config, **sections), None, {})
+    return Loaded(attrs.evolve(chat.parts.common.config, **sections), None, {})
 
 
 def with_other_directory(chat: Chat, claim: str = OTHER_CLAIM) -> Loaded:
@@ -180,7 +180,7 @@ async def test_who_is_judged_while_the_directory_is_replaced_is_judged_by_the_ne
                 await answers.wait()
                 return {ROOM: Grant(ROOM, None)}
 
-        authenticator = chat.parts.authenticator
+        authenticator = chat.parts.access.authenticator
         authenticator.replace(authenticator._verifier, Held(dict), directory_timeout_s=60)
         ada = await chat.connect({"token": token("ada")})
         await asked.wait()
@@ -201,7 +201,7 @@ async def test_a_former_secret_and_a_key_set_are_taken_from_then_on(tmp_path: Pa
         for shown in (other, by_issuer):
             refusal = await refused(await chat.connect({"token": shown}))
             assert refusal["data"]["code"] == "token_invalid"
-        former = FormerSecret(OTHER_SECRET, chat.parts.clock.wall_s() + 3600)
+        former = FormerSecret(OTHER_SECRET, chat.parts.common.clock.wall_s() + 3600)
         auth = AuthConfig(jwt_secret=SECRET, former_secrets=(former,), jwks=str(place))
         assert (await taken_over(chat, tmp_path, auth=auth)).needs_restart == ()
         for shown in (other, by_issuer, token("grace")):
@@ -217,7 +217,7 @@ async def test_a_former_secret_and_a_key_set_are_taken_from_then_on(tmp_path: Pa
 async def test_who_was_revoked_stays_so(tmp_path: Path) -> None:
     async with open_chat(tmp_path) as chat:
         old = token("ada")
-        await chat.parts.revoking.revoke("ada")
+        await chat.parts.access.revoking.revoke("ada")
         await taken_over(chat, tmp_path, auth=AuthConfig(jwt_secret=SECRET, leeway_s=5))
         refusal = await refused(await chat.connect({"token": old}))
         assert refusal["data"]["code"] == "token_revoked"
@@ -241,18 +241,18 @@ async def test_the_stream_of_a_bot_ends_where_its_token_gives_it_no_more(
     tokens = {"reader": {"sha256": bot_digest(bearer), "rooms": [ROOM], "rights": ["read"]}}
     async with open_chat(tmp_path, api={"tokens": tokens}) as chat:
         stream, ada = await listening(chat, bearer), await chat.enter("ada")
-        [bot] = chat.parts.bots.by_user.values()
+        [bot] = chat.parts.access.bots.by_user.values()
         now = {} if changes is None else {"reader": attrs.evolve(bot, **changes)}
         event = await taken_over(
-            chat, tmp_path, api=attrs.evolve(chat.parts._config.api, tokens=now)
+            chat, tmp_path, api=attrs.evolve(chat.parts.common.config.api, tokens=now)
         )
         assert event.changed == (() if changes == {} else ("api.tokens",))
         assert event.sockets == (0 if stays else 1)
         if stays:
             await ada.say(message("hello"))
             assert (await stream.expect("chat:message"))["content"] == "hello"
-            allowance = chat.parts.callers.allowance("bot:reader")
-            assert allowance.messages._burst == chat.parts.bots.message_rates["bot:reader"]
+            allowance = chat.parts.chat.request_clients.allowance("bot:reader")
+            assert allowance.messages._burst == chat.parts.access.bots.message_rates["bot:reader"]
         else:
             [heard] = await stream.rest()
             assert heard.payload == {"connectionId": ROOM, "code": "forbidden_room"}
@@ -264,30 +264,33 @@ async def test_bots_keep_their_own_rates_where_the_limits_of_users_change(tmp_pa
     tokens = {"reader": {"sha256": bot_digest(bearer), "rooms": [ROOM], "rights": ["read"]}}
     async with open_chat(tmp_path, api={"tokens": tokens}) as chat:
         await listening(chat, bearer)
-        limits = attrs.evolve(chat.parts._config.limits, socket_messages_per_minute=7.0)
+        limits = attrs.evolve(chat.parts.common.config.limits, socket_messages_per_minute=7.0)
         await taken_over(chat, tmp_path, limits=limits)
-        assert chat.parts.callers.allowance("ada").messages._burst == 7.0
-        assert chat.parts.callers.allowance("bot:reader").messages._burst == MESSAGES_PER_MINUTE
+        assert chat.parts.chat.request_clients.allowance("ada").messages._burst == 7.0
+        assert (
+            chat.parts.chat.request_clients.allowance("bot:reader").messages._burst
+            == MESSAGES_PER_MINUTE
+        )
 
 
 async def test_administrators_retention_and_the_bound_of_the_disk_are_those_of_the_new_one(
     tmp_path: Path,
 ) -> None:
     async with open_chat(tmp_path) as chat:
-        await chat.parts.disk.look()
+        await chat.parts.storage.disk.look()
         event = await taken_over(
             chat,
             tmp_path,
             auth=AuthConfig(jwt_secret=SECRET, admin_claim="role", admin_role="chief"),
             audit=AuditConfig(keep_days=0),
-            state=attrs.evolve(chat.parts._config.state, min_free_bytes=2**40),
+            state=attrs.evolve(chat.parts.common.config.state, min_free_bytes=2**40),
         )
         assert event.needs_restart == ()
-        assert not chat.parts.audit_retention.is_on
-        assert chat.parts.disk.why_low() is not None
-        assert chat.parts.admin_page._rule == AdministratorRule("role", "chief")
+        assert not chat.parts.maintenance.audit_retention.is_on
+        assert chat.parts.storage.disk.why_low() is not None
+        assert chat.parts.http.admin_page._rule == AdministratorRule("role", "chief")
         await taken_over(chat, tmp_path, audit=AuditConfig(keep_days=1))
-        assert chat.parts.audit_retention.is_on
+        assert chat.parts.maintenance.audit_retention.is_on
 
 
 async def test_what_cannot_be_changed_while_it_runs_needs_a_restart(tmp_path: Path) -> None:
@@ -297,7 +300,7 @@ async def test_what_cannot_be_changed_while_it_runs_needs_a_restart(tmp_path: Pa
             tmp_path,
             auth=AuthConfig(jwt_secret=SECRET, max_token_bytes=40_000),
             api=ApiConfig(enabled=False),
-            messages=attrs.evolve(chat.parts._config.messages, keep_days=1),
+            messages=attrs.evolve(chat.parts.common.config.messages, keep_days=1),
         )
         assert event.changed == ()
         assert event.needs_restart == ("auth.max_token_bytes", "messages.keep_days", "api.enabled")

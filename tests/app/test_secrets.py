@@ -5,11 +5,16 @@ from pathlib import Path
 
 import pytest
 import trio
+from click.testing import CliRunner
 
+from chatd.cli.commands import main
 from tests.app.client import Client, token_for
 from tests.app.daemon import House
+from tests.app.test_first_start import commands
 
 SECRET = "a secret for the tests, of more than 32 bytes"
+TAKING_NO_FILES = [one for one in commands(main) if one != ("bench", "plot")]
+"""The commands, without one that takes any number of files, and names those that it lacks."""
 
 
 def written_for_all(directory: Path) -> Path:
@@ -74,3 +79,20 @@ async def test_a_db_mcp_gets_its_password_from_a_file(house: House) -> None:
     )
     done = await house.run("config", "check", "--databases")
     assert "the password has 7 characters" in done.out
+
+
+@pytest.mark.parametrize("command", TAKING_NO_FILES, ids=" ".join)
+def test_no_command_repeats_a_secret_that_it_is_given_as_an_argument_by_mistake(
+    command: tuple[str, ...],
+) -> None:
+    refused = CliRunner().invoke(main, [*command, *[SECRET] * 5])
+    assert refused.exit_code != 0
+    assert SECRET not in refused.output
+
+
+async def test_the_check_of_a_token_says_where_it_takes_the_token(house: House) -> None:
+    token = token_for(SECRET, "alice")
+    checked = await house.run("token", "check", token)
+    assert checked.code == 2
+    assert "Error: Pipe the token to standard input: others can read arguments.\n" in checked.err
+    assert token not in checked.err

@@ -26,7 +26,7 @@ FULL = Reason(conditions.STORAGE_ERROR, "The disk took nothing.")
 
 async def test_every_condition_of_the_document_is_looked_at_and_no_other(tmp_path: Path) -> None:
     async with open_chat(tmp_path) as chat:
-        kinds = chat.parts.status.conditions.kinds
+        kinds = chat.parts.health.status.conditions.kinds
         assert set(kinds) == set(KINDS)
         assert len(kinds) == len(KINDS)
 
@@ -35,7 +35,7 @@ async def test_what_a_person_is_called_for_makes_the_public_health_degraded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_chat(tmp_path) as chat:
-        status = chat.parts.status
+        status = chat.parts.health.status
         status.is_open = True
         for kind in KINDS:
             reasons = [Reason(kind, "a sentence")]
@@ -47,7 +47,7 @@ async def test_what_a_person_is_called_for_makes_the_public_health_degraded(
 
 async def test_a_disk_with_too_little_room_is_said_before_it_is_full(tmp_path: Path) -> None:
     async with open_chat(tmp_path) as chat:
-        status, disk = chat.parts.status, chat.parts.disk
+        status, disk = chat.parts.health.status, chat.parts.storage.disk
         status.is_open = True
         await disk.look()
         found = disk.last
@@ -112,7 +112,7 @@ async def test_a_hanging_commit_makes_the_actor_of_messages_silent(tmp_path: Pat
             | {"connectionId": "sales"},
         )
         await wait_all_tasks_blocked()
-        pulse = chat.parts.pulses["messages"]
+        pulse = chat.parts.health.pulses["messages"]
         assert pulse.is_silent(trio.current_time() + SILENT_S)
         chat.log.held.set()
         await ada.until("chat:message:sent")

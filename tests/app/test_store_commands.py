@@ -34,7 +34,7 @@ async def test_a_daemon_under_load_is_verified_and_backed_up(
     assert f"The store {house.state_dir} is sound: " in verified.out.splitlines()[-1]
     assert made.code == 0, made.err
     assert "Neither the configuration nor its secrets" in made.out.splitlines()[-1]
-    assert f"yours to keep, of {house.state_dir}: revocations.json." in made.out
+    assert f"so keep copies yourself, from {house.state_dir}: revocations.json." in made.out
     await daemon.stop()
 
     put_back = await house.run("store", "restore", "monday", "--state-dir", "other")
@@ -72,7 +72,7 @@ async def test_clients_start_over_from_what_is_restored(
     assert "log.sqlite3" in os.listdir(replaced)
     assert any(name.startswith("snapshot-") for name in os.listdir(replaced))
     verified = await house.run("store", "verify")
-    assert (verified.code, "2 messages" in verified.out) == (0, True)
+    assert (verified.code, "2 messages, 1 room, 1 member," in verified.out) == (0, True)
 
     daemon = await house.start(env=ENV)
     since = {"demo": 4}

@@ -15,8 +15,7 @@ from tests.app.test_strangers import descriptors, rss_mib
 
 SECRET: Final = "a secret for the tests, of more than 32 bytes"
 PEERS: Final = 10_000
-WARM: Final = 2_000  # before anything is measured: caches and pools of memory fill up once
-GROWTH_MIB: Final = 8  # it was 2; 1 KiB that each of them left would be 10
+GROWTH_MIB: Final = 4  # it was 1; 1 KiB that each of them left would be 10
 OFFICE: Final = 700
 FLOOD, COLLEAGUES = "127.0.0.2", "127.0.0.3"
 FLOODS: Final = 2  # connections that open sessions without end
@@ -59,7 +58,9 @@ async def test_ten_thousand_peers_that_leave_without_a_word_leave_nothing_behind
         assert await trio.to_thread.run_sync(storm, daemon.port, count, tokens) > 0.9 * count
         return await settled(place, lambda now: now["sessions"] == now["connections"] == 1)
 
-    before = await pour(WARM)
+    # As many come before anything is measured: memory is taken once for all that are there at a
+    # time, and it depends on the machine how many that is.
+    before = await pour(PEERS)
     files, mib = descriptors(daemon), rss_mib(daemon)
     after = await pour(PEERS)
     assert after == before

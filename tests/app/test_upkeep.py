@@ -56,11 +56,11 @@ async def test_what_is_removed_is_told_room_by_room(tmp_path: Path) -> None:
     async with open_chat(tmp_path, limits=FREE, messages={"keep_per_room": 3}) as chat:
         ada = await chat.enter("ada")
         await write(ada, 8)
-        await chat.parts.upkeep._removals[0].run()
-        await chat.parts.upkeep._removals[0].run()
+        await chat.parts.maintenance.upkeep._removals[0].run()
+        await chat.parts.maintenance.upkeep._removals[0].run()
         assert chat.recorder.of(MessagesRemoved) == [MessagesRemoved(ROOM, 5, 1, 5)]
         await ada.say(message("one more"))
-        await chat.parts.upkeep._removals[0].run()
+        await chat.parts.maintenance.upkeep._removals[0].run()
         assert chat.recorder.of(MessagesRemoved)[1:] == [MessagesRemoved(ROOM, 1, 6, 6)]
 
 
@@ -69,11 +69,11 @@ async def test_entries_of_the_audit_are_removed_after_their_own_days(tmp_path: P
         directory = tmp_path / str(keep_days)
         directory.mkdir()
         async with open_chat(directory, audit={"keep_days": keep_days}) as chat:
-            now_ms = chat.parts.clock.wall_ms()
+            now_ms = chat.parts.common.clock.wall_ms()
             for user, at_ms in (("old", now_ms - 2 * DAY_MS), ("new", now_ms)):
                 entry = AuditEntry(AuditAction.KICK, at_ms, user, "done")
-                assert await chat.parts.trail.append(entry) is None
-            for one in chat.parts.upkeep._removals:
+                assert await chat.parts.messages.trail.append(entry) is None
+            for one in chat.parts.maintenance.upkeep._removals:
                 if one.is_on:
                     await one.run()
             found = look_at_audit(chat.store.path.parent, AuditQuery())
@@ -90,7 +90,7 @@ async def test_an_index_of_another_form_is_built_anew_and_that_is_told(
         assert chat.recorder.of(SearchIndexRenewing) == []
     monkeypatch.setattr(search_index, "FORM", "another")
     async with open_chat(tmp_path, limits=FREE) as chat:
-        chat.parts.upkeep.round_s = 0.02
+        chat.parts.maintenance.upkeep.round_s = 0.02
         await soon(chat.recorder, SearchIndexRenewed)
         assert len(chat.recorder.of(SearchIndexRenewing)) == 1
         assert chat.recorder.of(SearchIndexRenewed) == [SearchIndexRenewed(8)]
@@ -100,10 +100,10 @@ async def test_an_index_of_another_form_is_built_anew_and_that_is_told(
 
 async def test_a_displaced_log_is_told_once_and_so_is_its_return(tmp_path: Path) -> None:
     async with open_chat(tmp_path, limits=FREE) as chat:
-        chat.parts.upkeep.round_s = 0.02
-        recorder, directory = chat.recorder, chat.parts.store.path.parent
+        chat.parts.maintenance.upkeep.round_s = 0.02
+        recorder, directory = chat.recorder, chat.parts.storage.store.path.parent
         away = directory.with_name("away")
-        await between_commits(chat.parts.upkeep, lambda: directory.rename(away))
+        await between_commits(chat.parts.maintenance.upkeep, lambda: directory.rename(away))
         await soon(recorder, LogDisplaced)
         away.rename(directory)
         await soon(recorder, LogReturned)
@@ -118,7 +118,7 @@ async def test_a_disk_that_fails_in_one_way_is_told_now_and_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_chat(tmp_path, limits=FREE) as chat:
-        chat.parts.upkeep.round_s = 0.02
+        chat.parts.maintenance.upkeep.round_s = 0.02
         rounds = trio.Semaphore(0)
 
         async def fail(_: object) -> CommitOutcome:

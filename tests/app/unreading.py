@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chatd.app import answering
+from chatd.app.parts import answering
 from chatd.cli import main
 
 

@@ -21,18 +21,15 @@ from chatd.answers.service import AnswerService
 from chatd.answers.sql.reader import StatementReader, child_command
 from chatd.answers.terms import Bounds
 from chatd.app.databases import RunningDatabases
-from chatd.chat.markup import Markup
+from chatd.app.parts.common import Common
+from chatd.app.parts.messages import Messages
+from chatd.app.parts.publishing import Publishing
+from chatd.app.parts.storage import Storage
 from chatd.config import DEMO_ROOM, Config
-from chatd.observe import EventLog, StoreFailed
-from chatd.observe.clock import Clock
+from chatd.observe import StoreFailed
 from chatd.service.answer_relay import AnswerRelay
 from chatd.service.answer_roster import AnswerRoster
 from chatd.service.answer_signals import AnswerSignals
-from chatd.service.commands import Commands
-from chatd.service.signals import Signals
-from chatd.service.timeline import Timelines
-from chatd.sockets.adapter import Adapter
-from chatd.store.opened_store import OpenedStore
 from chatd.wire.codes import Code
 
 SAMPLE_NAME = "sample.sqlite3"  # in the state directory
@@ -53,7 +50,7 @@ class Answering:
     schemas: Schemas
     elsewhere: AnswerSignals | None
     is_over: trio.Event = attrs.field(factory=trio.Event, init=False)
-    """No database is asked any more: the sessions with db-mcps end."""
+    """Ask databases nothing more: the sessions with db-mcps end."""
 
 
 FIRST_STARTS_MAX: Final = 8
@@ -70,18 +67,12 @@ def configured_databases(config: Config) -> Mapping[str, DatabaseSettings]:
 
 
 def build_answering(
-    config: Config,
-    store: OpenedStore,
-    adapter: Adapter,
-    timelines: Timelines,
-    commands: Commands,
-    markup: Markup,
-    clock: Clock,
-    event_log: EventLog,
-    signals: Signals | None = None,
+    common: Common, storage: Storage, publishing: Publishing, messages: Messages
 ) -> Answering:
     """Build the parts; the sample database is made where a room uses it and it is not there, or
-    is of an earlier form. `signals` are those of a node that shares its log."""
+    is of an earlier form."""
+    config, clock, event_log = common.config, common.clock, common.event_log
+    store, commands, signals = storage.store, messages.commands, publishing.signals
     configured = configured_databases(config)
     sample = store.path.parent / SAMPLE_NAME
     if any(one.sample for one in configured.values()):
@@ -104,14 +95,15 @@ def build_answering(
         )
 
     databases = RunningDatabases(make, configured)
-    roster = AnswerRoster(adapter, markup)
+    roster = AnswerRoster(publishing.adapter, common.markup)
     reader = StatementReader(
         child_command(sorted({one.dialect for one in configured.values()})), event_log
     )
     answers = config.answers
     elsewhere, relay = None, None
     if signals is not None:
-        elsewhere = AnswerSignals(roster, signals, clock.wall_ms, timelines.last_seq, databases)
+        last_seq = publishing.timelines.last_seq
+        elsewhere = AnswerSignals(roster, signals, clock.wall_ms, last_seq, databases)
         relay = AnswerRelay(signals)
     life = AnswerLife(
         databases.answering,
@@ -135,6 +127,10 @@ def build_answering(
     service = AnswerService(life, store.readers, relay)
     if relay is not None:
         relay.serve(service)
+    if elsewhere is not None:
+        publishing.ending.tell(elsewhere, service)
+    if storage.life is not None:
+        storage.life.adopted = service.adopt
     service.adopt(store.recovered.open_answers)
     export_bounds = Bounds(answers.export_rows, answers.export_bytes, answers.export_timeout_s)
     reruns = Reruns(life, export_bounds, clock.wall_ms)
