@@ -46,7 +46,8 @@ class Client:
     by room in which it declared last of all sockets of its user; `missed`, the rooms in which
     presence and typing were dropped because it lagged, and whose typing that was; `ignored`,
     unknown fields of events that wait for their ack, by its id. `is_unseen`: it reads in rooms that
-    it has not joined, so that nobody sees it there and nothing is owed to it.
+    it has not joined, so that nobody sees it there and nothing is owed to it. `is_greeted`: it was
+    told which rooms it may use.
     """
 
     socket: Socket
@@ -66,6 +67,7 @@ class Client:
     ignored: dict[int, tuple[str, ...]] | None = attrs.field(init=False, default=None)
     deadline_entry: TimerEntry | None = attrs.field(init=False, default=None)
     is_unseen: bool = attrs.field(init=False, default=False)
+    is_greeted: bool = attrs.field(init=False, default=False)
     expires_s: float = attrs.field(init=False, default=math.inf)  # on Trio's clock, with leeway
     is_expiry_announced: bool = attrs.field(init=False, default=False)
 

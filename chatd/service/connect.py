@@ -185,6 +185,7 @@ class Connector:
         client.send(
             self._status(client, standing, readings, attempts, ignored, is_resumed=is_resumed)
         )
+        client.is_greeted = True
         if isinstance(since, Refusal):
             client.refuse(ClientEvent.CONNECTION_JOIN, None, since)
             since = NOTHING

@@ -1,5 +1,6 @@
-"""What a client may use, once that has changed: it leaves rooms that are gone, and is told its
-roles. Statements of its user that write are ended where the user may write no longer."""
+"""What a client may use, once that has changed: it leaves rooms that are gone, and is told of rooms
+that are new, and of its roles. Statements of its user that write are ended where the user may write
+no longer."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -7,11 +8,12 @@ from typing import Protocol
 import attrs
 
 from chatd.auth import Grant
+from chatd.chat.markup import Markup
 from chatd.service.client import Client
 from chatd.service.clients import Clients
 from chatd.service.rooms import Rooms
 from chatd.wire.codes import Code, Refusal
-from chatd.wire.events import RoleChanged, RoomRevoked
+from chatd.wire.events import RoleChanged, RoomGranted, RoomRevoked
 
 
 class WritingAnswers(Protocol):
@@ -29,6 +31,7 @@ class Granting:
     _rooms: Rooms
     _clients: Clients
     _answers: WritingAnswers
+    _markup: Markup
 
     def give(self, client: Client, grants: Mapping[str, Grant]) -> bool:
         """Let the client use these rooms from now on, and take it out of others at once; returns
@@ -43,11 +46,19 @@ class Granting:
                 client.send(RoomRevoked(room))
             elif room in before and before[room].role is not grant.role:
                 client.send(RoleChanged(room, grant.role))
+        if client.is_greeted:
+            for room, grant in grants.items():
+                if room not in before:
+                    client.send(self._granted(grant))
         self._rooms.end_memberships(client, self._rooms.standing(client))
         for room, had in before.items():
             if had.may_write and not self._may_write(client.user_id, room):
                 self._answers.end_writing(client.user_id, room)
         return is_out
+
+    def _granted(self, grant: Grant) -> RoomGranted:
+        title = None if grant.title is None else self._markup(grant.title)
+        return RoomGranted(grant.connection_id, grant.role, title)
 
     def _may_write(self, user_id: str, room: str) -> bool:
         """Whether a client of the user may write in a room."""

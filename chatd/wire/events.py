@@ -214,6 +214,17 @@ class RoomRevoked(EventPayload):
 
 
 @statically_frozen
+class RoomGranted(EventPayload):
+    """The user may use one more room: the directory, or a new token, gives it. The client is not in
+    it; `connection:join` brings it in."""
+
+    event: ClassVar[ServerEvent] = ServerEvent.CONNECTION_GRANTED
+    connection_id: RoomId
+    role: Annotated[Role, Note("What the user may do there.")]
+    title: Annotated[str | None, Note("What the directory calls the room.")] = None
+
+
+@statically_frozen
 class RoleChanged(EventPayload):
     """The user has another role in a room that the client is in."""
 

@@ -30,6 +30,7 @@ class ServerEvent(StrEnum):
 
     CONNECTION_STATUS = "connection:status"
     CONNECTION_LEFT = "connection:left"
+    CONNECTION_GRANTED = "connection:granted"
     CONNECTION_ROLE = "connection:role"
     CHAT_HISTORY = "chat:history"
     CHAT_MESSAGE = "chat:message"

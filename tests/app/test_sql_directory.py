@@ -53,6 +53,9 @@ async def test_rooms_and_roles_follow_the_database_also_through_a_crash_of_it(
 
     rooms.execute(f"UPDATE connection_members SET role = 'viewer' WHERE user_id = '{ADA}'")
     await ada.hear("connection:role", connectionId="crm", role="viewer")
+    grant = f"INSERT INTO connection_members SELECT id, '{ADA}', 'member' FROM connections"
+    rooms.execute(f"{grant} WHERE id = 'hr'")
+    await ada.hear("connection:granted", connectionId="hr")
     rooms.execute(f"DELETE FROM connection_members WHERE user_id = '{BOB}'")
     await bob.hear("connection:left", connectionId="sales", code="forbidden_room")
 

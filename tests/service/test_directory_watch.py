@@ -133,12 +133,19 @@ async def test_another_role_is_told_within_it_too_and_the_same_one_is_not(
     assert ada.take_events() == []
 
 
-async def test_a_room_that_is_given_can_be_joined_within_it(
+async def test_a_room_that_is_given_is_told_once_and_can_be_joined_within_it(
     chat: Chat, table: Table, mock_clock: MockClock
 ) -> None:
-    ada = await entered(chat)
-    table.rooms["ada"]["hr"] = Role.MEMBER
+    ada, again, bob = await entered(chat), await entered(chat), await entered(chat, "bob")
+    bob.take()
+    table.rooms["ada"]["hr"] = Role.VIEWER
     await passing(mock_clock, TTL_S)
+    for peer in (ada, again):
+        told = [payload for name, payload in peer.take_events() if name == "connection:granted"]
+        assert told == [{"connectionId": "hr", "role": "viewer"}]
+    assert "connection:granted" not in dict(bob.take_events())
+    await passing(mock_clock, 10 * TTL_S)
+    assert ada.take_events() == []
     await ada.say('420["connection:join",{"connectionId":"hr"}]')
     assert any('"ok":true' in text for text in ada.take())
 

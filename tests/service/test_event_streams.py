@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trio
 
-from chatd.auth import bot_digest, make_bot_token
+from chatd.auth import Grant, bot_digest, make_bot_token
 from chatd.engine.event_stream import EventStreamTransport
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import LimitHit, SessionClosed, SocketConnected, SocketDisconnected
@@ -403,6 +403,17 @@ async def test_a_room_that_is_taken_away_ends_the_stream(tmp_path: Path) -> None
         [client] = chat.parts.publishing.clients.of("ada")
         chat.parts.entering.rooms.leave(client, [ROOM])
         client.send(RoomRevoked(ROOM))
+        [heard] = await stream.rest()
+        assert heard.payload == {"connectionId": ROOM, "code": "forbidden_room"}
+
+
+async def test_a_stream_says_nothing_of_other_rooms(tmp_path: Path) -> None:
+    async with open_chat(tmp_path) as chat:
+        stream = await listening(chat)
+        [client] = chat.parts.publishing.clients.of("ada")
+        grants = {**client.grants, "stock": Grant("stock", None)}
+        chat.parts.entering.granting.give(client, grants)
+        chat.parts.entering.granting.give(client, {})
         [heard] = await stream.rest()
         assert heard.payload == {"connectionId": ROOM, "code": "forbidden_room"}
 

@@ -129,6 +129,23 @@ async def test_a_new_token_may_bring_another_role_which_is_told_and_counts_at_on
         await ada.quiet()  # the same role is not told again
 
 
+async def test_a_new_token_may_bring_another_room_which_is_told_with_its_title(
+    tmp_path: Path,
+) -> None:
+    now_s = int(Clock().wall_s())
+    claims = {"sub": ADA, "aud": "authenticated", "iat": now_s, "exp": now_s + 3600}
+    rooms = [ROOM, {"id": "stock", "title": "The <b>stock", "role": "owner"}]
+    more = jwt.encode({**claims, "connections": rooms}, SECRET, "HS256")
+    async with open_chat(tmp_path) as chat:
+        ada = await chat.enter(ADA)
+        await ada.ask("auth:refresh", {"token": more})
+        told = await ada.expect("connection:granted")
+        assert told == {"connectionId": "stock", "role": "owner", "title": "The < b>stock"}
+        assert (await ada.call("connection:join", {"connectionId": "stock"}))["ok"] is True
+        await ada.ask("auth:refresh", {"token": with_role(ADA, None)})
+        assert (await ada.until("connection:left"))["connectionId"] == "stock"
+
+
 @pytest.mark.parametrize("is_taken", [False, True])
 async def test_a_message_that_waits_while_its_author_loses_the_right_is_refused(
     chat: Chat, is_taken: bool

@@ -39,6 +39,7 @@ DATA = frozenset({"rows", "columns", "raw", "statement"})
 UNSEEN_HERE = {
     ServerEvent.AUTH_EXPIRING,  # they hold numbers, and ids of rooms
     ServerEvent.CHAT_READ,
+    ServerEvent.CONNECTION_GRANTED,  # a title as `connection:status` has it
     ServerEvent.CONNECTION_ROLE,
     ServerEvent.QUEUE_OVERFLOW,
 }

@@ -60,5 +60,5 @@ def build_entering(core: Core, bots: Bots) -> Entering:
         now_ms=storage.ages.now_ms,
         epoch=storage.store.epoch,
     )
-    granting = Granting(rooms, publishing.clients, answering.service)
+    granting = Granting(rooms, publishing.clients, answering.service, common.markup)
     return Entering(occupancy, limits, rooms, granting, make_catch_up(Unseen(), Unseen()))

@@ -20,7 +20,7 @@ export interface IncomingParts {
   typing: Typing;
   welcomed(draft: Draft, status: StatusConnected): void;
   expiring(at: number): void;
-  /** A room was taken away: others may have been given. */
+  /** A room was given or taken away. */
   roomsChanged(): void;
 }
 
@@ -43,6 +43,11 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
             ? `An administrator has deleted everything that was said in ${connectionId}.`
             : `You may not use ${connectionId} any more.`;
         core.notify({ kind: "error", text, stays: true });
+        parts.roomsChanged();
+      }),
+    "connection:granted": ({ connectionId, title }) =>
+      batch.later(() => {
+        core.notify({ kind: "info", text: `You may use ${title ?? connectionId} now.` });
         parts.roomsChanged();
       }),
     "connection:role": ({ connectionId, role }) =>

@@ -825,6 +825,16 @@ export interface RoomDatabase {
   commands: string[];
 }
 
+/** The user may use one more room: the directory, or a new token, gives it. The client is not in it; `connection:join` brings it in. */
+export interface RoomGranted {
+  /** The room. */
+  connectionId: string;
+  /** What the user may do there. */
+  role: Role;
+  /** What the directory calls the room. */
+  title?: string;
+}
+
 /** Messages of a room, in the order of their seqs. */
 export interface RoomHistory {
   /** The room. */
@@ -1103,6 +1113,7 @@ export interface UserPresence {
 export interface ServerEvents {
   "connection:status": StatusConnected | StatusLagging | StatusDraining | StatusClosing;
   "connection:left": RoomRevoked;
+  "connection:granted": RoomGranted;
   "connection:role": RoleChanged;
   "chat:history": RoomHistory;
   "chat:message": PublishedMessage;
@@ -1167,4 +1178,4 @@ export interface Acks {
   "auth:refresh": TokenAck | RefusedAck;
 }
 
-export const SERVER_EVENTS = ["connection:status", "connection:left", "connection:role", "chat:history", "chat:message", "chat:message:sent", "chat:message:error", "chat:message:status", "chat:message:edited", "chat:message:deleted", "chat:message:reaction", "chat:read", "chat:hint", "chat:answer:start", "chat:answer:status", "chat:answer:rows", "chat:answer:end", "chat:typing", "presence:update", "presence:snapshot", "queue:overflow", "chat:error", "auth:expiring", "server:draining"] as const;
+export const SERVER_EVENTS = ["connection:status", "connection:left", "connection:granted", "connection:role", "chat:history", "chat:message", "chat:message:sent", "chat:message:error", "chat:message:status", "chat:message:edited", "chat:message:deleted", "chat:message:reaction", "chat:read", "chat:hint", "chat:answer:start", "chat:answer:status", "chat:answer:rows", "chat:answer:end", "chat:typing", "presence:update", "presence:snapshot", "queue:overflow", "chat:error", "auth:expiring", "server:draining"] as const;

@@ -150,6 +150,31 @@ describe("connecting", () => {
     ]);
   });
 
+  test("has the rooms that it is given meanwhile, and keeps those it had", async () => {
+    server.wrote("demo", 2);
+    const chat = await browser.connected();
+    for (const connectionId of ["stock", "hr"]) {
+      server.room(connectionId);
+      const title = connectionId === "hr" ? "People" : undefined;
+      server.wire.say("connection:granted", { connectionId, role: "member", title });
+    }
+    await settled();
+    expect(state(chat).notices.map((it) => it.text)).toEqual([
+      "You may use stock now.",
+      "You may use People now.",
+    ]);
+    await browser.clock.pass(5_000);
+    expect(state(chat).rooms.map((it) => it.connectionId)).toEqual([
+      "demo",
+      "sales",
+      "stock",
+      "hr",
+    ]);
+    expect(state(chat).room).toBe("demo");
+    expect(texts(chat, "demo")).toEqual(["message 1", "message 2"]);
+    expect(server.wire.auths).toHaveLength(2); // one connection for both
+  });
+
   test("looks for rooms again when the user wants that", async () => {
     server.status.rooms = [];
     const chat = await browser.connected();
