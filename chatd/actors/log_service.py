@@ -17,8 +17,8 @@ from chatd.actors.log_keeper import LogKeeper
 from chatd.chat.commits import CommitFailed, CommitOutcome, StoreClosed
 from chatd.chat.records import Record
 from chatd.store import LogWriter, Store
-from chatd.store.asked import Asked
 from chatd.store.audit import remove_old
+from chatd.store.pending_work import PendingWork
 from chatd.store.retention import Surplus
 
 _T = TypeVar("_T")
@@ -45,7 +45,7 @@ class LogService(LogKeeper):
         self._is_closed = False
         self.is_failing = False  # the disk did not take the last of what it was given
         self.displaced: str | None = None  # which file of the log is not where it was
-        self._asked = Asked()
+        self._pending = PendingWork()
         self._rewriting_since_s = -math.inf
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -65,7 +65,7 @@ class LogService(LogKeeper):
         """As `LogWriter.commit`."""
         began_s = trio.current_time()
         try:
-            with self._asked.asking():
+            with self._pending.asking():
                 outcome = await self._current().commit(records)
         except CommitFailed as failure:
             self._failed(failure)
@@ -111,7 +111,7 @@ class LogService(LogKeeper):
     def waits_s(self, now_s: float) -> float:
         """For how many seconds the writer has been at the first thing that was asked of it; 0 if
         nothing was. It does one thing after the other."""
-        return self._asked.waits_s(now_s)
+        return self._pending.waits_s(now_s)
 
     @property
     def is_rewriting(self) -> bool:
@@ -127,7 +127,7 @@ class LogService(LogKeeper):
     @contextlib.contextmanager
     def _noting_displacement(self) -> Iterator[None]:
         try:
-            with self._asked.asking():
+            with self._pending.asking():
                 yield
         except CommitFailed as failure:
             if failure.is_displaced:

@@ -22,7 +22,7 @@ from chatd.answers.sql.first_look import is_like_question, may_be_question
 from chatd.answers.sql.talk import Talk
 from chatd.auth import Grant
 from chatd.chat.ids import written_id
-from chatd.chat.messages import Asked
+from chatd.chat.messages import AnswerRequest
 from chatd.chat.records import Message, OpenAnswer
 from chatd.store import StoreClosed, StoreReadFailed
 from chatd.wire.codes import Code, Refusal
@@ -71,11 +71,11 @@ class AnswerService:
         if not self._is_draining:
             self._life.foresee(connection_id, user_id, content, context)
 
-    def begin(self, question: Message, asked: Asked) -> None:
+    def begin(self, question: Message, asked: AnswerRequest) -> None:
         """A message that may be a question is in the log, and is to be read; never waits."""
         self._arrive(asked.opened_by(question), question)
 
-    def repeat(self, question: Message, asked: Asked) -> None:
+    def repeat(self, question: Message, asked: AnswerRequest) -> None:
         """A message that may be a question was sent again; never waits. If it was talk, its sender
         is told so again. If not, its answer is on its way to the room, or in its history."""
         one = asked.opened_by(question)

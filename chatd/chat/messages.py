@@ -32,14 +32,14 @@ class SendMessage:
     content: str
     context: bytes | None
     thread_id: str | None
-    asks: "Asked | None" = None
+    asks: "AnswerRequest | None" = None
     reply: "Reply | None" = None
     rooms: Collection[str] | None = None
     mentions: tuple[str, ...] = ()
 
 
 @attrs.frozen
-class Asked:
+class AnswerRequest:
     """A message may be a question, and is read once it is stored: the id of the message that will
     then answer it, and the address that it came from, if that is known."""
 

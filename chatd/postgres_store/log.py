@@ -24,8 +24,8 @@ from chatd.postgres_store.retention import FIND, REMOVE, REMOVE_OLD_AUDIT
 from chatd.postgres_store.rows import message
 from chatd.postgres_store.search_index import SearchIndex
 from chatd.postgres_store.writer import HEADS, MESSAGES, SEQS_OF, LogWriter
-from chatd.store.asked import Asked
 from chatd.store.errors import FailedCommitFound, StoreError
+from chatd.store.pending_work import PendingWork
 from chatd.store.retention import Keep, Surplus, finding_surplus
 from chatd.wire.codes import Code
 
@@ -67,7 +67,7 @@ class PostgresLog:
         self._ended: StoreError | None = None  # why nothing more is written
         self.is_failing = False  # the database did not take the last of what it was given
         self.displaced: str | None = None  # there are no files that could be displaced
-        self._asked = Asked()
+        self._pending = PendingWork()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Find out what became of batches that are in doubt, until cancelled, or until the life of
@@ -201,7 +201,7 @@ class PostgresLog:
 
     def waits_s(self, now_s: float) -> float:
         """For how many seconds the oldest request has been under way; 0 if there is none."""
-        return self._asked.waits_s(now_s)
+        return self._pending.waits_s(now_s)
 
     @property
     def is_rewriting(self) -> bool:
@@ -246,5 +246,5 @@ class PostgresLog:
     def _asking(self) -> Iterator[None]:
         if self._is_closed:
             raise StoreClosed("The log is closed.")
-        with self._asked.asking():
+        with self._pending.asking():
             yield

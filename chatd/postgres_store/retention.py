@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from chatd.store.retention import Asked
+from chatd.store.retention import LogQuery
 
 REMOVE: Final = """
     WITH surplus AS (
@@ -37,17 +37,17 @@ REMOVE_OLD_AUDIT: Final = """
     SELECT count(*) FROM removed
 """
 
-FIND: Final[Mapping[Asked, str]] = {
-    Asked.ROOMS: """
+FIND: Final[Mapping[LogQuery, str]] = {
+    LogQuery.ROOMS: """
         SELECT room_id, connection_id, forgotten_seq,
                CASE WHEN last_seq > forgotten_seq THEN last_seq END
         FROM rooms
     """,
-    Asked.OLDEST: """
+    LogQuery.OLDEST: """
         SELECT seq, timestamp_ms, position FROM messages WHERE room_id = %s AND seq > %s
         ORDER BY seq LIMIT %s
     """,
-    Asked.FIRST_YOUNG: """
+    LogQuery.FIRST_YOUNG: """
         SELECT min(position) FROM messages
         WHERE position BETWEEN %s AND %s AND timestamp_ms BETWEEN %s AND %s
     """,

@@ -72,7 +72,7 @@ class Surplus:
     first_removed: int = 1
 
 
-class Asked(enum.Enum):
+class LogQuery(enum.Enum):
     """What a search for surplus asks of the log."""
 
     ROOMS = enum.auto()  # number, connection id, forgotten seq, last seq, None without messages
@@ -81,14 +81,14 @@ class Asked(enum.Enum):
 
 
 Finding: TypeAlias = Generator[
-    tuple[Asked, tuple[int, ...]], Sequence[Sequence[Any]], list["Surplus"]
+    tuple[LogQuery, tuple[int, ...]], Sequence[Sequence[Any]], list["Surplus"]
 ]
 
 
-_STATEMENTS: Final[Mapping[Asked, str]] = {
-    Asked.ROOMS: _ROOMS,
-    Asked.OLDEST: _OLDEST,
-    Asked.FIRST_YOUNG: _FIRST_YOUNG_BEFORE,
+_STATEMENTS: Final[Mapping[LogQuery, str]] = {
+    LogQuery.ROOMS: _ROOMS,
+    LogQuery.OLDEST: _OLDEST,
+    LogQuery.FIRST_YOUNG: _FIRST_YOUNG_BEFORE,
 }
 
 
@@ -109,7 +109,7 @@ def finding_surplus(keep: Keep, most: int) -> Finding:
     """The search for surplus, whatever keeps the log: it yields the next question to the log, is
     sent the rows, and returns what may go."""
     found: list[Surplus] = []
-    rooms = yield Asked.ROOMS, ()
+    rooms = yield LogQuery.ROOMS, ()
     for room_id, connection_id, forgotten_seq, last_seq in rooms:
         if last_seq is None:
             continue
@@ -117,12 +117,12 @@ def finding_surplus(keep: Keep, most: int) -> Finding:
         if keep.per_room is not None:
             first_kept = max(first_kept, last_seq - keep.per_room + 1)
         if keep.oldest_ms is not None and first_kept <= forgotten_seq + most:
-            oldest = yield Asked.OLDEST, (room_id, first_kept - 1, most)
+            oldest = yield LogQuery.OLDEST, (room_id, first_kept - 1, most)
             old = _surely_old(oldest, keep.oldest_ms, keep)
             if old:
                 at = old[-1][1]
                 bounds = (at - LOOKED_BACK, at - 1, keep.oldest_ms, keep.now_ms)
-                [(young,)] = yield Asked.FIRST_YOUNG, bounds
+                [(young,)] = yield LogQuery.FIRST_YOUNG, bounds
                 seqs = [seq for seq, position in old if young is None or position < young]
                 first_kept = seqs[-1] + 1 if seqs else first_kept
         first_kept = min(first_kept, forgotten_seq + 1 + most)

@@ -69,7 +69,7 @@ class _Job(_Parked):
         self.job = job
 
 
-_Asked: TypeAlias = _Commit | _Job | None  # None: the end
+_Queued: TypeAlias = _Commit | _Job | None  # None: the end
 
 
 class LogWriter:
@@ -78,8 +78,8 @@ class LogWriter:
     def __init__(self, log: Log, token: trio.lowlevel.TrioToken) -> None:
         self._log = log
         self._token = token
-        self._asked: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
-        self._put_back: list[_Asked] = []  # one at most: taken too early, and next in turn
+        self._queue: queue.SimpleQueue[_Queued] = queue.SimpleQueue()
+        self._put_back: list[_Queued] = []  # one at most: taken too early, and next in turn
         self._at_hand: Sequence[_Parked] = ()  # what the thread is at
         self._fault: BaseException | None = None  # that ended the thread
         self._closing = False
@@ -108,7 +108,7 @@ class LogWriter:
         """
         if self._closing:
             raise self._is_closed()
-        self._asked.put(_Commit(records))
+        self._queue.put(_Commit(records))
         result: CommitOutcome = await trio.lowlevel.wait_task_rescheduled(_cannot_abort)
         return result
 
@@ -130,7 +130,7 @@ class LogWriter:
     async def _have_done(self, job: Callable[[Log], _T]) -> _T:
         if self._closing:
             raise self._is_closed()
-        self._asked.put(_Job(job))
+        self._queue.put(_Job(job))
         result: _T = await trio.lowlevel.wait_task_rescheduled(_cannot_abort)
         return result
 
@@ -166,7 +166,7 @@ class LogWriter:
         """
         if not self._closing:
             self._closing = True
-            self._asked.put(None)
+            self._queue.put(None)
         with trio.move_on_after(timeout_s, shield=True):
             await self._ended.wait()
         return self._ended.is_set()
@@ -192,8 +192,8 @@ class LogWriter:
             group = self._group_of(first)
             self._answer(group, self._results(group))
 
-    def _take(self) -> _Asked:
-        return self._put_back.pop() if self._put_back else self._asked.get()
+    def _take(self) -> _Queued:
+        return self._put_back.pop() if self._put_back else self._queue.get()
 
     def _group_of(self, first: _Commit) -> list[_Commit]:
         """What is committed together: the first request, and whatever else is queued by now."""
@@ -201,7 +201,7 @@ class LogWriter:
         room_left = MAX_GROUP_RECORDS - len(first.records)
         while room_left > 0:
             try:
-                asked = self._asked.get_nowait()
+                asked = self._queue.get_nowait()
             except queue.Empty:
                 break
             if not isinstance(asked, _Commit):
@@ -250,7 +250,7 @@ class LogWriter:
         if self._fault is not None:
             for parked in self._at_hand:
                 parked.wake(outcome.Error(_unexpected(self._fault)))
-        while self._put_back or not self._asked.empty():
+        while self._put_back or not self._queue.empty():
             asked = self._take()
             if asked is not None:
                 asked.wake(outcome.Error(self._is_closed()))

@@ -12,7 +12,7 @@ from chatd.chat.ids import scoped_id
 from chatd.chat.messages import (
     Accepted,
     AcknowledgementKept,
-    Asked,
+    AnswerRequest,
     Audit,
     Barrier,
     ChangeKept,
@@ -90,7 +90,7 @@ async def test_messages_are_numbered_in_each_room_in_the_order_in_which_they_cam
 
 async def test_all_of_a_message_is_kept_as_it_came(kept: Kept) -> None:
     content = "\U0001f600 \\u0000 \u2028 e\u0301 \t\r\n {} %s $1 ' \" \\"
-    thread = await stored(kept, 1, asks=Asked(message_id(9)))
+    thread = await stored(kept, 1, asks=AnswerRequest(message_id(9)))
     message = await stored(
         kept,
         2,
@@ -297,9 +297,9 @@ async def test_a_change_of_what_is_deleted_is_refused_and_one_that_changes_nothi
 
 
 async def test_a_question_is_open_until_its_answer_is_stored(kept: Kept) -> None:
-    asks = Asked(message_id(99), "192.0.2.1")
+    asks = AnswerRequest(message_id(99), "192.0.2.1")
     question = await stored(kept, 1, asks=asks)
-    talk = await stored(kept, 2, asks=Asked(message_id(98)))
+    talk = await stored(kept, 2, asks=AnswerRequest(message_id(98)))
     opened = OpenAnswer(
         *(question.message_id, message_id(99), "demo", "ann", None, NOW_MS),
         is_to_read=True,
@@ -340,7 +340,9 @@ async def test_the_audit_has_entries_in_order_and_their_ends(kept: Kept) -> None
 
 
 async def test_of_what_is_erased_nothing_is_left_but_its_place(kept: Kept) -> None:
-    question = await stored(kept, 1, asks=Asked(message_id(9)), name="Ann", mentions=("bob",))
+    question = await stored(
+        kept, 1, asks=AnswerRequest(message_id(9)), name="Ann", mentions=("bob",)
+    )
     edit = EditMessage(None, "ann", question, 0, "a better text", None, ("eve",))
     await kept.carry_out(edit)
     entry = AuditEntry(

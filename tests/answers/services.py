@@ -29,7 +29,7 @@ from chatd.answers.service import AnswerService
 from chatd.answers.sql.commands import Help, Misused, Question
 from chatd.answers.table import Column, Row
 from chatd.answers.terms import Bounds, RoomDatabase
-from chatd.chat.messages import Asked, Reply
+from chatd.chat.messages import AnswerRequest, Reply
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe.recorder import Recorder
 from chatd.store import StoredAnswer, StoreReadFailed
@@ -258,7 +258,7 @@ class Service:
             1_700_000_000_000,
         )
         self.shelf.messages[asked] = message
-        self.answers.begin(message, Asked(message_id(1000 + self.count)))
+        self.answers.begin(message, AnswerRequest(message_id(1000 + self.count)))
         return asked
 
     async def ended(self, question_id: str) -> dict[str, Any]:

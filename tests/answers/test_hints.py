@@ -11,7 +11,7 @@ from chatd.answers import service as answers_service
 from chatd.answers.cancels import CancelOutcome
 from chatd.answers.sql.reading import Response
 from chatd.answers.sql.talk import Talk
-from chatd.chat.messages import Asked
+from chatd.chat.messages import AnswerRequest
 from chatd.observe import InternalError
 from chatd.wire.codes import HINTS, HintCode, Refusal
 from tests.answers.services import ROOM, Service, open_service
@@ -35,7 +35,7 @@ def hints_of(service: Service, question: str) -> list[tuple[HintCode, str | None
 
 async def again(service: Service, question: str) -> None:
     """The same message is sent again."""
-    service.answers.repeat(service.shelf.messages[question], Asked(message_id(999)))
+    service.answers.repeat(service.shelf.messages[question], AnswerRequest(message_id(999)))
     await service.settled()
 
 

@@ -9,7 +9,7 @@ from chatd.chat.markup import keep
 from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import (
     Accepted,
-    Asked,
+    AnswerRequest,
     Conflicted,
     EndedAlready,
     NoteRead,
@@ -31,7 +31,7 @@ from tests.chat.commands import message_id, send
 
 ANSWER = b'{"state":"done","rowCount":1,"columns":[{"name":"error"}],"rows":[["\\"error\\":{"]]}'
 FAILED = b'{"state":"error","error":{"code":"db_error","message":"No such table."},"rows":[]}'
-ASKED = Asked(message_id(9))
+ASKED = AnswerRequest(message_id(9))
 
 
 @pytest.fixture

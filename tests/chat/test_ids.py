@@ -4,7 +4,7 @@ import pytest
 
 from chatd.chat.ids import scoped_id, written_id
 from chatd.chat.message_machine import MessageMachine
-from chatd.chat.messages import Accepted, Asked, Conflicted, Repeated, SendMessage
+from chatd.chat.messages import Accepted, AnswerRequest, Conflicted, Repeated, SendMessage
 from tests.chat.commands import message_id, send, stored
 
 NOW_MS = 5
@@ -14,7 +14,7 @@ NOW_MS = 5
 def machine() -> MessageMachine:
     """There is a message 1 in `secret`, and an answer 2 is promised there."""
     machine = MessageMachine({}, {})
-    first = send(1, connection_id="secret", asks=Asked(message_id(2)))
+    first = send(1, connection_id="secret", asks=AnswerRequest(message_id(2)))
     machine.apply(machine.decide([first], NOW_MS))
     return machine
 
@@ -75,7 +75,7 @@ def test_whoever_may_read_the_other_message_is_told(machine: MessageMachine) -> 
 def test_a_question_of_such_an_id_is_answered_under_the_id_that_is_known(
     machine: MessageMachine,
 ) -> None:
-    [effect] = machine.decide([eve(asks=Asked(message_id(8)))], NOW_MS).effects
+    [effect] = machine.decide([eve(asks=AnswerRequest(message_id(8)))], NOW_MS).effects
     assert isinstance(effect, Accepted)
     assert effect.command.asks is not None
     opened = effect.command.asks.opened_by(effect.message)

@@ -10,7 +10,7 @@ import pytest
 from chatd.actors.shared_ledger import SharedLedger
 from chatd.chat.commits import EndedBefore
 from chatd.chat.message_machine import MessageMachine
-from chatd.chat.messages import Accepted, Asked, EndedAlready, Reply, SendMessage
+from chatd.chat.messages import Accepted, AnswerRequest, EndedAlready, Reply, SendMessage
 from chatd.chat.records import OpenAnswer, Record
 from chatd.postgres_store.log import PostgresLog
 from chatd.postgres_store.opening import OpenedLog, open_log
@@ -75,7 +75,7 @@ async def two_nodes(address: LogAddress) -> AsyncIterator[tuple[Node, Node]]:
 
 
 def question(number: int = 1) -> SendMessage:
-    return send(number, "SELECT 1", asks=Asked(message_id(100 + number)))
+    return send(number, "SELECT 1", asks=AnswerRequest(message_id(100 + number)))
 
 
 def end(number: int = 1, answer: int = 101, state: str = "done") -> SendMessage:
@@ -157,7 +157,7 @@ async def test_a_question_that_is_sent_again_to_another_node_opens_no_second_ans
     async with two_nodes(address) as (a, b):
         await a.carry_out(question())
         again = question()
-        [effect] = await b.carry_out(attrs.evolve(again, asks=Asked(message_id(777))))
+        [effect] = await b.carry_out(attrs.evolve(again, asks=AnswerRequest(message_id(777))))
         assert not isinstance(effect, Accepted)
         assert rows_of(address, "SELECT encode(answer_id, 'hex') FROM answers") == [
             (message_id(101).replace("-", ""),)

@@ -16,7 +16,7 @@ from chatd.answers.service import AnswerService
 from chatd.answers.terms import Bounds, RoomDatabase
 from chatd.bus.topics import Topics
 from chatd.chat.markup import MARKUPS
-from chatd.chat.messages import Asked, Reply
+from chatd.chat.messages import AnswerRequest, Reply
 from chatd.chat.records import Change, Message, OpenAnswer
 from chatd.engine.outgoing import Outgoing
 from chatd.observe.recorder import Recorder
@@ -185,7 +185,7 @@ class Node:
         asked = message_id(log.seq)
         encoded = orjson.dumps(context) if context else None
         message = Message(asked, ROOM, log.seq, user_id, None, content, encoded, None, NOW_MS)
-        opening = Asked(message_id(1_000 + log.seq))
+        opening = AnswerRequest(message_id(1_000 + log.seq))
         log.open[asked] = opening.opened_by(message)
         log.owner[asked] = self
         self.answers.begin(message, opening)

@@ -11,7 +11,7 @@ import trio.testing
 
 from chatd.answers.cancels import CANCEL_AGAIN_S, CANCEL_TIMES, CancelOutcome
 from chatd.auth import Grant
-from chatd.chat.messages import Asked
+from chatd.chat.messages import AnswerRequest
 from chatd.chat.records import Message
 from chatd.wire.codes import Code, Refusal
 from tests.chat.commands import message_id
@@ -181,7 +181,7 @@ async def test_a_question_that_is_sent_again_to_another_node_is_answered_once(
         question = await a.ask()
         found = a.log.open[question]
         again = Message(question, ROOM, 1, "ann", None, "SELECT 1", None, None, found.opened_ms)
-        b.answers.repeat(again, Asked(message_id(77)))
+        b.answers.repeat(again, AnswerRequest(message_id(77)))
         await settled()
         assert b.database.calls == []
         assert b.room.of("chat:hint") == []

@@ -7,7 +7,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from chatd.actors.mailbox import Mailbox
-from chatd.chat.messages import Asked, Command, NoteRead, Reply, SendMessage
+from chatd.chat.messages import AnswerRequest, Command, NoteRead, Reply, SendMessage
 from chatd.chat.records import OpenAnswer
 from chatd.service.commands import Commands
 from tests.chat.commands import message_id, send
@@ -26,7 +26,7 @@ async def test_a_message_that_may_be_a_question_is_urgent(
     commands = Commands(mailbox)
     commands.submit(send(1))
     assert not mailbox.is_urgent
-    commands.submit(send(2, "SELECT 1", asks=Asked(message_id(3))))
+    commands.submit(send(2, "SELECT 1", asks=AnswerRequest(message_id(3))))
     assert mailbox.is_urgent
 
 

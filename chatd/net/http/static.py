@@ -24,7 +24,7 @@ KEEP_ALIVE: Final[Headers] = ((b"connection", b"keep-alive"),)
 CLOSE: Final[Headers] = ((b"connection", b"close"),)
 
 
-class Asked(Protocol):
+class RequestHeaders(Protocol):
     """A request, as far as it matters here."""
 
     def header(self, name: bytes) -> str | None: ...
@@ -48,7 +48,7 @@ class StaticFile:
             for coding, body in self.bodies.items()
         }
 
-    def answer(self, asked: Asked) -> Response:
+    def answer(self, asked: RequestHeaders) -> Response:
         """200 with the body in the coding that the client takes best, or 304 if the client has
         that."""
         coding = preferred(asked.header(b"accept-encoding"), tuple(self.bodies))

@@ -33,7 +33,7 @@ from chatd.wire.payloads import MessageDelete, MessageEdit, MessageReact
 ONLY_ITS_AUTHOR: Final = "Only its author may change this message; a reaction is open to everybody."
 DAMAGED: Final = "This message cannot be changed: its record on the server's disk is damaged."
 
-Asked: TypeAlias = MessageEdit | MessageDelete | MessageReact
+ChangePayload: TypeAlias = MessageEdit | MessageDelete | MessageReact
 Make: TypeAlias = Callable[[Message, int], ChangeCommand]
 """Makes the command of a message, and of the rev as of which it was looked up."""
 
@@ -137,14 +137,14 @@ class ChangeEvents:
 
         return self._change(client, asked, make)
 
-    def _change(self, client: Client, asked: Asked, make: Make) -> Handled:
+    def _change(self, client: Client, asked: ChangePayload, make: Make) -> Handled:
         room = asked.connection_id
         message = self._timelines.find(asked.message_id, (room,))
         if message is None:
             return self._change_old(client, asked, make)
         return self._submit(client, asked, message, make(message, self._timelines.last_rev(room)))
 
-    async def _change_old(self, client: Client, asked: Asked, make: Make) -> Outcome:
+    async def _change_old(self, client: Client, asked: ChangePayload, make: Make) -> Outcome:
         """The message is not in the head of its room, or was sent just before."""
         room = asked.connection_id
         await self._commands.barrier(client)
@@ -160,7 +160,7 @@ class ChangeEvents:
         return await outcome_of(self._submit(client, asked, message, make(message, as_of_rev)))
 
     def _submit(
-        self, client: Client, asked: Asked, message: Message, command: ChangeCommand
+        self, client: Client, asked: ChangePayload, message: Message, command: ChangeCommand
     ) -> Handled:
         refused = refusal_to_write(client.grants, message.connection_id)
         if refused is not None:  # its rights have changed meanwhile
@@ -172,7 +172,7 @@ class ChangeEvents:
             return self._refused(client, asked, refusal)
         return self._commands.submit(command)
 
-    def _refused(self, client: Client, asked: Asked, refusal: Refusal) -> Refusal:
+    def _refused(self, client: Client, asked: ChangePayload, refusal: Refusal) -> Refusal:
         self._event_log.record(
             ChangeRefused(
                 client.log_id,

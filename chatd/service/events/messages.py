@@ -10,7 +10,7 @@ import attrs
 
 from chatd.answers.service import AnswerService
 from chatd.chat.content import canonical_message_id, check_content, check_context
-from chatd.chat.messages import Asked, SendMessage
+from chatd.chat.messages import AnswerRequest, SendMessage
 from chatd.chat.records import Message
 from chatd.observe import EventLog, MessageReceived, MessageRefused
 from chatd.observe.ids import new_uuid
@@ -180,7 +180,7 @@ class MessageEvents:
         read for one once it is stored."""
         command.mentions = self._mentions.of(command.connection_id, command.content)
         if self._answers.may_be_one(command.connection_id, command.content):
-            command.asks = Asked(new_uuid(), command.origin.client.address)
+            command.asks = AnswerRequest(new_uuid(), command.origin.client.address)
             command.origin.is_read = True
             self._answers.foresee(
                 command.connection_id, command.user_id, command.content, command.context

@@ -8,7 +8,7 @@ import trio
 
 
 @attrs.define(eq=False)
-class Asked:
+class PendingWork:
     """How much is asked for, and since when the writer has been at the first of it; it does one
     thing after the other."""
 
