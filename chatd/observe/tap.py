@@ -44,7 +44,7 @@ class Follower:
 
     def offer(self, line: bytes, level: Level) -> None:
         """One more line; never waits."""
-        if level < self._least:
+        if level < self._least or self.is_over:
             return
         if len(self._lines) == LINES_MAX:
             self._lines.popleft()
@@ -78,6 +78,7 @@ class EventTap:
         self._source = source
         self._log = log
         self._followers: dict[Follower, None] = {}
+        self.is_draining = False
 
     @property
     def count(self) -> int:
@@ -85,8 +86,9 @@ class EventTap:
         return len(self._followers)
 
     def follow(self, least: Level, *, ends_with_drain: bool = False) -> Follower | None:
-        """Follow events of a level or above, until `leave`, or `drain`; None if too many do."""
-        if len(self._followers) >= FOLLOWERS_MAX:
+        """Follow events of a level or above, until `leave`, or `drain`; None if too many do, or if
+        it would end at once."""
+        if len(self._followers) >= FOLLOWERS_MAX or (ends_with_drain and self.is_draining):
             return None
         follower = Follower(least, ends_with_drain)
         self._followers[follower] = None
@@ -100,7 +102,9 @@ class EventTap:
             self._source.pass_to(self._log)
 
     def drain(self) -> None:
-        """The daemon is about to end: those who would keep it from that follow no longer."""
+        """The daemon is about to end: those who would keep it from that follow no longer, and do
+        not come back."""
+        self.is_draining = True
         for follower in self._followers:
             if follower.ends_with_drain:
                 follower.end()

@@ -74,7 +74,7 @@ class AdminPage:
             return denial
         if self._tap is None:
             return refused(Refusal(Code.OVERLOADED, "The log cannot be followed here."))
-        return followed(self._tap, Level.INFO, FOLLOW_S, ends_with_drain=True)
+        return followed(request, self._tap, Level.INFO, FOLLOW_S, ends_with_drain=True)
 
     async def _refused(self, request: Request) -> Response | None:
         """Why the caller may not look; None for an administrator."""

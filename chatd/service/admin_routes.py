@@ -122,7 +122,7 @@ class AdminRoutes:
         word = request.query.decode("latin-1").partition("level=")[2] or "info"
         if word.upper() not in Level.__members__:
             return _wrong("level is to be debug, info, warning or error.")
-        return followed(self._tap, Level[word.upper()])
+        return followed(request, self._tap, Level[word.upper()])
 
 
 @attrs.define(eq=False)
@@ -132,13 +132,35 @@ class FollowedLog:
 
     _tap: EventTap
     _follower: Follower
+    _gone: Callable[[], Awaitable[None]]
     _within_s: float
+    _until_s: float | None = attrs.field(init=False, default=None)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        until_s = trio.current_time() + self._within_s
-        yield b"\n"  # the head goes out with it
-        while not self._follower.is_over and (left_s := until_s - trio.current_time()) > 0:
-            yield await self._follower.lines(min(left_s, ALIVE_S)) or b"\n"
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        now_s = trio.current_time()
+        if self._until_s is None:
+            self._until_s = now_s + self._within_s
+            return b"\n"  # the head goes out with it
+        if self._follower.is_over and (rest := await self._follower.lines(0)):
+            return rest
+        if self._follower.is_over or now_s >= self._until_s:
+            raise StopAsyncIteration
+        return await self._lines(min(self._until_s - now_s, ALIVE_S)) or b"\n"
+
+    async def _lines(self, within_s: float) -> bytes:
+        """The next lines. Whoever is gone makes room at once: there are few places."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._end_when_gone)
+            lines = await self._follower.lines(within_s)
+            nursery.cancel_scope.cancel()
+        return lines
+
+    async def _end_when_gone(self) -> None:
+        await self._gone()
+        self._follower.end()
 
     async def aclose(self) -> None:
         self._tap.leave(self._follower)
@@ -146,14 +168,20 @@ class FollowedLog:
 
 
 def followed(
-    tap: EventTap, least: Level, within_s: float = math.inf, *, ends_with_drain: bool = False
+    request: Request,
+    tap: EventTap,
+    least: Level,
+    within_s: float = math.inf,
+    *,
+    ends_with_drain: bool = False,
 ) -> Response:
-    """The answer to somebody who follows the log."""
+    """The answer to somebody who asks to follow the log."""
     follower = tap.follow(least, ends_with_drain=ends_with_drain)
     if follower is None:
-        return refused(Refusal(Code.OVERLOADED, TOO_MANY))
+        why = Refusal(Code.DRAINING) if tap.is_draining else Refusal(Code.OVERLOADED, TOO_MANY)
+        return refused(why)
     head = ((b"content-type", b"application/x-ndjson"),)
-    return Response(200, head, FollowedLog(tap, follower, within_s))
+    return Response(200, head, FollowedLog(tap, follower, request.gone, within_s))
 
 
 async def _erase(erasing: Awaitable[Erased]) -> Response:

@@ -10,6 +10,7 @@ An event goes through these steps; the first that refuses it ends it:
     limit      a limit of its own admits it
     join       the client is in the room, or joins it first
     handler    carries it out: an ack, a refusal, or a coroutine that ends in one of these
+    access     a query is answered only if the client may use that room now too
 
 Nothing here waits. The task that owns the socket's input awaits a coroutine, and then answers the
 event. If the handler gives None, the effect of its command answers the event.
@@ -37,7 +38,9 @@ from chatd.service.rooms import Rooms, forbidden
 from chatd.service.routes import JOINED, Route, Routed, table
 from chatd.socketio.packet import Event
 from chatd.sockets.connection import SocketIOConnection
+from chatd.sockets.emitter import event_packet
 from chatd.sockets.socket import Socket
+from chatd.wire.acks import AckPayload
 from chatd.wire.codes import Refusal
 from chatd.wire.converter import structure
 from chatd.wire.events import ServerDraining, StatusDraining
@@ -131,7 +134,11 @@ class Dispatcher:
         if outcome is None:
             return
         route = self._routes[name]
+        if route.is_query:
+            outcome = _if_permitted(client, written, outcome)
         if not isinstance(outcome, Refusal):
+            if ack_id is None and route.as_event is not None:
+                client.send_catch_up(event_packet(route.as_event(outcome)))
             client.acknowledge(ack_id, outcome, is_page=route.is_query)
         elif route.refuse is not None:
             route.refuse(client, ack_id, written, outcome)
@@ -156,6 +163,15 @@ class Dispatcher:
             back_ms = jitter_ms(100, RECONNECT_SPREAD_MS)
             client.send(ServerDraining(deadline_ms, back_ms))
             client.send(StatusDraining(retry_after_ms=back_ms))
+
+
+def _if_permitted(
+    client: Client, written: object, outcome: AckPayload | Refusal
+) -> AckPayload | Refusal:
+    """What a query of the client came to, unless the room that it named was taken away while the
+    query waited: for its turn, or for a client that reads slowly."""
+    room = _named_room(written)
+    return outcome if room is None or room in client.grants else forbidden(room)
 
 
 def _named_room(written: object) -> str | None:

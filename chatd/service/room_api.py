@@ -25,7 +25,6 @@ from chatd.net.http.app import (
     refusal,
 )
 from chatd.net.http.cors import CorsPolicy
-from chatd.observe import EventLog, InternalError
 from chatd.observe.ids import new_uuid
 from chatd.service.delivery import Delivery
 from chatd.service.event_streams import STREAM_HEADERS, EventStreams
@@ -77,7 +76,6 @@ class RoomApi:
     _streams: EventStreams
     _origins: CorsPolicy
     _is_draining: Callable[[], bool]
-    _event_log: EventLog
     _epoch: str = attrs.field(kw_only=True)
     _max_body_bytes: int = attrs.field(kw_only=True)
 
@@ -107,9 +105,6 @@ class RoomApi:
             return await self._respond(request)
         except _Refused as error:
             return refused(error.why)
-        except Exception as fault:
-            self._event_log.record(InternalError.of("api", fault))
-            return refused(Refusal(Code.INTERNAL))
 
     async def _respond(self, request: Request) -> Response:
         asked = _PATH.fullmatch(request.path)

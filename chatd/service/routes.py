@@ -13,6 +13,7 @@ from chatd.service.acks import Handled
 from chatd.service.client import Client
 from chatd.service.rates import Limit
 from chatd.wire.codes import Refusal
+from chatd.wire.events import EventPayload
 from chatd.wire.names import ClientEvent
 from chatd.wire.unknown import plain_names
 
@@ -32,8 +33,9 @@ class Route:
     JOINED, the client joins the room first, unless it is there. `writes`: the client has to be
     permitted to change something in that room. `limit`: the event spends a token of this limit of
     its user. `is_query`: the ack is a page, which does not count as backlog, since the handler has
-    waited for the peer to catch up. `refuse`: tells the client of a refusal, with the payload as
-    written; None: by `chat:error`, as for most.
+    waited for the peer to catch up; and it is given only if the client may still use the room then.
+    `as_event`: what a client gets instead of the ack if it asked for none; None: nothing. `refuse`:
+    tells the client of a refusal, with the payload as written; None: by `chat:error`, as for most.
     """
 
     payload: type[Any]
@@ -43,6 +45,7 @@ class Route:
     limit: Limit | None = None
     writes: bool = False
     is_query: bool = False
+    as_event: Callable[[Any], EventPayload] | None = None
     refuse: Refuse | None = None
     plain_names: frozenset[str] = attrs.field(
         init=False,

@@ -67,6 +67,9 @@ async def test_a_drain_ends_those_who_would_hold_it_up_and_nobody_else() -> None
     tap.drain()
     assert [line["reason"] for line in parsed(await page.lines(5))] == ["now"]
     assert (page.is_over, operator.is_over) == (True, False)
+    tap.leave(page)
+    assert tap.follow(Level.INFO, ends_with_drain=True) is None  # as pages come back at once
+    assert tap.follow(Level.INFO) is not None
 
 
 async def test_what_is_below_its_level_is_not_shown() -> None:

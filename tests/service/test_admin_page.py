@@ -5,10 +5,14 @@ from pathlib import Path
 
 import h11
 import trio
+import trio.testing
 
 from chatd.auth import mint
 from chatd.net.http.page import POLICY
 from chatd.observe.clock import Clock
+from chatd.observe.events import EventLog
+from chatd.observe.recorder import Recorder
+from chatd.observe.tap import FOLLOWERS_MAX, EventTap
 from chatd.service.admin_page import EVENTS_PATH, OVERVIEW_PATH
 from tests.service.chats import SECRET, Chat, message, open_chat, token
 
@@ -110,3 +114,28 @@ async def test_the_page_is_served_under_the_strict_policy(tmp_path: Path) -> Non
                     assert inline not in body
         for path in ("/admin/", "/admin/index.html", "/admin/nothing.js"):
             assert (await ask(chat, path))[0] == 404
+
+
+class Source:
+    """Hands no events on."""
+
+    def pass_to(self, log: EventLog) -> None:
+        """Nothing comes."""
+
+
+async def test_pages_that_are_closed_make_room_for_others_at_once(tmp_path: Path) -> None:
+    head = f"GET {EVENTS_PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {admin_token()}"
+    async with open_chat(tmp_path, auth=ADMIN) as chat:
+        tap = EventTap(Source(), Recorder())
+        chat.parts.http.admin_page._tap = tap
+        for _ in range(2 * FOLLOWERS_MAX):
+            stream = await trio.open_tcp_stream(*chat.address)
+            await stream.send_all(f"{head}\r\n\r\n".encode())
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 200")
+            assert tap.count == 1
+            await trio.aclose_forcefully(stream)
+            while tap.count:
+                await trio.testing.wait_all_tasks_blocked(0.001)
+        tap.drain()
+        told, _, body = await ask(chat, EVENTS_PATH, admin_token())
+        assert (told, json.loads(body)["error"]["code"]) == (503, "draining")

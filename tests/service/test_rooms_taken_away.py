@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import orjson
+import pytest
 import trio
 import trio.testing
 
 from chatd.auth import Grant
 from chatd.service.client import Client
+from chatd.wire.names import ClientEvent
 from tests.service.chats import NO_ROOM, ROOM, Chat, message, open_chat, token
 
 
@@ -70,3 +73,31 @@ async def test_an_event_for_a_room_that_is_not_granted_any_more_joins_nothing(
         assert ack["error"]["code"] == "forbidden_room"
         take_away(chat, "ada", ROOM)  # and given back
         assert (await ada.say(message("again")))["ok"]
+
+
+@pytest.mark.parametrize("is_acked", [True, False], ids=["acked", "as an event"])
+@pytest.mark.parametrize("event", [ClientEvent.HISTORY_GET, ClientEvent.MESSAGE_GET])
+async def test_who_reads_on_late_gets_no_page_of_a_room_that_was_taken_away_meanwhile(
+    tmp_path: Path,
+    autojump_clock: trio.testing.MockClock,
+    event: ClientEvent,
+    is_acked: bool,
+) -> None:
+    later = message("said when she was out")
+    wanted = {"connectionId": ROOM, "messageId": later["messageId"]}
+    asked = f"42{'7' if is_acked else ''}" + orjson.dumps([event, wanted]).decode()
+    async with open_chat(tmp_path, in_memory=True) as chat:
+        bob = await chat.attach_and_enter(token("bob"))
+        ada = await chat.attach_and_enter(token("ada"))
+        ada.take()
+        ada.transport.taking = trio.Event()  # she reads nothing now
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ada.say, asked)
+            await trio.testing.wait_all_tasks_blocked()
+            take_away(chat, "ada")
+            await bob.emit("chat:message", later)
+            ada.transport.taking.set()
+        told = ada.take()
+        refusal = "437[" if is_acked else '42["chat:error"'
+        assert any(text.startswith(refusal) and "forbidden_room" in text for text in told)
+        assert later["content"] not in "".join(told)

@@ -160,7 +160,6 @@ def _build_room_api(
         streams,
         engine_io.cors,
         lambda: admission.is_draining,
-        common.event_log,
         epoch=epoch,
         max_body_bytes=common.config.server.max_payload_bytes,
     )

@@ -180,7 +180,7 @@ class HttpApp:
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer an "http" scope; no other comes from a request that was read here."""
         request = await _request_of(scope, receive)
-        await _send_response(scope["method"], await self._respond(request), send)
+        await send_response(scope["method"], await self._respond(request), send)
 
     async def judge_body(self, head: RequestHead, peer: str) -> int | Response:
         """How many bytes of body this request may have, or the answer if it goes no further.
@@ -247,6 +247,12 @@ class HttpApp:
         return None
 
 
+INTERNAL: Final = refusal(
+    500,
+    "internal",
+    "Something went wrong in the server; try again, and tell its operator if it persists.",
+)
+"""The answer to a request in whose handling there was a fault, as the chat words it too."""
 NOT_FOUND: Final = refusal(404, "not_found", "There is nothing at this path.")
 
 
@@ -320,7 +326,8 @@ def _find(table: Mapping[str, HttpRoute], path: str) -> HttpRoute | None:
     return table[max(above, key=len)] if above else None
 
 
-async def _send_response(method: str, response: Response, send: Send) -> None:
+async def send_response(method: str, response: Response, send: Send) -> None:
+    """Send a response to a request of this method."""
     body, headers = response.body, list(response.headers)
     assert not isinstance(body, Live)  # those bypass ASGI
     if NOSNIFF not in headers:

@@ -41,6 +41,7 @@ from hypercorn.utils import wrap_app
 
 from chatd.net.addresses import LOCAL
 from chatd.net.http.app import (
+    INTERNAL,
     AsgiMessage,
     AsgiScope,
     HttpApp,
@@ -49,6 +50,7 @@ from chatd.net.http.app import (
     Response,
     Send,
     refusal,
+    send_response,
 )
 from chatd.net.http.connection import PHRASES, SEND_PIECE_BYTES, HttpConnection
 from chatd.net.http.reader import BadRequestError, RequestHead
@@ -126,7 +128,7 @@ class HypercornServer:
                 await self._answer_live(connection, head, peer, carries)
             else:
                 with answering():
-                    await self._answer(connection, request, peer)
+                    await self._answer(connection, head, request, peer)
         except* Exception as faults:
             self._report_fault(faults)
         await connection.hang_up()
@@ -138,8 +140,11 @@ class HypercornServer:
         peer: str,
         carries: Callable[[Any], None],
     ) -> None:
-        answer: Response | None = await self._app.answer(head, peer)
-        assert answer is not None
+        answer: Response | None
+        try:
+            answer = await self._app.answer(head, peer)
+        except Exception as fault:
+            answer = self._faulty(head, peer, fault)
         if isinstance(answer.body, Live):
             answer = await answer.body.serve(connection, live_head(answer), carries)
             if answer is None:
@@ -156,7 +161,10 @@ class HypercornServer:
             return None
         if not head.has_body:
             return rewritten(head, b"")
-        judged = await self._app.judge_body(head, peer)
+        try:
+            judged = await self._app.judge_body(head, peer)
+        except Exception as fault:
+            judged = self._faulty(head, peer, fault)
         if not isinstance(judged, int):
             _finish(connection, head, judged)
             return None
@@ -172,7 +180,9 @@ class HypercornServer:
         _finish(connection, head, self._app.refuse(head, peer, said))
         return None
 
-    async def _answer(self, connection: HttpConnection, request: bytes, peer: str) -> None:
+    async def _answer(
+        self, connection: HttpConnection, head: RequestHead, request: bytes, peer: str
+    ) -> None:
         with trio.CancelScope() as scope:
             stream = _OneRequest(
                 trio.SocketStream(trio.socket.from_stdlib_socket(connection.sock)),
@@ -181,7 +191,7 @@ class HypercornServer:
                 lost=scope.cancel,
             )
             server = TCPServer(
-                wrap_app(partial(self._run_app, connection, peer), 0, "asgi"),
+                wrap_app(partial(self._run_app, connection, head, peer), 0, "asgi"),
                 self._config,
                 self._context,
                 ConnectionState({}),
@@ -199,13 +209,14 @@ class HypercornServer:
     async def _run_app(
         self,
         connection: HttpConnection,
+        head: RequestHead,
         peer: str,
         scope: AsgiScope,
         receive: Receive,
         send: Send,
     ) -> None:
         """The application as Hypercorn sees it: an exception that it lets out is reported, and
-        answered by a 500.
+        answered by a 500, as all errors are.
 
         Hypercorn asks the socket who its peer is, and does not know better.
 
@@ -231,11 +242,14 @@ class HypercornServer:
         try:
             await self._app({**scope, "client": (peer, 0)}, receive_more, send_on)
         except Exception as fault:
-            self._report_fault(fault)
+            answer = self._faulty(head, peer, fault)
             if not has_begun:  # else the response stays cut short
-                headers = [(b"content-length", b"0")]
-                await send({"type": "http.response.start", "status": 500, "headers": headers})
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                await send_response(head.method, answer, send)
+
+    def _faulty(self, head: RequestHead, peer: str, fault: Exception) -> Response:
+        """The answer to a request in whose handling there was a fault, which is reported."""
+        self._report_fault(fault)
+        return self._app.refuse(head, peer, INTERNAL)
 
 
 def rewritten(head: RequestHead, body: bytes) -> bytes:

@@ -14,7 +14,6 @@ from chatd.service.client import Client
 from chatd.service.commands import Commands
 from chatd.service.rendering import render_in_turns, telling_replies
 from chatd.service.routes import JOINED, PERMITTED, Route, Routes
-from chatd.sockets.emitter import event_packet
 from chatd.store import KnownMessage, MessageReader, Page, StoreReadFailed
 from chatd.wire.acks import HistoryAck, MessageGetAck
 from chatd.wire.codes import Code, Refusal
@@ -36,7 +35,9 @@ class HistoryEvents:
 
     def routes(self) -> Routes:
         return {
-            ClientEvent.HISTORY_GET: Route(HistoryGet, self.page, self.read, JOINED, is_query=True),
+            ClientEvent.HISTORY_GET: Route(
+                HistoryGet, self.page, self.read, JOINED, is_query=True, as_event=_history
+            ),
             ClientEvent.MESSAGE_GET: Route(
                 MessageGet, self.message, self.read_message, PERMITTED, is_query=True
             ),
@@ -90,10 +91,7 @@ class HistoryEvents:
             page.last_rev,
             root=None if page.root is None else self._known(page.root),
         )
-        if ack_id is not None:
-            return HistoryAck(history=history)
-        client.send_catch_up(event_packet(history))
-        return None
+        return HistoryAck(history=history)
 
     async def _read_page(self, wanted: HistoryGet, thread_id: str | None) -> Page:
         limit = wanted.limit or min(PAGE_DEFAULT, self._page_max)
@@ -144,3 +142,7 @@ class HistoryEvents:
         return await self._messages.shown(
             wanted.message_id, wanted.connection_id, wanted.answer_rows
         )
+
+
+def _history(ack: HistoryAck) -> RoomHistory:
+    return ack.history

@@ -1,5 +1,6 @@
 """The contract with Hypercorn's inner parts, over real sockets and the real clock."""
 
+import json
 import re
 import socket
 import struct
@@ -17,6 +18,7 @@ from chatd.net.http.connection import ConnectionLimits, HttpConnection
 from chatd.net.http.hypercorn import HOP_BY_HOP, HypercornServer, last_response, rewritten
 from chatd.net.http.reader import RequestHead, RequestReader
 from chatd.net.poller import TrioPoller
+from chatd.wire.codes import Code, Refusal
 from tests.net.http.serving import CLIENT, App, serving, tcp_pair, unix_pair
 from tests.net.peers import HARD_LIMIT_S
 
@@ -369,6 +371,8 @@ async def test_an_exception_in_the_application_is_reported_and_answered_with_500
         answers = await read_to_end(s.peer)
         assert statuses(answers) == [500]
         assert b"\r\nconnection: close\r\n" in answers.lower()
+        told = json.loads(answers.partition(b"\r\n\r\n")[2])["error"]
+        assert told == {"code": "internal", "message": Refusal(Code.INTERNAL).sentence}
         assert [repr(fault) for fault in s.faults] == ["LookupError('a bug')"]
 
 

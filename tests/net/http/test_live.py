@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
+import pytest
 import trio
 
 from chatd.net.http.app import HttpApp, HttpRoute, Live, Request, Response, refusal
@@ -38,6 +39,8 @@ class Ticks(Live):
 
 def app(live: Ticks) -> HttpApp:
     async def handler(request: Request) -> Response:
+        if request.path.startswith("/for/faulty"):
+            raise RuntimeError("the code")
         if request.method == "GET" and request.path.endswith("/live"):
             return Response(200, ((b"content-type", b"text/plain"),), live)
         return Response(200, (), request.path.encode())
@@ -58,6 +61,17 @@ async def answer(app: HttpApp, method: str, path: str, *headers: str) -> tuple[b
     async with serving(app, "\r\n".join(lines).encode()) as served:
         received = b"".join([piece async for piece in served.peer])
         return received, [repr(fault) for fault in served.faults]
+
+
+@pytest.mark.parametrize("path", ["/for/faulty", "/for/faulty/live"])
+async def test_a_fault_in_a_route_is_answered_with_what_the_route_adds(path: str) -> None:
+    received, faults = await answer(app(Ticks()), "GET", path)
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 500 ")
+    assert b"x-of-route: 1" in head
+    assert f"access-control-allow-origin: {FRIEND}".encode() in head
+    assert b'"code":"internal"' in body
+    assert faults == ["RuntimeError('the code')"]
 
 
 async def test_a_live_body_has_the_headers_of_its_route_and_no_length() -> None:
