@@ -84,8 +84,16 @@ class AnswerSlots:
             return False
         with trio.move_on_after(self._wait_s):
             await self._slots.acquire(user_id, slots)
-            return True
+            return self._may_keep(user_id, slots)
         return False
+
+    def _may_keep(self, user_id: str, slots: Sequence[Slot]) -> bool:
+        """Whether a user may keep slots that were waited for; else they are given back. The slots
+        may be those of the very statement that runs on."""
+        if self._is_held_back(user_id, slots):
+            self._slots.release(user_id, slots)
+            return False
+        return True
 
     async def acquire(self, slots: Sequence[Slot], one: ActiveAnswer, database: Database) -> bool:
         """Take slots for an answer; False if they are not free when it is due, if it is to end, or
@@ -99,7 +107,7 @@ class AnswerSlots:
             one.waiting = nursery.cancel_scope
             nursery.start_soon(self._wait_until_due, one, database, nursery.cancel_scope)
             await self._slots.acquire(one.of.user_id, slots)
-            is_acquired = True
+            is_acquired = self._may_keep(one.of.user_id, slots)
             nursery.cancel_scope.cancel()
         one.waiting = None
         return is_acquired

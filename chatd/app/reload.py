@@ -179,6 +179,7 @@ class Reload:
         A directory that has to wait is left to its watch, which begins to ask it about everybody:
         what it cannot say is treated as its outage, and no user has to leave for that.
         """
+        self._end_writing_of_bots(judging)
         sockets = 0
         for number, client in enumerate(self._parts.publishing.clients.everybody(), 1):
             grants = self._grants(client, judging)
@@ -187,6 +188,19 @@ class Reload:
             if number % TURN == 0:
                 await trio.lowlevel.checkpoint()
         return sockets
+
+    def _end_writing_of_bots(self, judging: _Judging) -> None:
+        """End the statements that bots which are gone, or other ones now, have written with; most
+        bots ask over HTTP, and have no client."""
+        bots = self._parts.access.bots.by_user
+        for user_id, was in judging.bots.items():
+            bot = bots.get(user_id)
+            if bot is None or bot.sha256 != was.sha256 or not bot.can_write:
+                self._parts.answering.service.end_writing(user_id)
+            else:
+                for room in was.rooms:
+                    if room not in bot.rooms:
+                        self._parts.answering.service.end_writing(user_id, room)
 
     def _grants(self, client: Client, judging: _Judging) -> Mapping[str, Grant] | None:
         """What a client may use now; None where nothing else is known than before."""

@@ -1,6 +1,7 @@
 """One download of one answer, for a link that can carry no header (docs/protocol, "Answers").
 
-A ticket is as good as the token that it was given for, for a minute and for one use. Whether its
+A ticket is as good as the token that it was given for, for a minute and for one file: it stays good
+if its use is refused, as a retry may help. Whether its
 user may still use the room is checked when it is used. It is void earlier if another token of its
 user, no older than the first, does not give the room, or no longer lets the user write there: a
 directory of claims would go by the old token. Tickets are held in memory: a restart forgets them.
@@ -65,9 +66,10 @@ class DownloadTickets:
     _others: OtherTickets | None = None
     _tickets: OrderedDict[str, DownloadTicket] = attrs.field(init=False, factory=OrderedDict)
     _of_user: dict[str, OrderedDict[str, None]] = attrs.field(init=False, factory=dict)
+    _used: set[str] = attrs.field(init=False, factory=set)  # of these, by name
 
     def __len__(self) -> int:
-        return len(self._tickets)
+        return len(self._tickets) - len(self._used)
 
     def give(
         self,
@@ -130,21 +132,27 @@ class DownloadTickets:
             self._remove(name)
 
     def use(self, name: str, message_id: str, now_s: float) -> Identity | None:
-        """The user of a ticket for this message, once; None if it is not good."""
+        """The user of a ticket for this message, once; None if it is not good. It is held until its
+        time is over, as it may be given back."""
         identity = self.look(name, message_id, now_s)
         if name in self._tickets:
-            self._remove(name)
+            self._used.add(name)
         return identity
+
+    def give_back(self, name: str) -> None:
+        """Nothing came of the use of a ticket: it is as good as if it had not been used."""
+        self._used.discard(name)
 
     def look(self, name: str, message_id: str, now_s: float) -> Identity | None:
         """As `use`, and the ticket stays good: for a HEAD request."""
-        ticket = self._tickets.get(name)
+        ticket = None if name in self._used else self._tickets.get(name)
         if ticket is None or ticket.message_id != message_id or now_s >= ticket.until_s:
             return None
         return None if self._is_revoked(ticket.identity) else ticket.identity
 
     def _remove(self, name: str) -> None:
         ticket = self._tickets.pop(name)
+        self._used.discard(name)
         own = self._of_user[ticket.identity.user_id]
         del own[name]
         if not own:

@@ -123,8 +123,32 @@ class Downloads:
         return json_response(201, body)
 
     async def _send_file(self, request: Request, message_id: str, name: str) -> Response:
+        ticket = _asked(request, "ticket")
+        if ticket is None:
+            admitted = await self._admitted(request)
+            return await self._answer_user(
+                request, message_id, name, admitted.identity, admitted.grants
+            )
         is_real = name in FORMATS and request.method == "GET"
-        identity, rooms = await self._rooms(request, message_id, spend=is_real)
+        identity = await self._of_ticket(request, message_id, ticket, use=is_real)
+        response = None
+        try:
+            rooms = await self._grants(identity)
+            response = await self._answer_user(request, message_id, name, identity, rooms)
+        finally:
+            if is_real and (response is None or response.status != 200):
+                self._tickets.give_back(ticket)  # no file came of it
+        return response
+
+    async def _answer_user(
+        self,
+        request: Request,
+        message_id: str,
+        name: str,
+        identity: Identity,
+        rooms: Mapping[str, Grant],
+    ) -> Response:
+        """The file for a user who may use these rooms."""
         self._count(identity.user_id)
         if name not in FORMATS:
             raise _Refused(Refusal(Code.NOT_FOUND, _KINDS))
@@ -174,30 +198,29 @@ class Downloads:
         )
         return refused(outcome) if isinstance(outcome, Refusal) else outcome
 
-    async def _rooms(
-        self, request: Request, message_id: str, *, spend: bool
-    ) -> tuple[Identity, Mapping[str, Grant]]:
-        """The user of a ticket or token, and the user's rooms; `spend`: the ticket is used up."""
-        name = _asked(request, "ticket")
-        if name is None:
-            admitted = await self._admitted(request)
-            return admitted.identity, admitted.grants
+    async def _of_ticket(
+        self, request: Request, message_id: str, ticket: str, *, use: bool
+    ) -> Identity:
+        """The user of a ticket, which is used up if `use`."""
         # If a token comes with the ticket, the ticket has to be the same user's.
         shown = None if _bearer(request) is None else await self._admitted(request)
         now_s = trio.current_time()
-        identity = self._tickets.look(name, message_id, now_s)
+        identity = self._tickets.look(ticket, message_id, now_s)
         if (
             identity is not None
             and shown is not None
             and shown.identity.user_id != identity.user_id
         ):
             raise _Refused(Refusal(Code.UNAUTHORIZED, _VOID))  # and it stays good
-        if spend:
-            self._tickets.use(name, message_id, now_s)
+        if use:
+            self._tickets.use(ticket, message_id, now_s)
         if identity is None or identity.expires_at_ms <= self._clock.wall_s() * 1000:
             raise _Refused(Refusal(Code.UNAUTHORIZED, _VOID))
+        return identity
+
+    async def _grants(self, identity: Identity) -> Mapping[str, Grant]:
         try:
-            return identity, await self._directory.grants(identity)
+            return await self._directory.grants(identity)
         except DirectoryFailed as error:
             raise _Refused(Refusal(Code.DIRECTORY_UNAVAILABLE, str(error))) from error
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import attrs
 
+from chatd.counts import counted
 from chatd.net.http.app import Pieces
 from chatd.observe import EventLog, LimitHit
 from chatd.wire.codes import Code, Refusal
@@ -37,7 +38,7 @@ class RequestPlaces:
         count = self._taken[user_id]
         if count >= self._per_user_max:
             self._event_log.record(LimitHit("requests_per_user", user_id, address))
-            sentence = f"You have {count} requests under way; wait for one of them."
+            sentence = f"You have {counted(count, 'request')} under way; wait until one has ended."
             return Refusal(Code.OVERLOADED, sentence, retry_after_ms=BUSY_RETRY_MS)
         self._taken[user_id] += 1
         return RequestPlace(self, user_id, address)

@@ -5,7 +5,8 @@ import trio
 import trio.testing
 
 from chatd.answers.requests import Stopped, WatchingSink
-from chatd.answers.slots import STILL_RUNS
+from chatd.answers.slots import DATABASE, STILL_RUNS, USER, AnswerSlots
+from chatd.answers.slots import ROOM as ROOM_SLOT
 from chatd.auth import Grant
 from tests.answers.services import OTHER_ROOM, ROOM, Service, open_service
 
@@ -54,3 +55,39 @@ async def test_who_only_joined_is_not_held_back(mock_clock: trio.testing.MockClo
         call.sink.runs_on(trio.Event())
         await service.ask("SELECT 2", user_id="bob")
         assert len(service.database.calls) == 2
+
+
+async def test_who_waits_for_a_place_when_the_statement_turns_out_to_run_on_gets_none(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    slots = AnswerSlots(2, 4, lambda _room: 2, 5.0)
+    places = [(USER, "ann"), (ROOM_SLOT, ROOM), (DATABASE, ROOM)]
+    assert await slots.acquire_in_time("ann", places)
+    got: list[bool] = []
+
+    async def wait() -> None:
+        got.append(await slots.acquire_in_time("ann", places))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        await trio.testing.wait_all_tasks_blocked()
+        slots.hold_back("ann", ROOM, ended := trio.Event())
+        slots.release("ann", places)
+    assert got == [False]
+    assert slots.why_busy("ann", places) == STILL_RUNS
+    ended.set()
+    assert await slots.acquire_in_time("ann", places)
+
+
+async def test_a_question_that_waits_is_held_back_too(mock_clock: trio.testing.MockClock) -> None:
+    async with open_service(per_user=1) as service:
+        first = await service.ask("SELECT 1")
+        (call,) = service.database.calls
+        second = await service.ask("SELECT 2")
+        assert isinstance(call.sink, WatchingSink)
+        call.sink.runs_on(trio.Event())
+        call.end()
+        await service.settled()
+        assert service.end(first)["state"] == "done"
+        error = service.end(second)["error"]
+        assert (error["code"], error["message"]) == ("db_busy", STILL_RUNS)

@@ -40,6 +40,7 @@ from chatd.observe.clock import Clock
 from chatd.wire.codes import Code
 from tests.auth.issuer import issued, jwk, key_set
 from tests.auth.tokens_by_hand import good_claims
+from tests.service.api_callers import Api
 from tests.service.chats import (
     ROOM,
     SECRET,
@@ -50,6 +51,7 @@ from tests.service.chats import (
     refused,
     token,
 )
+from tests.service.events.test_answers import called, open_answering
 from tests.service.streams import listening
 
 OTHER_CLAIM = "app_metadata.connections"
@@ -257,6 +259,44 @@ async def test_the_stream_of_a_bot_ends_where_its_token_gives_it_no_more(
             [heard] = await stream.rest()
             assert heard.payload == {"connectionId": ROOM, "code": "forbidden_room"}
         await ada.quiet()
+
+
+@pytest.mark.parametrize(
+    ("changes", "goes_on"),
+    [
+        pytest.param({"messages_per_minute": 1.0}, True, id="another rate"),
+        pytest.param({"can_read": False}, True, id="no right to read"),
+        pytest.param({"rooms": ("stock",)}, False, id="other rooms"),
+        pytest.param({"sha256": bot_digest("another")}, False, id="another token"),
+        pytest.param({"can_write": False}, False, id="no right to write"),
+        pytest.param(None, False, id="gone"),
+    ],
+)
+async def test_what_a_bot_writes_ends_where_its_token_gives_it_no_more(
+    tmp_path: Path, changes: dict[str, object] | None, goes_on: bool
+) -> None:
+    bearer = make_bot_token()
+    rights = ["read", "write"]
+    tokens = {"writer": {"sha256": bot_digest(bearer), "rooms": [ROOM], "rights": rights}}
+    async with open_answering(tmp_path, read_only=False, api={"tokens": tokens}) as (
+        chat,
+        database,
+    ):
+        written = {
+            "content": "DELETE FROM numbers",
+            "context": {"config": {"readOnly": False}},
+        }
+        assert (await Api(chat, bearer).post(written)).status == 201
+        call = await called(database)
+        [bot] = chat.parts.access.bots.by_user.values()
+        now = {} if changes is None else {"writer": attrs.evolve(bot, **changes)}
+        await taken_over(chat, tmp_path, api=attrs.evolve(chat.parts.common.config.api, tokens=now))
+        if goes_on:
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert not call.stop.is_set()
+        else:
+            await call.stop.wait()
+        call.end()
 
 
 async def test_bots_keep_their_own_rates_where_the_limits_of_users_change(tmp_path: Path) -> None:

@@ -120,3 +120,17 @@ def test_a_ticket_of_one_who_may_write_is_void_once_a_token_gives_no_more_than_r
     given_out.withdraw(identity(), {"sales": Grant("sales", None, Role.VIEWER)})
     assert given_out.look(written, "m", 1.0) is None
     assert given_out.look(read, "m", 1.0) is not None
+
+
+def test_a_ticket_that_is_given_back_is_as_good_as_before_and_no_better() -> None:
+    given_out = DownloadTickets()
+    ticket = given_out.give("m", "sales", identity(), 5.0)
+    assert given_out.use(ticket, "m", 6.0) == identity()
+    assert given_out.look(ticket, "m", 6.0) is None
+    given_out.give_back(ticket)
+    assert given_out.look(ticket, "m", 6.0) == identity()
+    assert given_out.use(ticket, "m", 6.0) == identity()
+    given_out.void(identity().user_id)
+    given_out.give_back(ticket)
+    assert given_out.look(ticket, "m", 6.0) is None
+    assert len(given_out) == 0

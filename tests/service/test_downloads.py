@@ -18,6 +18,7 @@ from chatd.auth import ClaimDirectory, DirectoryFailed
 from chatd.observe import AuthenticationFailed, LimitHit
 from chatd.observe.clock import Clock
 from chatd.service import downloads
+from chatd.service.request_places import RequestPlace
 from chatd.store import LogReaders, StoreReadFailed
 from tests.answers.services import HeldDatabase
 from tests.engine.polls import until
@@ -180,6 +181,18 @@ async def test_a_refusal_says_how_to_ask(tmp_path: Path) -> None:
             assert response.json()["error"]["message"] == (
                 "An answer is exported as .csv, .json, .md, .ndjson or .xlsx."
             )
+
+
+async def test_a_refusal_that_asks_for_patience_leaves_the_ticket_good(tmp_path: Path) -> None:
+    async with open_export(tmp_path, api={"requests_per_user": 1}) as (chat, asker, answer_id):
+        ticket = await asker.ticket(answer_id, token("bob"))
+        place = chat.parts.chat.request_clients.places.take("bob", "an address")
+        assert isinstance(place, RequestPlace)
+        refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 503, "overloaded")
+        place.give_back()
+        assert (await asker.ask(f"{answer_id}.csv", ticket=ticket)).body == CSV.encode()
+        refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 401, "unauthorized")
+        refused(await asker.ask(f"{answer_id}.csv", ticket=ticket), 401, "unauthorized")
 
 
 async def test_a_look_at_a_link_and_a_wrong_name_leave_its_ticket_good(tmp_path: Path) -> None:

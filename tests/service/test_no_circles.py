@@ -151,6 +151,13 @@ async def over_a_stream_of_events(chat: Chat) -> None:
     await stream.sock.aclose()
 
 
+async def hanging_up_during_the_answer(chat: Chat) -> None:
+    head = f"GET /api/rooms/{ROOM}/messages HTTP/1.1\r\nHost: localhost\r\n"
+    stream = await trio.open_tcp_stream(*chat.address)
+    await stream.send_all(f"{head}Authorization: Bearer {token()}\r\n\r\n".encode())
+    await trio.aclose_forcefully(stream)
+
+
 VISITS: Final[list[Visit]] = [
     over_websocket,
     closed_by_a_frame,
@@ -167,6 +174,7 @@ VISITS: Final[list[Visit]] = [
     with_half_a_chunk,
     asking_the_api,
     over_a_stream_of_events,
+    hanging_up_during_the_answer,
 ]
 
 

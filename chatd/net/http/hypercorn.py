@@ -21,8 +21,9 @@ some things that this module must answer for:
   `_OneRequest` bounds each send; at a hard deadline the owner of the socket shuts it down;
 - after a failed send its tasks may wait for each other, so a lost peer cancels them all here;
 - its queue towards the application holds ten pieces of a body: here there are two at most;
-- its server and its protocol know each other, so that the request would stay until the garbage
-  collector looks for such circles: this one is cut where the answer ends.
+- its server, its protocol and the stream of a response that broke off know each other, so that the
+  request would stay until the garbage collector looks for such circles: they are parted where the
+  answer ends.
 """
 
 import math
@@ -200,7 +201,7 @@ class HypercornServer:
             try:
                 await server
             finally:
-                vars(server).clear()
+                _part(server)
         if scope.cancelled_caught:
             connection.abort()
         else:
@@ -335,6 +336,15 @@ class _OneRequest:
     async def aclose(self) -> None:
         self._closed.set()
         await trio.lowlevel.checkpoint()
+
+
+def _part(server: TCPServer) -> None:
+    """Have a server that has ended know nothing any more: neither its protocol nor, where a
+    response broke off, the stream of that."""
+    wrapper = vars(server).pop("protocol", None)
+    for one in (getattr(wrapper, "protocol", None), wrapper, server):
+        if one is not None:
+            vars(one).clear()
 
 
 def _hypercorn_config() -> Config:
