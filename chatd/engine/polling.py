@@ -302,7 +302,7 @@ class PollingTransport:
     def on_probe_lost(self, probe: Transport) -> None:
         """The WebSocket that was being probed is gone; or one that was let go before it."""
         if probe is self._probe:
-            self._let_go()
+            self._forget_probe()
             self._act(UpgradeInput.WEBSOCKET_LOST)
             self._session.flush()
 
@@ -320,14 +320,14 @@ class PollingTransport:
                 case UpgradeAction.RELEASE_POLL_WITH_NOOP:
                     self._answer(NOOP)
                 case UpgradeAction.CLOSE_PROBE:
-                    probe = self._let_go()
+                    probe = self._forget_probe()
                     if probe is not None:
                         probe.say_close()
                         self._session.flush()  # what was held back while probing may go
                 case UpgradeAction.SWITCH:
                     self._switch()
                 case UpgradeAction.SWITCH_THEN_CLOSE:
-                    probe = self._let_go()
+                    probe = self._forget_probe()
                     if probe is not None:
                         self._sessions.forget_last_words(self._session.sid)
                         probe.say_close(self._last_words)
@@ -338,13 +338,13 @@ class PollingTransport:
 
     def _switch(self) -> None:
         """The WebSocket carries the session: first what is pending, in order."""
-        probe = self._let_go()
+        probe = self._forget_probe()
         if probe is not None:
             probe.probed = None
             self._session.carry_on(probe)
             self.backlog.settle()
 
-    def _let_go(self) -> WebSocketTransport | None:
+    def _forget_probe(self) -> WebSocketTransport | None:
         """Forget the WebSocket that was being probed, and return it."""
         probe, self._probe = self._probe, None
         self._sessions.deadlines.schedule(self, math.inf)

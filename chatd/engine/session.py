@@ -67,7 +67,7 @@ class Upper(Protocol):
         ...
 
 
-class _Nothing:
+class _Ended:
     """Transport and upper of a session that is over."""
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class _Nothing:
         """It is over already."""
 
 
-_NOTHING: Final = _Nothing()
+_ENDED: Final = _Ended()
 
 
 @attrs.frozen
@@ -432,5 +432,5 @@ class Session:
                 duration_ms=round((trio.current_time() - self._opened_s) * 1000),
             )
         )
-        self.transport = self.upper = _NOTHING
+        self.transport = self.upper = _ENDED
         return carrier

@@ -99,7 +99,7 @@ class CatchUp:
             cursor = await self._pages(client, room, since, as_of_rev, answer_rows)
             carried_from = since + 1
         else:
-            joined_seq = client.joined_seq(room)
+            joined_seq = client.catching_up_from(room)
             assert joined_seq is not None  # it is not in the live stream
             is_reset = since is not None or stand.is_other_log
             carried_from, cursor = self._last_ones(client, room, answer_rows, is_reset=is_reset)
@@ -112,7 +112,7 @@ class CatchUp:
 
     def _go_back(self, client: Client, room: str) -> None:
         """A socket that is in the room already gets the history again, nothing live meanwhile."""
-        if client.joined_seq(room) is None:
+        if client.catching_up_from(room) is None:
             client.begin_catching_up(room, self._timelines.last_seq(room))
             self._adapter.leave(client.socket, room)
 
@@ -270,7 +270,7 @@ class CatchUp:
 def _furthest(client: Client, room: str, stand: Stand) -> int:
     """Up to where the client knows the room: by what it has, of this log, and by its join."""
     since = 0 if stand.since is None or stand.is_other_log else stand.since
-    return max(since, client.joined_seq(room) or 0)
+    return max(since, client.catching_up_from(room) or 0)
 
 
 def _send(client: Client, bodies: Iterable[bytes]) -> None:

@@ -39,8 +39,8 @@ class Client:
     """One authenticated socket. `__slots__`: there are as many as sockets.
 
     `rooms` are those that it is in, from the moment at which it asks to join; it holds the timeline
-    of each. With some of them it still catches up (`joined_seq`); of all others it gets what is
-    published. `answer_rows` is how many rows of answers it wants in rooms that it joins, all
+    of each. With some of them it still catches up (`catching_up_from`); of all others it gets what
+    is published. `answer_rows` is how many rows of answers it wants in rooms that it joins, all
     where it is None. `status` is what it declared last, in whichever room, and has at first in
     rooms that it joins later. Each of these is None where there is none: `declared`, the statuses
     by room in which it declared last of all sockets of its user; `missed`, the rooms in which
@@ -59,7 +59,7 @@ class Client:
         init=False, default=attrs.Factory(lambda self: self.identity.user_id, takes_self=True)
     )
     rooms: dict[str, None] = attrs.field(init=False, factory=dict)
-    _joined_seqs: dict[str, int] | None = attrs.field(init=False, default=None)
+    _catching_up: dict[str, int] | None = attrs.field(init=False, default=None)
     answer_rows: int | None = attrs.field(init=False, default=None)
     status: PresenceStatus = attrs.field(init=False, default=PresenceStatus.ONLINE)
     declared: dict[str, PresenceStatus] | None = attrs.field(init=False, default=None)
@@ -91,22 +91,22 @@ class Client:
         """Whether it is so far behind that presence and typing are dropped."""
         return self.socket.session.is_lagging
 
-    def joined_seq(self, room: str) -> int | None:
+    def catching_up_from(self, room: str) -> int | None:
         """Of a room that it catches up with, the last seq at its join: it has seen what lies up to
         there, or is owed it. None where it catches up with nothing."""
-        return None if self._joined_seqs is None else self._joined_seqs.get(room)
+        return None if self._catching_up is None else self._catching_up.get(room)
 
     def begin_catching_up(self, room: str, joined_seq: int) -> None:
         """It is in the room from now on, if it was not, and catches up with it."""
         self.rooms[room] = None
-        self._joined_seqs = self._joined_seqs or {}
-        self._joined_seqs[room] = joined_seq
+        self._catching_up = self._catching_up or {}
+        self._catching_up[room] = joined_seq
 
     def end_catching_up(self, room: str) -> None:
         """It has caught up, and gets what is published in the room."""
-        if self._joined_seqs is not None:
-            self._joined_seqs.pop(room, None)
-            self._joined_seqs = self._joined_seqs or None
+        if self._catching_up is not None:
+            self._catching_up.pop(room, None)
+            self._catching_up = self._catching_up or None
 
     def leave(self, room: str) -> None:
         """It is in this room no more."""

@@ -182,7 +182,7 @@ class Downloads:
         if full is not None:
             raise _Refused(full)
         if request.method != "HEAD":
-            limited = self._request_clients.count_entry(place.user_id)
+            limited = self._request_clients.spend_download(place.user_id)
             if limited is not None:
                 raise _Refused(limited)
         wanted = FileWanted(
@@ -226,7 +226,7 @@ class Downloads:
 
     def _count(self, user_id: str) -> None:
         """Count a request, whatever it comes to."""
-        limited = self._request_clients.count(user_id)
+        limited = self._request_clients.spend_request(user_id)
         if limited is not None:
             raise _Refused(limited)
 

@@ -57,7 +57,7 @@ _LAST_ID: Final = re.compile(r"([!-9;-~]{1,64}):(0|[1-9][0-9]{0,15})", re.ASCII)
 
 
 @attrs.frozen
-class Place:
+class StreamStart:
     """Where a stream begins: after which seq, and whether that is where the client was."""
 
     seq: int
@@ -65,19 +65,19 @@ class Place:
     is_reset: bool
 
 
-def place_of(last_id: str | None, epoch: str, last_seq: int) -> Place:
+def stream_start(last_id: str | None, epoch: str, last_seq: int) -> StreamStart:
     """Where a stream begins if its client has seen `last_id` (`epoch:seq`), in a log of this epoch
     and a room whose newest message is `last_seq`. Without a `last_id` it begins with what is new.
 
-    >>> place_of("e:3", "e", 5)
-    Place(seq=3, is_resumed=True, is_reset=False)
+    >>> stream_start("e:3", "e", 5)
+    StreamStart(seq=3, is_resumed=True, is_reset=False)
     """
     if last_id is None or not last_id:
-        return Place(last_seq, is_resumed=False, is_reset=False)
+        return StreamStart(last_seq, is_resumed=False, is_reset=False)
     seen = _LAST_ID.fullmatch(last_id)
     if seen is None or seen[1] != epoch or int(seen[2]) > last_seq:
-        return Place(last_seq, is_resumed=False, is_reset=True)
-    return Place(int(seen[2]), is_resumed=True, is_reset=False)
+        return StreamStart(last_seq, is_resumed=False, is_reset=True)
+    return StreamStart(int(seen[2]), is_resumed=True, is_reset=False)
 
 
 def seq_of(last_id: str | None, epoch: str) -> int:
@@ -150,7 +150,7 @@ class EventStreams:
             limited = self._admit(admitted.identity.user_id)
             if limited is not None:
                 return refused(limited)
-            place = place_of(last_id, self._epoch, self._timelines.last_seq(room))
+            place = stream_start(last_id, self._epoch, self._timelines.last_seq(room))
             frames = RoomFrames(self._frames, room, place.seq)
             opened = self._engine.begin(
                 address,
@@ -177,7 +177,7 @@ class EventStreams:
         sentence = "You have too many connections; close some first."
         return limited.refusal(user_id, self._event_log, sentence)
 
-    def _opened(self, room: str, place: Place) -> StreamOpened:
+    def _opened(self, room: str, place: StreamStart) -> StreamOpened:
         return StreamOpened(
             connection_id=room,
             epoch=self._epoch,
@@ -198,7 +198,7 @@ class EventStreams:
             session.lost(DisconnectReason.TRANSPORT_CLOSE)
 
     def enter(
-        self, session: Session, admitted: Admitted, room: str, place: Place, began_s: float
+        self, session: Session, admitted: Admitted, room: str, place: StreamStart, began_s: float
     ) -> Listening:
         """The client of a session that has just begun; it was asked for at `began_s`."""
         identity = admitted.identity
@@ -223,7 +223,7 @@ class EventStreams:
         )
         return client
 
-    async def catch_up(self, client: Listening, room: str, place: Place) -> None:
+    async def catch_up(self, client: Listening, room: str, place: StreamStart) -> None:
         """Bring the client up to what is new in the room."""
         try:
             await self._catch_up.run(client, room, Stand(since=place.seq))
@@ -266,7 +266,7 @@ class _Listener:
         session: Session,
         admitted: Admitted,
         room: str,
-        place: Place,
+        place: StreamStart,
         began_s: float,
     ) -> None:
         self._streams, self._room, self._place = streams, room, place

@@ -34,12 +34,12 @@ class RequestClients:
     _allowances_max: int = attrs.field(default=ALLOWANCES_MAX, kw_only=True)
     _allowances: OrderedDict[str, Allowance] = attrs.field(init=False, factory=OrderedDict)
 
-    def count(self, user_id: str) -> Refusal | None:
+    def spend_request(self, user_id: str) -> Refusal | None:
         """Count a request of a user, whatever it comes to; returns why, if it goes no further."""
         limited = self.allowance(user_id).admit_event()
         return None if limited is None else limited.refusal(user_id, self._event_log)
 
-    def count_entry(self, user_id: str) -> Refusal | None:
+    def spend_download(self, user_id: str) -> Refusal | None:
         """Count a request that adds an entry to the log, as a message over HTTP does; returns why,
         if it goes no further."""
         allowance, now_s = self.allowance(user_id), trio.current_time()

@@ -89,7 +89,7 @@ class RoomApi:
             headers=_GUARDED,
             asks_with=("authorization", "content-type", "idempotency-key", "last-event-id"),
             is_live=lambda path: path.endswith(EVENTS),
-            admits=self._judge,
+            denial_of=self._judge,
         )
 
     async def _judge(self, request: Request) -> Response | None:
@@ -115,7 +115,7 @@ class RoomApi:
             raise _Refused(Refusal(Code.DRAINING))
         address = request.arrival(self._origins).address
         admitted = await self._admitted(request, address)
-        limited = self._request_clients.count(admitted.identity.user_id)
+        limited = self._request_clients.spend_request(admitted.identity.user_id)
         if limited is not None:
             raise _Refused(limited)
         if room not in admitted.grants:

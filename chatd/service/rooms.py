@@ -127,10 +127,12 @@ class Rooms:
         if joined is None:  # it is still in what it was in before
             if origin.refusal is not None:
                 refuse(client, ack_id, origin.refusal)
-            self.leave(client, [room for room in admitted if client.joined_seq(room) is not None])
+            self.leave(
+                client, [room for room in admitted if client.catching_up_from(room) is not None]
+            )
             return origin.refusal
         for room, last_seq in zip(admitted, joined.last_seqs, strict=True):
-            if client.joined_seq(room) is not None:
+            if client.catching_up_from(room) is not None:
                 client.begin_catching_up(room, last_seq)
         answer_rows = client.answer_rows if since.answer_rows is None else since.answer_rows
         taken = tuple(room for room in admitted if room not in client.grants)
@@ -208,7 +210,7 @@ class Rooms:
 
     def seen_seq(self, client: Client, room: str) -> int:
         """Up to where a client has seen a room that it is in, or is owed it by its queue."""
-        joined_seq = client.joined_seq(room)
+        joined_seq = client.catching_up_from(room)
         return self._timelines.last_seq(room) if joined_seq is None else joined_seq
 
     def leave(self, client: Client, rooms: Iterable[str]) -> None:

@@ -386,7 +386,7 @@ async def test_who_goes_in_the_middle_is_in_no_room(
         await wait_all_tasks_blocked()
         for step in script:
             await scene.act(step)
-        was_in = scene.client.joined_seq(ROOM) is None
+        was_in = scene.client.catching_up_from(ROOM) is None
         await scene.act(end)
         for step in [*rest, "take"]:
             await scene.act(step)

@@ -12,7 +12,7 @@ from chatd.engine.event_stream import EventStreamTransport
 from chatd.net.disconnects import DisconnectReason
 from chatd.observe import LimitHit, SessionClosed, SocketConnected, SocketDisconnected
 from chatd.observe.clock import Clock
-from chatd.service.event_streams import Place, place_of
+from chatd.service.event_streams import StreamStart, stream_start
 from chatd.store import LogReaders, StoreReadFailed
 from chatd.wire.events import RoomRevoked
 from tests.engine.polls import until
@@ -215,34 +215,34 @@ async def test_what_is_changed_while_a_client_catches_up_is_told(
 @rows(
     ("last_id", "place"),
     [
-        (None, Place(7, False, False)),
-        ("", Place(7, False, False)),
-        ("e:0", Place(0, True, False)),
-        ("e:7", Place(7, True, False)),
-        ("e:8", Place(7, False, True)),
-        ("f:3", Place(7, False, True)),
-        ("e:-1", Place(7, False, True)),
-        ("e:03", Place(7, False, True)),
-        ("e:+3", Place(7, False, True)),
-        ("e: 3", Place(7, False, True)),
-        ("e:3 ", Place(7, False, True)),
-        ("e:3, e:4", Place(7, False, True)),
-        ("e:3\n", Place(7, False, True)),
-        ("e:٣", Place(7, False, True)),
-        ("e:1e3", Place(7, False, True)),
-        ("e:" + "9" * 5000, Place(7, False, True)),
-        ("e:3:4", Place(7, False, True)),
-        (":3", Place(7, False, True)),
-        ("3", Place(7, False, True)),
-        ("e", Place(7, False, True)),
-        ("\xff\xfe", Place(7, False, True)),
-        ("'; DROP TABLE messages", Place(7, False, True)),
+        (None, StreamStart(7, False, False)),
+        ("", StreamStart(7, False, False)),
+        ("e:0", StreamStart(0, True, False)),
+        ("e:7", StreamStart(7, True, False)),
+        ("e:8", StreamStart(7, False, True)),
+        ("f:3", StreamStart(7, False, True)),
+        ("e:-1", StreamStart(7, False, True)),
+        ("e:03", StreamStart(7, False, True)),
+        ("e:+3", StreamStart(7, False, True)),
+        ("e: 3", StreamStart(7, False, True)),
+        ("e:3 ", StreamStart(7, False, True)),
+        ("e:3, e:4", StreamStart(7, False, True)),
+        ("e:3\n", StreamStart(7, False, True)),
+        ("e:٣", StreamStart(7, False, True)),
+        ("e:1e3", StreamStart(7, False, True)),
+        ("e:" + "9" * 5000, StreamStart(7, False, True)),
+        ("e:3:4", StreamStart(7, False, True)),
+        (":3", StreamStart(7, False, True)),
+        ("3", StreamStart(7, False, True)),
+        ("e", StreamStart(7, False, True)),
+        ("\xff\xfe", StreamStart(7, False, True)),
+        ("'; DROP TABLE messages", StreamStart(7, False, True)),
     ],
 )
 def test_a_last_id_is_a_place_in_this_log_or_the_client_starts_over(
-    last_id: str | None, place: Place
+    last_id: str | None, place: StreamStart
 ) -> None:
-    assert place_of(last_id, "e", 7) == place
+    assert stream_start(last_id, "e", 7) == place
 
 
 async def test_a_client_of_another_log_is_told_to_start_over(tmp_path: Path) -> None:

@@ -78,10 +78,7 @@ async def test_an_event_for_a_room_that_is_not_granted_any_more_joins_nothing(
 @pytest.mark.parametrize("is_acked", [True, False], ids=["acked", "as an event"])
 @pytest.mark.parametrize("event", [ClientEvent.HISTORY_GET, ClientEvent.MESSAGE_GET])
 async def test_who_reads_on_late_gets_no_page_of_a_room_that_was_taken_away_meanwhile(
-    tmp_path: Path,
-    autojump_clock: trio.testing.MockClock,
-    event: ClientEvent,
-    is_acked: bool,
+    tmp_path: Path, event: ClientEvent, is_acked: bool
 ) -> None:
     later = message("said when she was out")
     wanted = {"connectionId": ROOM, "messageId": later["messageId"]}

@@ -126,8 +126,9 @@ class HttpRoute:
     `max_body_bytes`: of a request by one of `BODY_METHODS`; a larger body is refused with 413.
     `methods_at` says which methods a path below it has, if they differ. `asks_with`: the headers
     that pages may send. `is_live` says whether a GET of a path may be answered by a `Live` body.
-    `admits` gives the answer to a request that goes no further, None to others; it is asked before
-    reading a body that is larger than `UNJUDGED_BODY_BYTES`, or does not say how large it is.
+    `denial_of` gives the answer to a request that goes no further, None to others; it is asked
+    before reading a body that is larger than `UNJUDGED_BODY_BYTES`, or does not say how large it
+    is.
     """
 
     handler: Handler
@@ -138,7 +139,7 @@ class HttpRoute:
     methods_at: Callable[[str], frozenset[str]] | None = None
     asks_with: tuple[str, ...] = ("authorization",)
     is_live: Callable[[str], bool] = lambda _path: False
-    admits: Callable[[Request], Awaitable[Response | None]] | None = None
+    denial_of: Callable[[Request], Awaitable[Response | None]] | None = None
 
     def allowed(self, path: str) -> list[str]:
         methods = self.methods if self.methods_at is None else self.methods_at(path)
@@ -200,8 +201,8 @@ class HttpApp:
             too_large = refusal(413, "body_too_large", f"This path takes {says}.")
             return _dressed(route, request, too_large)
         is_large = head.is_chunked or head.declared_length > UNJUDGED_BODY_BYTES
-        if is_large and route.admits is not None:
-            denied = await route.admits(request)
+        if is_large and route.denial_of is not None:
+            denied = await route.denial_of(request)
             if denied is not None:
                 return _dressed(route, request, denied)
         return most_bytes
