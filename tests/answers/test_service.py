@@ -223,7 +223,7 @@ async def test_help_and_misused_commands_need_no_database(
         assert "/tables" in content
         assert "This database is SQLite." in content
         misused = await service.ask(Misused(""))
-        assert service.end(misused)["error"]["message"].startswith("Say what to describe")
+        assert service.end(misused)["error"]["message"].startswith("Write /describe TABLE")
         assert service.database.calls == []
 
 

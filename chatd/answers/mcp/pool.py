@@ -56,7 +56,7 @@ from chatd.answers.requests import (
     Terms,
 )
 from chatd.answers.sql.complaints import located
-from chatd.answers.sql.nearest import unknown_table, with_nearest
+from chatd.answers.sql.nearest import LISTS_TABLES, unknown_table, with_nearest
 from chatd.observe import (
     DatabaseAsked,
     DatabaseConnected,
@@ -222,7 +222,7 @@ class McpDatabase:
 
     async def _explained(self, complaint: str, request: Request, terms: Terms) -> str:
         """What the database says, with the place that it means, or the tables that the user may
-        have meant."""
+        have meant, or may ask for."""
         dialect = self._settings.dialect
         if isinstance(request, RunStatement | ExplainStatement):
             told = located(complaint, request.written or request.sql, dialect)
@@ -234,7 +234,8 @@ class McpDatabase:
         listed = ListedTables()
         with trio.move_on_after(LISTING_S), suppress(DatabaseFailed):
             await self._carry_out(ListTables(), terms, listed, trio.Event())
-        return with_nearest(complaint, listed.nearest(table, dialect))
+        near = listed.nearest(table, dialect)
+        return with_nearest(complaint, near) if near else f"{complaint.rstrip('.')}; {LISTS_TABLES}"
 
     async def _carry_out(
         self, request: Request, terms: Terms, sink: Sink, stop: trio.Event

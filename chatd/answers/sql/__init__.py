@@ -11,8 +11,8 @@ words, `calls` looks at functions (`functions`), at `sizes` and in Postgres at t
 `scopes` at tables and `columns` at columns.
 
 What is said of it? `places` tells where, `slips` and `spelling` which word was meant, `elsewhere`
-what other databases have, `complaints` and `nearest` what a database's complaint means; `remarks`
-what a statement that runs hardly does as it was meant.
+what other databases have, `complaints` and `nearest` what a database's complaint means, `misplaced`
+what to change there; `remarks` what a statement that runs hardly does as it was meant.
 
 `reader` has all of that done in a child process (`reader_process`), with which it talks in
 `frames`; `reading` is what comes of a message.

@@ -85,7 +85,8 @@ def question_of(name: str, argument: str) -> Question:
     if command.argument == "SQL" and blocks:
         argument = blocks[0][1]
     if command.argument is not None and not argument:
-        return Misused(f"Say what to {name}: {USAGES[name]}.")
+        what = "your statement" if command.argument == "SQL" else "the name of a table"
+        return Misused(f"Write {USAGES[name]}, with {what} in place of {command.argument}.")
     return command.question(argument)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from chatd.answers.sql.elsewhere import instead_of_table, instead_of_value, instead_of_word
 from chatd.answers.sql.lexer import Dialect, Lexed, Token, TokenKind, lex
+from chatd.answers.sql.misplaced import advice_at, no_such_alias, text_without_quotes
 from chatd.answers.sql.places import is_expectant, place
 from chatd.answers.sql.spelling import nearest_words
 
@@ -27,8 +28,17 @@ _NO_TABLE: Final[tuple["re.Pattern[str]", ...]] = (
 )
 _NO_COLUMN: Final[tuple["re.Pattern[str]", ...]] = (
     re.compile(rf"no such column: (?P<name>\w+){_TAIL}"),
-    re.compile(rf"column \"(?P<name>\w+)\" does not exist{_TAIL}"),
+    re.compile(rf"column \"(?P<name>[^\"\n]+)\" does not exist{_TAIL}"),
 )
+_NO_ALIAS: Final[tuple["re.Pattern[str]", ...]] = (
+    re.compile(r"no such column: (?P<name>\w+)\.\w+\.\Z"),
+    re.compile(r"missing FROM-clause entry for table \"(?P<name>\w+)\"\.\Z"),
+)
+_PERHAPS: Final = re.compile(
+    r"(?P<what>column (?:\"\w+\"|[\w.]+) does not exist)\. Perhaps you meant to reference the "
+    r"column \"(?:\w+\.)?(?P<name>[a-z_][a-z0-9_]*)\"(?: or the column \"[^\"]+\")?\."
+)
+"""Postgres names the nearest column in a sentence of its own."""
 _KEYWORDS_AFTER: Final = {"SELECT": "DISTINCT", "IS": "NULL", "NOT": "NULL"}
 """Keywords that pass for a column if they are misspelt, by the words that they follow."""
 _ADVICE: Final[tuple[tuple["re.Pattern[str]", str], ...]] = (
@@ -40,6 +50,10 @@ _ADVICE: Final[tuple[tuple["re.Pattern[str]", str], ...]] = (
         "write HAVING after GROUP BY, or a subquery as in price = (SELECT max(price) FROM ...)",
     ),
     (re.compile(r"HAVING clause on a non-aggregate query"), "write WHERE in place of HAVING"),
+    (
+        re.compile(r"misuse of window function|window functions are not allowed in"),
+        "compute it in a subquery, as in SELECT * FROM (SELECT ... AS place) AS t WHERE place = 1",
+    ),
 )
 """What to do about a complaint that names no word."""
 _HAS_PLACE: Final = re.compile(r"\(line \d")  # a foreign db-mcp may tell it in its own words
@@ -54,9 +68,16 @@ def located(complaint: str, statement: str, dialect: Dialect) -> str:
         if (missing := pattern.search(complaint)) is not None:
             instead = instead_of_table(missing["name"], dialect)
             return complaint if instead is None else _of_table(complaint, instead, tokens)
+    for pattern in _NO_ALIAS:
+        if (missing := pattern.search(complaint)) is not None:
+            advice = no_such_alias(tokens, missing["name"])
+            return complaint if advice is None else f"{complaint[:-1]}; {advice}."
     for pattern in _NO_COLUMN:
         if (missing := pattern.search(complaint)) is not None:
             return _of_column(complaint, missing["name"], tokens)
+    if (perhaps := _PERHAPS.search(complaint)) is not None:
+        head = complaint[: perhaps.start()]
+        return f"{head}{perhaps['what']}; did you mean {perhaps['name']}?"
     for pattern, advice in _ADVICE:
         if pattern.search(complaint) is not None:
             return f"{complaint.rstrip('.')}; {advice}."
@@ -77,7 +98,9 @@ def located(complaint: str, statement: str, dialect: Dialect) -> str:
         for token in reversed(tokens[max(0, index - 1) : index + 1]):
             if (instead := instead_of_word(token.written.upper(), dialect)) is not None:
                 return f"{instead[:-1]} ({place(statement, token.at)})."
-        return _with(complaint, near.end(), place(statement, tokens[index].at))
+        told = _with(complaint, near.end(), place(statement, tokens[index].at))
+        advice = advice_at(tokens, index)
+        return told if advice is None else f"{told.rstrip('.')}; {advice}."
     return complaint
 
 
@@ -93,22 +116,31 @@ def _of_table(complaint: str, instead: str, tokens: Sequence[Token]) -> str:
 
 
 def _of_column(complaint: str, name: str, tokens: Sequence[Token]) -> str:
-    """The complaint about a column that is not there, with the value or the keyword that was meant
-    by its name."""
+    """The complaint about a column that is not there, with the value, the keyword or the text that
+    was meant by its name."""
     if (value := instead_of_value(name)) is not None:
         return f"{_without_names(complaint)}; write {value}."
+    keyword = _keyword_meant(name, tokens)
+    if keyword is not None:
+        return f"{_without_names(complaint)}; did you mean {keyword}?"
+    text = None if "; did you mean" in complaint else text_without_quotes(tokens, name)
+    return complaint if text is None else f"{complaint[:-1]}; {text}."
+
+
+def _keyword_meant(name: str, tokens: Sequence[Token]) -> str | None:
+    """The keyword that passes for the name of a column, as it is misspelt."""
     found = [at for at, token in enumerate(tokens) if token.is_word(name.upper())]
     if len(found) != 1 or found[0] == 0:
-        return complaint
+        return None
     [at] = found
     keyword = _KEYWORDS_AFTER.get(tokens[at - 1].text, "")
     if not nearest_words(name.upper(), [keyword], slips_of_long=2):
-        return complaint
+        return None
     if keyword == "DISTINCT" and not (at + 1 < len(tokens) and tokens[at + 1].is_name):
-        return complaint  # nothing follows that would be distinct
+        return None  # nothing follows that would be distinct
     if keyword == "DISTINCT" and tokens[at + 1].is_word("FROM", "AS"):
-        return complaint
-    return f"{_without_names(complaint)}; did you mean {keyword}?"
+        return None
+    return keyword
 
 
 def _without_names(complaint: str) -> str:

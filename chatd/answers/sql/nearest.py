@@ -15,6 +15,9 @@ KNOWN_MAX: Final = 20_000
 NAME_CHARS_MAX: Final = 100
 """Characters of a name that is compared; a longer one has no nearest."""
 
+LISTS_TABLES: Final = "/tables lists those that exist."
+"""What is said of a table that is near to none."""
+
 _NAME: Final = r"[\"'`]?(?P<name>[^\"'`]+?)[\"'`]?"
 _UNKNOWN_TABLES: Final = tuple(
     re.compile(pattern)

@@ -32,6 +32,9 @@ _PROMPTS = tuple(
         (r"[\w.@-]{1,64}[=*!^-][>#]", r"[\w.@-]{1,64}[-'\"(*$][>#]"),  # psql: shop=# shop-#
         (r">>>|In \[\d{1,6}\]:", r"\.\.\."),
         (r"sql>|psql>|duckdb>", r"\d+"),
+        # Cells of notebooks: `%%sql` with its arguments above a statement, `%sql` before one; and
+        # the name of the language above one, as pages show it that have a button for copying.
+        (r"%%sql\b[^\n]*\n|%sql[ \t]|sql:?[ \t]*\n", r"(?!)"),
     )
 )
 
@@ -76,9 +79,13 @@ def without_prompts(text: str) -> str | None:
 
 def begins_with_prompt(text: str) -> bool:
     """Whether a text begins with the prompt of a shell; cheap."""
-    if ">" not in text and "#" not in text and "]:" not in text:
-        return False
     head = text[:80]
+    if not any(sign in text for sign in (">", "#", "]:")) and head[:3].lower() not in (
+        "%%s",
+        "%sq",
+        "sql",
+    ):
+        return False
     return any(first.match(head) is not None for first, _ in _PROMPTS)
 
 

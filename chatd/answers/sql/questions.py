@@ -19,10 +19,11 @@ messages never come here: see `first_look`.
 """
 
 import re
+from collections.abc import Iterator
 
 from chatd.answers.requests import DescribeTable, ListTables, RunStatement
 from chatd.answers.sql.blocks import SQL_INFO, fenced_blocks, has_fence
-from chatd.answers.sql.commands import USAGES, Misused, Question, command_in, question_of
+from chatd.answers.sql.commands import COMMANDS, USAGES, Misused, Question, command_in, question_of
 from chatd.answers.sql.elsewhere import instead_of_value
 from chatd.answers.sql.first_look import INTRODUCED, LINE_BEGINS, QUOTED, begun
 from chatd.answers.sql.lexer import Dialect, Token, TokenKind
@@ -72,7 +73,9 @@ def question_in(content: str, dialect: Dialect) -> Question | Talk:
     what is said of talk. Never raises."""
     text = begun(content).rstrip()
     if (command := command_in(text)) is not None:
-        return question_of(*command)
+        name, argument = command
+        is_statement = COMMANDS[name].argument == "SQL"
+        return question_of(name, _stated(argument, dialect) if is_statement else argument)
     if text.startswith("/") and (said := said_of_slash(text, USAGES)) != Talk():
         return said
     quoted = QUOTED.fullmatch(text)
@@ -85,6 +88,21 @@ def question_in(content: str, dialect: Dialect) -> Question | Talk:
         return _nearly(quoted["code"] or quoted[quoted.lastindex or 0], dialect)
     question = _of_text(text, dialect)
     return _introduced(text, dialect) if question == Talk() else question
+
+
+def _stated(argument: str, dialect: Dialect) -> str:
+    """The statement in what stands after /sql: what was nearly a question may be sent again so,
+    with what stood around its statement."""
+    if fenced_blocks(argument):
+        return argument
+    text = without_prompts(argument) or argument
+    quoted = QUOTED.fullmatch(text)
+    if quoted is not None:
+        return (quoted["code"] or quoted[quoted.lastindex or 0]).strip()
+    for statement in _introduced_in(text):
+        if _nearly(statement, dialect) != Talk():
+            return statement
+    return text
 
 
 def _of_shell(asked: ListTables | DescribeTable | ForeignCommand) -> Question | Talk:
@@ -223,16 +241,20 @@ def _of_other_words(text: str) -> Question | Talk:
 
 def _introduced(text: str, dialect: Dialect) -> Talk:
     """What is said of a statement after a sign or a word, or below lines of talk."""
-    if first_word(text) is not None:
-        return Talk()
-    for introduction in (INTRODUCED.match(text), LINE_BEGINS.search(text)):
-        if introduction is None:
-            continue
-        statement = text[introduction.end() :]
-        for part in (statement, _BLANK_LINE.split(statement, maxsplit=1)[0]):
-            if (said := _nearly(part, dialect)) != Talk():
-                return said
-    return Talk()
+    said = (_nearly(statement, dialect) for statement in _introduced_in(text))
+    return next((one for one in said if one != Talk()), Talk())
+
+
+def _introduced_in(text: str) -> Iterator[str]:
+    """What stands after a sign or a word that introduces a statement, or from the line on at which
+    one begins: to the end, and to the first blank line. Nothing of a text that begins as a
+    statement does."""
+    if first_word(text) is None:
+        for introduction in (INTRODUCED.match(text), LINE_BEGINS.search(text)):
+            if introduction is not None:
+                statement = text[introduction.end() :]
+                yield statement
+                yield _BLANK_LINE.split(statement, maxsplit=1)[0]
 
 
 def _nearly(text: str, dialect: Dialect) -> Talk:

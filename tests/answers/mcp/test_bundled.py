@@ -95,10 +95,13 @@ async def test_what_the_database_does_not_understand_is_told_with_its_place(data
         asked = RunStatement("SELECT name, FROM people", "/* all\nof */ SELECT name, FROM people")
         failed = await failure(peer, asked)
         assert failed.code is Code.DB_SYNTAX
-        assert failed.sentence.endswith('near "FROM" (line 2, column 20): syntax error.')
+        assert failed.sentence.endswith(
+            'near "FROM" (line 2, column 20): syntax error; remove the comma before FROM.'
+        )
         failed = await failure(peer, "SELECT name FROM people WHERE name ILIKE 'a'")
         assert failed.sentence == (
-            "SQLite has no ILIKE; write LIKE, which does not look at case (line 1, column 36)."
+            "SQLite has no ILIKE; write LIKE, which does not look at the case of A to Z (line 1, "
+            "column 36)."
         )
 
 

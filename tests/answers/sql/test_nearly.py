@@ -10,6 +10,7 @@ from chatd.answers.requests import DescribeTable, ListTables, RunStatement
 from chatd.answers.sql.commands import Help, Misused
 from chatd.answers.sql.first_look import is_like_question, may_be_question
 from chatd.answers.sql.lexer import STATEMENT_CHARS_MAX, Dialect, Unclear, lex
+from chatd.answers.sql.likeness import first_word
 from chatd.answers.sql.questions import TEXT_CHARS_MAX, question_in
 from chatd.answers.sql.reader_process import PIECE_CPU_S
 from chatd.answers.sql.reading import Piece, Reading, read
@@ -242,7 +243,6 @@ HINTS: list[tuple[str, HintCode, str]] = [
     ("Query 1:\nSELECT count(*) FROM orders", NEAR, "/sql"),
     ("Hi team,\n\nSELECT count(*) FROM orders", NEAR, "/sql"),
     ("Hi,\n\nWITH a AS (SELECT 1) SELECT * FROM a\n\nThank you", NEAR, "/sql"),
-    ("%%sql\nSELECT count(*) FROM orders", NEAR, "/sql"),
     ("1> SELECT 1\n2> GO", NEAR, "/sql"),
     ("CREATE DATABASE shop", NEAR, "/sql"),
     ("create user bob with password 'x'", NEAR, "/sql"),
@@ -287,6 +287,13 @@ def test_what_is_nearly_a_question_gets_a_hint(content: str, code: HintCode, par
         assert reading.code is code
         assert reading.sentence is not None
         assert part in reading.sentence, reading.sentence
+
+
+@rows("content", [content for content, code, part in HINTS if code is NEAR and part == "/sql"])
+def test_what_is_nearly_a_question_runs_without_what_stands_around_it(content: str) -> None:
+    question = question_in(f"/sql {content}", "sqlite")
+    assert isinstance(question, RunStatement)
+    assert first_word(question.sql) is not None, question.sql
 
 
 SILENT = {"", "   \n", "-- a comment", "()", "hello", "1", "/*! DELETE FROM t */", "\u017fELECT 1"}

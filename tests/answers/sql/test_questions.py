@@ -37,6 +37,8 @@ def in_any(content: str) -> Question | None:
 
 
 TALK = [
+    "sql\nis nice",
+    "%sql is a cell of a notebook",
     "",
     "hello",
     "Select the best one please",
@@ -191,6 +193,15 @@ QUESTIONS: list[tuple[str, Question]] = [
     ("/sql\nSELECT 1\nFROM t", run("SELECT 1\nFROM t")),
     ("/sql ```sql\nSELECT 1\n```", run("SELECT 1")),
     ("/sql ```\nnonsense\n```", run("nonsense")),
+    ("/sql `select 1`", run("select 1")),
+    ("/sql please run: select 1", run("select 1")),
+    ("/sql %%sql\nselect 1", run("select 1")),
+    ("/explain 'select 1'", ExplainStatement("select 1")),
+    ("%%sql\nselect count(*) from orders", run("select count(*) from orders")),
+    ("%%sql sqlite:///shop.db\nselect 1", run("select 1")),
+    ("%sql select 1", run("select 1")),
+    ("sql\nselect 1", run("select 1")),
+    ("SQL:\nSELECT 1", run("SELECT 1")),
     ("/explain SELECT 1", ExplainStatement("SELECT 1")),
     ("/explain\n~~~\nSELECT 1\n~~~", ExplainStatement("SELECT 1")),
     ("/help", Help()),

@@ -128,7 +128,10 @@ async def test_a_message_is_read_and_what_it_asks_is_judged(kind: str) -> None:
         (piece("SELECT 1 -- one"), RunStatement("SELECT 1")),
         (piece("/tables"), ListTables()),
         (piece("/help"), Help()),
-        (piece("/describe"), Misused("Say what to describe: /describe TABLE.")),
+        (
+            piece("/describe"),
+            Misused("Write /describe TABLE, with the name of a table in place of TABLE."),
+        ),
         (piece('/describe main."order items"'), DescribeTable("order items", "main")),
         (piece("/sql SELECT '東 🐘 \u2028'"), RunStatement("SELECT '東 🐘 \u2028'")),
     ]

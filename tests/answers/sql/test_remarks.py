@@ -41,6 +41,11 @@ COUNTS: Final = (
     "write count(CASE WHEN ... THEN 1 END)."
 )
 
+UNJOINED: Final = (
+    "Each row of {} stands with each row of {}, as nothing says which belong together; "
+    "write JOIN ... ON a.id = b.a_id, or CROSS JOIN if that is meant."
+)
+
 EVERYWHERE: Final = [
     ("SELECT * FROM t WHERE city = NULL", f"{NO_ROW} city IS NULL instead."),
     ("SELECT * FROM t WHERE NULL = t.city", f"{NO_ROW} t.city IS NULL instead."),
@@ -137,6 +142,11 @@ EVERYWHERE: Final = [
     ("SELECT count(CASE WHEN a > 1 THEN 1 ELSE 0 END) FROM t", COUNTS),
     ("SELECT count(a = 'x') FROM t", COUNTS),
     ("SELECT count(*), count((a > 2)) FROM t", COUNTS),
+    ("SELECT count(*) FROM orders, customers", UNJOINED.format("orders", "customers")),
+    ("SELECT * FROM sales.orders JOIN customers", UNJOINED.format("orders", "customers")),
+    ("SELECT * FROM a INNER JOIN b LIMIT 5", UNJOINED.format("a", "b")),
+    ("SELECT max((SELECT count(*) FROM a AS x, b AS y)) FROM t", UNJOINED.format("a", "b")),
+    ("SELECT * FROM a, b, c ORDER BY 1", UNJOINED.format("a", "b")),
 ]
 
 
@@ -164,6 +174,8 @@ NO_NUMBER: Final = (
 IN_A_ROW: Final = (
     "A comparison is compared again here; write two with AND, as in a > 1 AND a <= 10."
 )
+
+LEFT_OVER: Final = "Counts are whole numbers, and what is left over is dropped"
 
 OF_SOME: Final[list[tuple[Dialect, str, str]]] = [
     (
@@ -242,6 +254,11 @@ OF_SOME: Final[list[tuple[Dialect, str, str]]] = [
     ),
     ("sqlite", "SELECT * FROM t WHERE 1 < a < 10", IN_A_ROW),
     ("mysql", "SELECT * FROM t WHERE 10 >= a >= 1", IN_A_ROW),
+    ("sqlite", "SELECT count(a) / count(*) FROM t", LEFT_OVER),
+    ("postgres", "SELECT (count(a)) / count(DISTINCT b) FROM t", LEFT_OVER),
+    ("sqlite", "SELECT a / 0 FROM t", "Dividing by 0 gives NULL."),
+    ("mysql", "SELECT a % 0 FROM t", "Dividing by 0 gives NULL."),
+    ("sqlite", "SELECT * FROM a LEFT JOIN b", UNJOINED.format("a", "b")),
 ]
 
 
@@ -306,6 +323,17 @@ MEANT_EVERYWHERE: Final = [
     "SELECT count(CASE WHEN a = 1 THEN 1 END), sum(CASE WHEN a = 1 THEN 1 ELSE 0 END) FROM t",
     "SELECT row_number() OVER (ORDER BY 'x') FROM t",
     "SELECT a FROM t WHERE 'x' = a OR '1' = '1'",
+    "SELECT * FROM a CROSS JOIN b",
+    "SELECT * FROM a, b WHERE a.id = b.a_id",
+    "SELECT * FROM a JOIN b ON a.id = b.a_id",
+    "SELECT * FROM a JOIN b USING (id)",
+    "SELECT * FROM a NATURAL JOIN b",
+    "SELECT x.n, y.n FROM digits AS x, digits AS y",
+    "SELECT a / total FROM t, (SELECT sum(a) AS total FROM t) AS s",
+    "WITH s AS (SELECT sum(a) AS total FROM t) SELECT a / total FROM t, s",
+    "WITH s AS (SELECT 1 AS n) SELECT (SELECT max(a) FROM t, s)",
+    "SELECT 7 / 2, 5 / 2.0, count(a) / 2, 1.0 * count(a) / count(*) FROM t",
+    "SELECT 100 * count(a) / count(*), a / nullif(b, 0) FROM t GROUP BY a, b",
     *(
         f"SELECT a FROM t WHERE {condition}"
         for condition in (
@@ -390,6 +418,8 @@ def shop() -> Iterator[sqlite3.Connection]:
             CREATE TABLE t (name TEXT, city TEXT, n INTEGER, d TEXT);
             INSERT INTO t VALUES ('desk lamp', NULL, 30, '2024-02-01'),
                 ('chair', 'Bonn', 20, '2025-03-01'), ('apple', 'Ulm', 10, '2023-05-05');
+            CREATE TABLE u (t_name TEXT);
+            INSERT INTO u VALUES ('chair'), ('apple');
             """
         )
         yield connection
@@ -422,6 +452,11 @@ def shop() -> Iterator[sqlite3.Connection]:
             "SELECT name FROM t WHERE n BETWEEN 20 AND 30",
         ),
         ("SELECT city, count(*) FROM t", "SELECT city, count(*) FROM t GROUP BY city"),
+        (
+            "SELECT count(city) / count(*) FROM t",
+            "SELECT 1.0 * count(city) / count(*) FROM t",
+        ),
+        ("SELECT name FROM t, u", "SELECT name FROM t JOIN u ON u.t_name = t.name"),
     ],
 )
 def test_sqlite_gives_other_rows_than_were_meant(

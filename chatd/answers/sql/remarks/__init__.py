@@ -6,20 +6,29 @@ So the answer gets a sentence beside it. Only what hardly anybody means is remar
 a good statement teaches people not to read them. A remark keeps nothing from running.
 
 The rules look at the tree, node by node; a module for each kind of mistake: `nulls`, `dates`,
-`texts`, `conditions`, `aggregates`. `statement` finds the literals, which are emptied in the tree.
+`texts`, `conditions`, `aggregates`, `joins`, `divisions`. `statement` finds the literals, which are
+emptied in the tree.
 """
 
 from typing import TYPE_CHECKING, Final
 
 from chatd.answers.sql.lexer import Dialect, Lexed
-from chatd.answers.sql.remarks import aggregates, conditions, dates, nulls, texts
+from chatd.answers.sql.remarks import (
+    aggregates,
+    conditions,
+    dates,
+    divisions,
+    joins,
+    nulls,
+    texts,
+)
 from chatd.answers.sql.remarks.statement import Rule, Statement, kind_of
 
 if TYPE_CHECKING:
     from sqlglot import Expr
 
 _RULES: Final[dict[str, list[Rule]]] = {}
-for _module in (nulls, dates, texts, conditions, aggregates):
+for _module in (nulls, dates, texts, conditions, aggregates, joins, divisions):
     for _rule, _kinds in _module.RULES.items():
         for _kind in _kinds:
             _RULES.setdefault(_kind, []).append(_rule)
