@@ -33,7 +33,8 @@ def read_compact(token: str, max_bytes: int) -> CompactToken:
         signature = _base64url(signature_segment)
         header_text = _base64url(header_segment)
     except ValueError:  # from any step above; its text may hold the token
-        raise invalid("The token is not a JWT.") from None
+        sentence = "The token is not a JWT: three parts with dots between them. Copy all of it."
+        raise invalid(sentence) from None
     try:
         header = strict_object(header_text)
     except ValueError:

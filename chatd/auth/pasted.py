@@ -38,7 +38,8 @@ _TOKENS: Final = ("access_token", "accessToken", "token", "auth")
 _AROUND: Final = ("session", "currentSession", "data")
 
 _UNSET: Final = frozenset({"undefined", "null", "none", "nil", "nan", "[object object]"})
-_OPAQUE = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_OPAQUE = re.compile(r"(?=\D{0,63}\d|[^A-Z]{0,63}[A-Z][^a-z]{0,63}[a-z])[A-Za-z0-9_-]{12,64}")
+"""Refresh tokens are random; a word that somebody typed is none."""
 _ENCRYPTED = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){4}")
 
 _INSTEAD: Final = "send the access_token of the session."

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import click
 
-from chatd.answers.mcp.contract import ADDRESS_VARIABLE, GROWTH_BYTES_MAX, ROWS_WRITTEN_MAX
+from chatd.answers.mcp.contract import (
+    ADDRESS_VARIABLE,
+    GROWTH_BYTES_MAX,
+    NO_PSYCOPG,
+    ROWS_WRITTEN_MAX,
+)
 from chatd.cli.options import DiscreetCommand, open_missing_streams
 
 
@@ -79,7 +84,7 @@ def _serve_postgres(writable: bool, rows_written: int) -> None:
     try:
         import psycopg  # noqa: F401  # an extra: chatd works without it
     except ImportError:
-        sys.exit('psycopg is missing; in the sources of chatd: pip install ".[postgres]"')
+        sys.exit(NO_PSYCOPG)
     from chatd.db_mcp.server import serve
     from chatd.postgres_mcp import reading
     from chatd.postgres_mcp.server import PostgresServer, bound_memory, check_reached

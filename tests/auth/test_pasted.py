@@ -90,6 +90,7 @@ def test_a_form_in_which_people_paste_tokens_is_taken(pasted: object) -> None:
 NAMED: dict[str, tuple[object, str]] = {
     "a refresh token": ("v7rTgqWqUDR2aNyRVdLdPw", "refresh token"),
     "a short refresh token": ("Qhx2LTqz9abc", "refresh token"),
+    "a refresh token of small letters": ("2jvd3jb7wqja", "refresh token"),
     "a session without its token": ({"refresh_token": "v7rTgqWqUDR2"}, "refresh token"),
     "nobody's session": (json.dumps({"data": {"session": None}}), "nobody is signed in"),
     "nobody's session as it is": ({"data": {"session": None}, "error": None}, "nobody"),

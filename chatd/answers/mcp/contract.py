@@ -92,6 +92,8 @@ undone."""
 GROWTH_BYTES_MAX = 67_108_864
 """Bytes by which a statement may make the file grow, or its journal: as much as 10,000 rows of
 6 KiB. Beyond: it is undone."""
+NO_PSYCOPG = 'psycopg is missing; in the sources of chatd: pip install ".[postgres]"'
+"""What chatd's own db-mcp for PostgreSQL says, and ends, if that is so."""
 STOPPED_MESSAGE = '{"stopped":true}'
 """The notice of a stop, as it is written."""
 

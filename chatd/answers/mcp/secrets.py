@@ -7,7 +7,9 @@ backslashes before quotes, as escapes of JSON or Python, in another encoding of 
 in hexadecimal digits. What looks like a password in an address is masked in any case.
 
 A value that is not secret is masked too if it is the value of such a variable; a value of less than
-`VALUE_CHARS_MIN` characters is masked only if its name or its place makes it a password.
+`VALUE_CHARS_MIN` characters is masked only if its name or its place makes it a password, and only
+as a word of its own. A sentence of chatd's own db-mcp says what to do, and stays as it is: it tells
+nothing of a password that happens to be one of its words.
 """
 
 import base64
@@ -16,6 +18,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit
+
+from chatd.answers.mcp.contract import NO_PSYCOPG
 
 MASK: Final = b"***"
 VALUE_CHARS_MIN: Final = 4
@@ -26,6 +30,8 @@ LINE_CHARS_MIN: Final = 8
 characters."""
 BASE64_BYTES_MIN: Final = 6
 """Shorter ones are found in Base64 by chance."""
+
+_OWN_SENTENCE: Final = re.compile(re.escape(NO_PSYCOPG.encode()))
 
 _SECRET_NAME: Final = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key|credentials?)"
 _NAMED: Final = re.compile(
@@ -108,7 +114,11 @@ class Masks:
     @cached_property
     def _pattern(self) -> re.Pattern[bytes] | None:
         """All secrets in all ways of writing them; made only when it is needed, which is seldom."""
-        ways = [way for secret in self._secrets for way in _ways(secret)]
+        ways = [
+            way if len(secret) >= VALUE_CHARS_MIN else rb"(?<![0-9A-Za-z])%b(?![0-9A-Za-z])" % way
+            for secret in self._secrets
+            for way in _ways(secret)
+        ]
         return re.compile(b"|".join(ways)) if ways else None
 
     def spans(self, text: bytes) -> list[tuple[int, int]]:
@@ -118,6 +128,8 @@ class Masks:
         while self._pattern is not None and (match := self._pattern.search(text, at)) is not None:
             found.append(match.span())
             at = match.start() + 1  # one may begin within another
+        own = [match.span() for match in _OWN_SENTENCE.finditer(text)]
+        found = [one for one in found if not any(_is_within(one, sentence) for sentence in own)]
         joined: list[tuple[int, int]] = []
         for start, end in sorted(found):
             if joined and start <= joined[-1][1]:
@@ -136,6 +148,10 @@ class Masks:
             parts += (text[at:start], MASK)
             at = end
         return b"".join((*parts, text[at:]))
+
+
+def _is_within(span: tuple[int, int], other: tuple[int, int]) -> bool:
+    return other[0] <= span[0] and span[1] <= other[1]
 
 
 _BYTES_A_CHAR: Final = 16

@@ -10,6 +10,7 @@ from urllib.parse import quote, quote_plus
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatd.answers.mcp.contract import NO_PSYCOPG
 from chatd.answers.mcp.secrets import BASE64_BYTES_MIN, Masks, secrets_of
 from chatd.answers.mcp.settings import DatabaseSettings
 from tests.rows import rows
@@ -64,6 +65,20 @@ def test_a_secret_is_masked_within_base64(before: str) -> None:
 def test_secrets_that_touch_or_overlap_are_masked_whole() -> None:
     masks = Masks(["abcd", "cdef", "abc"])
     assert masks.masked(b"abcdef abc abd") == b"*** *** abd"
+
+
+def test_what_chatd_itself_says_stays_readable_whatever_the_password_is() -> None:
+    for password in ("postgres", "p", "chatd", "install"):
+        masks = Masks(secrets_of({"URL": f"postgresql://u:{password}@db/shop"}))
+        assert masks.masked(f"{NO_PSYCOPG}\n".encode()) == f"{NO_PSYCOPG}\n".encode()
+        assert masks.masked(f"wrong: {password}!".encode()) == b"wrong: ***!"
+
+
+def test_a_short_password_is_masked_as_a_word_of_its_own() -> None:
+    masks = Masks(["p"])
+    assert (
+        masks.masked(b"psycopg: password 'p' (p), up%70p") == b"psycopg: password '***' (***), up%70p"
+    )
 
 
 def test_a_password_in_an_address_is_masked_though_nobody_knew_it() -> None:
