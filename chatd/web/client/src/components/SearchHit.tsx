@@ -2,7 +2,7 @@ import { useMemo } from "react";
 import { moment, shortMoment } from "../format";
 import { useName } from "../hooks/useMessage";
 import { isDatabase, isSystem } from "../messages/authors";
-import { highlighted, withoutBars } from "../messages/highlights";
+import { highlighted, plainText } from "../messages/highlights";
 import type { FoundMessage } from "../websocket/types";
 import { ServerBadge } from "./ServerBadge";
 
@@ -37,7 +37,7 @@ export function SearchHit({ hit, roomTitle, open }: SearchHitProps) {
         {stretches.map((stretch, at) =>
           stretch.isHit ? (
             // oxlint-disable-next-line react/no-array-index-key
-            <mark key={at}>{stretch.text}</mark>
+            <mark key={at}>{isAnswer ? plainText(stretch.text) : stretch.text}</mark>
           ) : (
             shownText(stretch.text, isAnswer, at === 0)
           ),
@@ -49,5 +49,5 @@ export function SearchHit({ hit, roomTitle, open }: SearchHitProps) {
 
 function shownText(text: string, isAnswer: boolean, isFirst: boolean): string {
   if (!isAnswer) return text;
-  return isFirst ? withoutBars(text).replace(/^ · /, "") : withoutBars(text);
+  return isFirst ? plainText(text).replace(/^ · /, "") : plainText(text);
 }

@@ -35,10 +35,11 @@ function push(stretches: Stretch[], points: readonly string[], isHit: boolean): 
   if (points.length > 0) stretches.push({ text: points.join(""), isHit });
 }
 
-const RULES = /\|(?:\s*:?-{3,}:?\s*\|)+/g;
+const RULES = /(?:^…?|\|)(?:\s*:?-{3,}:?\s*(?:\||…?$))+/g;
 const BARS = /\s*(?<!\\)\|(?:\s*\|)*\s*/g;
+const ESCAPES = /\\([!-/:-@[-`{-~])/g;
 
-/** A piece of an answer's text, whose tables are Markdown: the cells alone, with dots between. */
-export function withoutBars(text: string): string {
-  return text.replace(RULES, "|").replace(BARS, " · ");
+/** A piece of an answer's text, which is Markdown: the cells of its tables with dots between. */
+export function plainText(text: string): string {
+  return text.replace(RULES, "|").replace(BARS, " · ").replace(ESCAPES, "$1");
 }

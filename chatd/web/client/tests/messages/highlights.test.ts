@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { highlighted, withoutBars } from "../../src/messages/highlights";
+import { highlighted, plainText } from "../../src/messages/highlights";
 
 const marked = (snippet: string, places: number[][]) =>
   highlighted(snippet, places)
@@ -56,6 +56,11 @@ test.each(cases)("%j with %j", (snippet, places, shown) => {
 test.each([
   ["| id | name |\n| --- | ---: |\n| 2 | Ada |", " · id · name · 2 · Ada · "],
   ["…| 7 | | orders", "… · 7 · orders"],
-  ["a \\| b", "a \\| b"],
+  ["a \\| b", "a | b"],
+  ["lukasz\\.nowak1\\@example\\.com", "lukasz.nowak1@example.com"],
+  ["count(\\*) of order\\_items", "count(*) of order_items"],
+  ["C:\\\\temp", "C:\\temp"],
+  ["--- | --- |\n| customers | 3 |", " · customers · 3 · "],
+  ["…--- |\n| customers", " · customers"],
   ["no table", "no table"],
-])("the cells of %j are %j", (text, shown) => expect(withoutBars(text)).toBe(shown));
+])("the cells of %j are %j", (text, shown) => expect(plainText(text)).toBe(shown));
