@@ -167,7 +167,8 @@ def health(config_path: Path | None, url: str | None) -> None:
     try:
         status, said = health_at(str(url)) if server is None else health_of(server)
     except NoAnswerError as error:
-        fail(f"no daemon answers at {place}: {error}; is it running?", EXIT_FAILURE)
+        way = "" if server is None else " If it listens elsewhere, name its address with --url."
+        fail(f"no daemon answers at {place}: {error}; is it running?{way}", EXIT_FAILURE)
     except NoChatdError:
         fail(f"what answers at {place} is not chatd.", EXIT_FAILURE)
     say(said)

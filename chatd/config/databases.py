@@ -242,6 +242,11 @@ _OWN_MAPPING: Final = TableKind(
     make=PeerMapping,
     required={"query": "which tool takes a statement"},
 )
+_FILES_OF_DATA: Final = ("csv", "tsv", "excel", "xlsx", "json", "parquet", "duckdb")
+FROM_FILE_OF_DATA: Final = (
+    "make a SQLite file of the data (of a CSV: sqlite3 shop.db '.import --csv shop.csv shop'), and "
+    'write sqlite = "shop.db".'
+)
 DATABASES: Final = TableOfRooms(
     "databases",
     TableKind(
@@ -284,6 +289,7 @@ DATABASES: Final = TableOfRooms(
         made=DatabaseSettings,
         make=_settings,
         check=_check,
+        instead=dict.fromkeys(_FILES_OF_DATA, FROM_FILE_OF_DATA),
     ),
 )
 DOCS: Final[Mapping[str, str]] = {

@@ -24,7 +24,7 @@ class TableKind(ValueKind):
 
     `required` has the keys that must be written, and what to write there. `check` adds the faults
     of keys that do not go together; it gets the values that are right, and the faults so far, which
-    know the wrong ones.
+    know the wrong ones. `instead` says what to do in place of keys that people expect.
     """
 
     wants: str
@@ -33,6 +33,7 @@ class TableKind(ValueKind):
     make: Callable[..., object]
     required: Mapping[str, str] = attrs.field(factory=dict)
     check: Callable[[Mapping[str, Any], Faults], None] = lambda _values, _faults: None
+    instead: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def hides(self) -> bool:
@@ -47,6 +48,9 @@ class TableKind(ValueKind):
         faults = Faults()
         for key, given in value.items():
             at = f".{unknown_name(str(key))}"
+            if key in self.instead:
+                faults.add(f"is not a key; {self.instead[key]}", at)
+                continue
             if key not in self.keys:
                 faults.unknown(str(key), with_files(self.keys), at)
                 continue

@@ -240,7 +240,10 @@ async def test_health_is_told_over_http_and_by_the_command(
     await daemon.stop()
     gone = await house.run("health", "--url", url)
     assert (gone.code, gone.out) == (1, "")
-    assert gone.err == f"chatd: no daemon answers at {url}: Connection refused; is it running?\n"
+    sentence = f"chatd: no daemon answers at {url}: Connection refused; is it running?"
+    assert gone.err == f"{sentence}\n"
+    gone = await house.run("health", env=env)
+    assert gone.err == f"{sentence} If it listens elsewhere, name its address with --url.\n"
 
 
 async def test_the_page_is_at_the_root(house: House) -> None:

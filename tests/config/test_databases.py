@@ -8,6 +8,7 @@ import pytest
 from chatd.answers.mcp.mapping import READY, Binary, Call, Form, PeerMapping
 from chatd.answers.mcp.settings import DatabaseSettings
 from chatd.config import ConfigError, Loaded, explain, load, sample
+from chatd.config.databases import FROM_FILE_OF_DATA
 from tests.rows import rows
 
 FOREIGN = "command = ['x']\ndialect = 'sqlite'\nmapping = 'dbhub'\n"
@@ -154,6 +155,10 @@ def test_a_mapping_can_be_written_out(tmp_path: Path) -> None:
         (
             "sqllite = 'a'",
             "databases.a.sqllite is not a key; did you mean sqlite?",
+        ),
+        (
+            "csv = 'shop.csv'",
+            f"databases.a.csv is not a key; {FROM_FILE_OF_DATA}",
         ),
         (
             "command = 'x'",
