@@ -16,7 +16,7 @@ from tests.postgres import Postgres, a_server, program
 from tests.postgres_store.logs import new_address, rows_of, run_in
 
 PASSWORD = "hunter2-of-the-log"
-LIMIT_S = 90.0
+LIMIT_S = 240.0  # only what hangs takes so long
 TOOLS = {"backup": "pg_dump", "restore": "pg_restore"}
 BLOCKED = """
 import sys
@@ -80,7 +80,7 @@ async def test_what_was_acknowledged_outlives_kill_9_and_a_crash_of_the_server(
 ) -> None:
     address = LogAddress(own_server.url(own_server.new_database(), "postgres"), "chatd")
     daemon = await house.start(env=settings(address))
-    what = Flood()
+    what = Flood(is_patient=True)  # a server may recover for longer than the daemon waits for it
     with trio.fail_after(LIMIT_S):
         async with trio.open_nursery() as nursery:
             await flood(daemon.port, what, nursery)
@@ -88,7 +88,7 @@ async def test_what_was_acknowledged_outlives_kill_9_and_a_crash_of_the_server(
             own_server.crash()
             before = what.count
             await trio.to_thread.run_sync(own_server.start)
-            await what.reached(before + 60)  # nobody was refused
+            await what.reached(before + 60)
             assert what.refused == set()
             await daemon.kill()
             nursery.cancel_scope.cancel()
@@ -239,11 +239,12 @@ async def test_with_another_psycopg_connections_take_threads_and_keep_all_promis
     what = Flood()
     with trio.fail_after(LIMIT_S):
         async with trio.open_nursery() as nursery:
+            client = await Client.connect(nursery, daemon.port, token_for(SECRET, "eve", ROOMS))
+            assert (await client.say("hello", ROOMS[0]))["ok"]
+            found = await client.ask("chat:search", {"query": "hello", "limit": 3})
+            assert (found["ok"], len(found["hits"])) == (True, 1), found
             await flood(daemon.port, what, nursery)
             await what.reached(60)
-            client = await Client.connect(nursery, daemon.port, token_for(SECRET, "eve", ROOMS))
-            found = await client.ask("chat:search", {"query": "lane", "limit": 3})
-            assert found["ok"] is True, found
             await daemon.kill()
             nursery.cancel_scope.cancel()
     is_kept(address, what)

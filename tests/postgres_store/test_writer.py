@@ -1,8 +1,8 @@
 """The writer of a log in PostgreSQL: a batch is carried out once, whatever becomes of connections,
 of servers and of other nodes."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import attrs
@@ -57,6 +57,14 @@ async def second_log(opened: OpenedLog) -> AsyncIterator[PostgresLog]:
     log = PostgresLog(another_node(opened))
     yield log
     await log.close(5)
+
+
+@contextmanager
+def gives_up_after(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Iterator[None]:
+    """A commit that begins in here is given up so soon; those after it are not."""
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "GIVE_UP_S", seconds)
+        yield
 
 
 def seqs(address: LogAddress, room: str = "sales") -> list[int]:
@@ -137,7 +145,10 @@ async def test_a_server_that_ends_every_session_is_not_noticed_by_a_sender(
     assert seqs(address) == [1, 2]
 
 
-async def test_a_server_that_crashes_and_comes_again_has_all_that_was_committed() -> None:
+async def test_a_server_that_crashes_and_comes_again_has_all_that_was_committed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writing, "GIVE_UP_S", 60.0)  # however long a server takes to recover
     with a_server(fsync="on") as server:
         address = attrs.evolve(new_address(server), is_synced=True)
         log = PostgresLog(open_log(address, NOW_MS))
@@ -154,13 +165,12 @@ async def test_a_server_that_crashes_and_comes_again_has_all_that_was_committed(
 async def test_what_a_server_does_not_answer_in_time_is_in_doubt_until_it_is_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(writing, "GIVE_UP_S", 0.5)
     with a_server() as server:
         address = new_address(server)
         log = PostgresLog(open_log(address, NOW_MS))
         await log.commit(stored_from(1, 1))
         server.freeze()
-        with pytest.raises(CommitFailed) as caught:
+        with gives_up_after(monkeypatch, 0.5), pytest.raises(CommitFailed) as caught:
             await log.commit(stored_from(2, 2))
         assert (caught.value.code, log.is_failing) == (Code.STORAGE_ERROR, True)
         with pytest.raises(CommitFailed, match=IN_DOUBT):
@@ -182,7 +192,6 @@ async def test_the_actor_begins_again_where_a_batch_that_was_given_up_is_in_the_
     log: PostgresLog, address: LogAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await log.commit(stored_from(1, 1))
-    monkeypatch.setattr(writing, "GIVE_UP_S", 0.2)
     connected = writing.LogWriter._connected
     is_away = True
 
@@ -203,7 +212,7 @@ async def test_the_actor_begins_again_where_a_batch_that_was_given_up_is_in_the_
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery:
             await nursery.start(first_life)
-            with pytest.raises(CommitFailed):
+            with gives_up_after(monkeypatch, 2.0), pytest.raises(CommitFailed):
                 await log.commit(stored_from(2, 2))
             is_away = False
             await found.wait()
@@ -281,8 +290,11 @@ async def test_a_room_that_is_held_for_good_is_a_storage_error(
 ) -> None:
     await log.commit(stored_from(1, 1))
     await log.ask("SELECT set_config('statement_timeout', '50ms', false)", ())
-    monkeypatch.setattr(writing, "GIVE_UP_S", 0.5)
-    with connect_and_lock_rooms(address), pytest.raises(CommitFailed) as caught:
+    with (
+        gives_up_after(monkeypatch, 0.5),
+        connect_and_lock_rooms(address),
+        pytest.raises(CommitFailed) as caught,
+    ):
         await log.commit(stored_from(2, 2))
     assert caught.value.code is Code.STORAGE_ERROR
 
@@ -434,13 +446,12 @@ async def test_a_full_disk_is_told_as_such(
 async def test_a_password_is_nowhere_in_what_is_told_of_a_server_that_is_away(
     log: PostgresLog, opened: OpenedLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "GIVE_UP_S", 0.3)
     away = LogAddress("postgresql://chat:hunter2@127.0.0.1:1/app", "chatd")
     assert "hunter2" not in repr(away)
     monkeypatch.setattr(log._writer, "_opened", attrs.evolve(opened, address=away))
     await log.commit(())
     log._writer._connection.drop()  # type: ignore[union-attr]
-    with pytest.raises(CommitFailed) as caught:
+    with gives_up_after(monkeypatch, 1.0), pytest.raises(CommitFailed) as caught:
         await log.commit(stored_from(1, 1))
     assert "hunter2" not in str(caught.value)
     assert "refused" in str(caught.value)
