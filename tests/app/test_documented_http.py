@@ -8,12 +8,12 @@ import orjson
 import pytest
 
 from tests.app.daemon import NO_LIMITS, Finished, House
+from tests.app.test_documented_clients import running
 
 pytestmark = pytest.mark.answers
 
 DOCUMENT = Path(__file__).parents[2] / "chatd" / "docs" / "http.md"
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", DOCUMENT.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-LISTEN_S = "3"  # for which the stream of the example is heard; it has no end
 
 
 def block_with(words: str) -> str:
@@ -46,10 +46,15 @@ async def test_the_requests_of_the_document_are_answered(house: House) -> None:
     found = await answer("/search")
     assert found["hits"][0]["highlights"] == [[9, 18]]
 
-    listening = block_with("/events").replace("curl", f"timeout {LISTEN_S} curl")
+    listening = block_with("/events").replace("curl", "exec curl")
     listening = listening.replace("5f0c0d1e2a3b4c5d:17", f"{page['epoch']}:0")
-    heard = await run(f"{first}\nTOKEN={token}\n{listening}")
-    assert heard.code == 124, heard.err  # that of timeout: it would have gone on
-    assert heard.out.startswith(f"retry: 3000\nid: {page['epoch']}:0\nevent: stream:open\ndata: ")
-    assert f"\n\nid: {page['epoch']}:1\nevent: chat:message\ndata: {{" in heard.out
+    script = f"{first.splitlines()[0]}\nTOKEN={token}\n{listening}"
+    async with running(house.path, "bash", "-euc", script) as heard:
+        event = rf"\n\nid: {page['epoch']}:{{}}\nevent: chat:message\ndata: {{{{"
+        await heard.out.having(event.format(1))
+        opened = f"retry: 3000\nid: {page['epoch']}:0\nevent: stream:open\ndata: "
+        assert heard.out.text.startswith(opened)
+        later = await answer("SELECT count")
+        await heard.out.having(event.format(later["seq"]))  # it has no end
+        assert heard.process.poll() is None
     await daemon.stop()
