@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import trio
 
+from chatd.answers.mcp import session
 from chatd.answers.mcp.contract import CHUNK_ROWS_MAX
 from chatd.answers.mcp.inspection import inspect
 from chatd.answers.mcp.settings import DatabaseSettings
@@ -79,7 +80,10 @@ async def test_rows_of_many_chunks_come_in_order(shop: Shop) -> None:
         assert plate.rows_ == [[number] for number in range(1, count + 1)]
 
 
-async def test_a_stop_is_confirmed_and_nothing_runs_on(shop: Shop) -> None:
+async def test_a_stop_is_confirmed_and_nothing_runs_on(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "CONFIRM_S", LIMIT_S)  # that of a busy machine may come late
     endless = "SELECT n, pg_sleep(CASE WHEN n > 2 THEN 100 ELSE 0 END) FROM generate_series(1, 9) n"
     async with running(configured(shop)) as peer:
         end, _ = await peer.ask_and_stop(endless)

@@ -7,7 +7,7 @@ import trio
 from chatd.answers.requests import DatabaseFailed
 from chatd.observe import DatabaseStuck
 from chatd.wire.codes import Code
-from tests.answers.mcp.pools import LIMIT_S, Plate, running
+from tests.answers.mcp.pools import Plate, running
 from tests.postgres_mcp.shops import Shop
 from tests.postgres_mcp.test_bundled import configured
 
@@ -16,6 +16,7 @@ DEAF = (
     "SELECT a && b FROM (SELECT array_agg(g) AS a, array_agg(-g) AS b"
     " FROM generate_series(1, {members}) g) AS s"
 )
+END_S = 240.0  # it takes seconds of the processor, which the machine may give to others
 ACTIVE = (
     "SELECT pid FROM pg_stat_activity WHERE usename = 'shopper' AND state = 'active'"
     " AND datname = current_database()"
@@ -34,9 +35,8 @@ class Watching(Plate):
 
 async def test_a_statement_that_nothing_stops_is_told_until_it_has_ended(shop: Shop) -> None:
     sink = Watching()
-    settings = configured(shop, call_timeout_s=1.0)
-    async with running(settings) as peer:
-        with pytest.raises(DatabaseFailed) as caught:
+    async with running(configured(shop)) as peer:
+        with peer.call_timeout(1.0), pytest.raises(DatabaseFailed) as caught:
             await peer.ask(DEAF.format(members=55_000), sink)
         assert caught.value.code is Code.DB_TIMEOUT
         assert not sink.told
@@ -47,7 +47,7 @@ async def test_a_statement_that_nothing_stops_is_told_until_it_has_ended(shop: S
             (ended,) = sink.told
             assert not ended.is_set()
             assert (await peer.ask("SELECT 1"))[1].rows_ == [[1]]
-            with trio.fail_after(2 * LIMIT_S):
+            with trio.fail_after(END_S):
                 await ended.wait()
             assert connection.execute(ACTIVE).fetchall() == []
 

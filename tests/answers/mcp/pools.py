@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,6 +79,16 @@ class Running:
         with trio.fail_after(LIMIT_S):
             end = await self.database.ask(asked, Terms(**terms), plate, trio.Event())
         return end, plate
+
+    @contextmanager
+    def call_timeout(self, seconds: float) -> Iterator[None]:
+        """Calls that begin in here are given up after so long; those after it are not."""
+        settings = self.database._settings
+        self.database._settings = attrs.evolve(settings, call_timeout_s=seconds)
+        try:
+            yield
+        finally:
+            self.database._settings = settings
 
     async def ask_and_stop(self, sql: str) -> tuple[Answered | Stopped, Plate]:
         """Ask, stop it once the first rows are there, and give the end and what came."""

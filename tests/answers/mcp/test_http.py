@@ -172,7 +172,7 @@ async def test_a_server_that_answers_badly_costs_its_own_question_only(
 
 
 async def test_a_server_that_never_answers_is_given_up() -> None:
-    async with asked(call_timeout_s=0.2) as (peer, front):
+    async with asked() as (peer, front):
         await peer.ask("x")
 
         async def answer(send: ReceiveSend) -> None:
@@ -180,7 +180,7 @@ async def test_a_server_that_never_answers_is_given_up() -> None:
             await trio.sleep_forever()
 
         front.answer = answer
-        with pytest.raises(DatabaseFailed) as caught:
+        with peer.call_timeout(0.2), pytest.raises(DatabaseFailed) as caught:
             await peer.ask("x")
         assert caught.value.code is Code.DB_TIMEOUT
         assert (await peer.ask("x"))[1].rows_ == [["x"]]
