@@ -19,6 +19,12 @@ def _status_of(process_id: int) -> list[str]:
     return text.rpartition(")")[2].split()
 
 
+def processor_s(process_id: int) -> float:
+    """Seconds of the processor that a process has used."""
+    user, system = _status_of(process_id)[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def is_alive(process_id: int) -> bool:
     """Whether a process is there, and no zombie that somebody else has yet to collect."""
     with where_it_is_there():
