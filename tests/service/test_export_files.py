@@ -320,11 +320,24 @@ async def test_a_question_that_does_not_run_again_is_an_error_and_no_half_file(
         assert (await asker.ask(f"{answer_id}.csv", token(), stored="1")).status == 200
 
 
-async def test_an_export_is_over_at_its_deadline(tmp_path: Path) -> None:
-    async with open_cut(tmp_path, export_rows=9, export_timeout_s=0.05) as opened:
+async def test_an_export_is_over_at_its_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timeout_s, move_on_after = 1234.0, trio.move_on_after
+    scopes: list[trio.CancelScope] = []
+
+    def noted(seconds: float, **more: Any) -> trio.CancelScope:
+        scope = move_on_after(seconds, **more)
+        if seconds == timeout_s:
+            scopes.append(scope)
+        return scope
+
+    monkeypatch.setattr(trio, "move_on_after", noted)
+    async with open_cut(tmp_path, export_rows=9, export_timeout_s=timeout_s) as opened:
         _, database, asker, answer_id = opened
         async with downloading(asker, database, f"{answer_id}.csv") as (call, responses):
-            pass
+            [scope] = scopes
+            scope.deadline -= timeout_s  # it has come while the database was asked
         refused(responses[0], 504, "db_timeout")
         assert call.is_cancelled
 
