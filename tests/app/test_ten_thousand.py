@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import trio
 
@@ -21,6 +21,7 @@ FLOOD, COLLEAGUES = "127.0.0.2", "127.0.0.3"
 FLOODS: Final = 2  # connections that open sessions without end
 PENDING: Final = "pending_sessions_per_address"
 WAIT_S: Final = 60.0
+Counts: TypeAlias = dict[str, float]
 COUNTS: Final = ("connections", "sessions", "sockets", "places", "tasks")
 ENV: Final = {
     **NO_LIMITS,
@@ -29,14 +30,14 @@ ENV: Final = {
 }
 
 
-async def counts(place: Path) -> dict[str, float]:
+async def counts(place: Path) -> Counts:
     """What there is of each."""
     _, _, body = await fetch_inside(place, "/metrics")
     found = samples(body)
     return {name: found[f"chatd_{name}",] for name in COUNTS}
 
 
-async def settled(place: Path, condition: Callable[[dict[str, float]], bool]) -> dict[str, float]:
+async def settled(place: Path, condition: Callable[[Counts], bool]) -> Counts:
     """The counts, once they are so; after a while, whatever they are."""
     now = await counts(place)
     with trio.move_on_after(WAIT_S):
@@ -54,15 +55,17 @@ async def test_ten_thousand_peers_that_leave_without_a_word_leave_nothing_behind
     alice = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice"))
     tokens = [token_for(SECRET, f"user {number}") for number in range(20)]
 
-    async def pour(count: int) -> dict[str, float]:
+    async def pour(count: int, before: Counts | None = None) -> Counts:
         assert await trio.to_thread.run_sync(storm, daemon.port, count, tokens) > 0.9 * count
+        if before is not None:
+            return await settled(place, lambda now: now == before)
         return await settled(place, lambda now: now["sessions"] == now["connections"] == 1)
 
     # As many come before anything is measured: memory is taken once for all that are there at a
     # time, and it depends on the machine how many that is.
     before = await pour(PEERS)
     files, mib = descriptors(daemon), rss_mib(daemon)
-    after = await pour(PEERS)
+    after = await pour(PEERS, before)
     assert after == before
     assert after["sockets"] == after["places"] == 1  # alice's
     with trio.fail_after(WAIT_S):
