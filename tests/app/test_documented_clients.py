@@ -14,7 +14,8 @@ import attrs
 import pytest
 import trio
 
-from tests.app.daemon import PAUSE_S, House, Output
+from tests.app.daemon import PAUSE_S, Daemon, House, Output
+from tests.peers.servers import free_port
 
 ROOT: Final = Path(__file__).parents[2]
 DOCUMENTS: Final = [ROOT / "README.md", *sorted((ROOT / "chatd" / "docs").glob("*.md"))]
@@ -116,6 +117,11 @@ async def token(house: House, user: str, *more: str) -> str:
     return minted.out.strip()
 
 
+async def start_to_come_back(house: House) -> Daemon:
+    """A daemon at a port that nobody takes while it is away."""
+    return await house.start("--port", str(free_port()))
+
+
 def test_the_extras_that_a_reader_installs_are_spelt_as_their_package_spells_them() -> None:
     # A pip before 23.3 installs nothing for an extra in another spelling (`_` for `-`), and warns.
     text = "".join(path.read_text() for path in DOCUMENTS)
@@ -128,7 +134,7 @@ def test_the_extras_that_a_reader_installs_are_spelt_as_their_package_spells_the
 
 @pytest.mark.parametrize("name", CLIENTS)
 async def test_a_client_loses_nothing_and_shows_nothing_twice(name: str, house: House) -> None:
-    daemon = await house.start()
+    daemon = await start_to_come_back(house)
     async with (
         client(name, house, daemon.port, await token(house, "ann")) as ann,
         client(name, house, daemon.port, await token(house, "bob")) as bob,
@@ -180,7 +186,7 @@ async def test_a_client_renews_a_token_that_runs_out(name: str, house: House) ->
 async def test_a_renewal_that_fails_is_no_end_of_a_client(
     name: str, amiss: str, house: House
 ) -> None:
-    daemon = await house.start()
+    daemon = await start_to_come_back(house)
     first = await token(house, "ann", "--ttl", "50")  # announced at once
     async with client(name, house, daemon.port, first, command=RENEWED_LATE) as ann:
         await asked(ann, 1)

@@ -1,6 +1,5 @@
 """The bus over Redis: who comes in and how, and what answers in a Redis's place."""
 
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from chatd.bus.redis_address import RedisAddress
 from chatd.bus.redis_bus import RedisBus
 from chatd.bus.redis_connection import RedisConnection
 from tests.bus.listeners import LIMIT_S, Notes
+from tests.peers.servers import free_port
 from tests.redis import Redis, a_redis
 from tests.rows import rows
 
@@ -106,8 +106,7 @@ async def test_tls_is_spoken_with_a_server_whose_certificate_is_trusted(tmp_path
         ],
         capture_stderr=True,
     )
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     with a_redis(
         *("--bind", "127.0.0.1", "--tls-port", str(port), "--tls-auth-clients", "no"),
         *("--tls-cert-file", str(certificate), "--tls-key-file", str(key)),
@@ -129,8 +128,7 @@ async def test_a_redis_that_does_not_speak_tls_is_told(
 ) -> None:
     monkeypatch.setattr(redis_connection, "CONNECT_S", 0.3)
     redis.tell("CONFIG", "SET", "bind", "127.0.0.1")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     redis.tell("CONFIG", "SET", "port", str(port))
     assert "TLS" in await why_refused(f"rediss://127.0.0.1:{port}")
 

@@ -1,7 +1,6 @@
 """Pools of connections with a real server: bounded, replaced when they die, with a back-off."""
 
 import datetime
-import socket
 from pathlib import Path
 
 import psycopg
@@ -15,6 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from chatd.postgres_client import Pool, TrioConnection, Unreachable, pool
 from chatd.postgres_client.pool import LONGEST_WAIT_S
+from tests.peers.servers import free_port
 from tests.postgres import Postgres, a_server
 
 LIMIT_S = 60.0
@@ -238,8 +238,7 @@ async def test_a_server_that_freezes_holds_nobody_for_longer_than_they_wait() ->
 
 
 async def test_tls_is_as_the_address_says(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     own, other = certificate("localhost"), certificate("localhost")
     (tmp_path / "own.crt").write_bytes(own[0])
     (tmp_path / "other.crt").write_bytes(other[0])

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from tests.peers.servers import free_port
 from tests.postgres import Postgres
 
 PROGRAM: Final = "/usr/sbin/pgbouncer"
@@ -33,12 +34,8 @@ logfile = {directory}/log
 @contextmanager
 def a_bouncer(postgres: Postgres, database: str, mode: str) -> Iterator[str]:
     """The address of a database behind a PgBouncer in this mode."""
-    with (
-        tempfile.TemporaryDirectory(prefix="chatd-bouncer-", ignore_cleanup_errors=True) as made,
-        socket.create_server(("127.0.0.1", 0)) as taken,
-    ):
-        port = taken.getsockname()[1]
-        taken.close()
+    with tempfile.TemporaryDirectory(prefix="chatd-bouncer-", ignore_cleanup_errors=True) as made:
+        port = free_port()
         directory = Path(made)
         settings = directory / "pgbouncer.ini"
         settings.write_text(

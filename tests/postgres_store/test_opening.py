@@ -1,6 +1,5 @@
 """A start on PostgreSQL: what it makes, and the sentence and the code where it cannot."""
 
-import socket
 from pathlib import Path
 
 import attrs
@@ -18,6 +17,7 @@ from chatd.postgres_store.requirements import OLDEST_VERSION, ServerFacts, is_sh
 from chatd.postgres_store.sessions import LogAddress
 from chatd.postgres_store.store import open_postgres_store
 from chatd.postgres_store.verify import verify_postgres_log
+from tests.peers.servers import free_port
 from tests.postgres import Postgres, a_server
 from tests.postgres_client.test_pool import certificate, reloaded
 from tests.postgres_store.bouncer import a_bouncer
@@ -215,8 +215,7 @@ def test_a_pooler_in_transaction_mode_is_told_apart(postgres: Postgres) -> None:
 
 
 async def test_tls_is_verified_as_the_address_says(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     own, other = certificate("localhost"), certificate("localhost")
     for name, (authority, _) in (("own", own), ("other", other)):
         (tmp_path / f"{name}.crt").write_bytes(authority)
