@@ -1,5 +1,6 @@
 """The bus over NOTIFY: what the server sees of it, and what stands between."""
 
+import uuid
 from typing import Any
 
 import psycopg
@@ -23,7 +24,8 @@ async def test_a_notify_is_a_statement_of_its_own_and_nothing_is_left_open(
 ) -> None:
     """In a transaction it would hold a lock of the whole server until the commit."""
     monkeypatch.setattr(notify_bus, "TrioConnection", kind)
-    address = postgres.url("postgres", "postgres") + "&application_name=bus-test"
+    name = f"bus-test-{uuid.uuid4()}"  # the server is that of other tests too
+    address = postgres.url("postgres", "postgres") + f"&application_name={name}"
     bus, notes = NotifyBus(address, "chatd"), Notes()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(bus.run, notes)
@@ -34,8 +36,8 @@ async def test_a_notify_is_a_statement_of_its_own_and_nothing_is_left_open(
             await notes.hears(ROOM, b"%d" % number)
         with postgres.connect("postgres") as admin:
             seen = admin.execute(
-                "SELECT state, xact_start, query FROM pg_stat_activity"
-                " WHERE application_name = 'bus-test'"
+                "SELECT state, xact_start, query FROM pg_stat_activity WHERE application_name = %s",
+                [name],
             ).fetchall()
         nursery.cancel_scope.cancel()
     assert len(seen) == 2
