@@ -2,7 +2,8 @@
 
 One node writes to a room as fast as it can. Another one writes there too, and is timed while both
 run and while the first one is stopped, in turn. A node that held a lock of the room would hold up
-the other one for as long as it is stopped, or until the server ends its transaction, 2 s.
+the other one for as long as it is stopped, or until the server ends its transaction, 2 s. So the
+server is asked, all the time, who waits for a transaction whose client is silent.
 """
 
 import random
@@ -10,9 +11,10 @@ import statistics
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
+import psycopg
 import trio
 
 from tests.app.client import Client, Gone, token_for
@@ -24,9 +26,17 @@ TIMED: Final = 3  # commits each time; the first of them meets a lock that is he
 LANES: Final = 4
 MOMENT_S: Final = 0.03  # the stop comes at any moment of so long
 TWICE: Final = 2.0
-HELD_S: Final = 1.0
-"""No commit takes so long, unless it waits for somebody; on a slow machine the slowest one of those
-that waited for nobody says more."""
+TRIES: Final = 3
+"""Times are measured again where they are too long: a busy machine alone is not so again and again,
+while what waits for the other node waits each time."""
+LOOK_S: Final = 0.01
+HELD: Final = """
+    SELECT 1 FROM pg_stat_activity waiting
+    JOIN pg_stat_activity holder ON holder.pid = ANY (pg_blocking_pids(waiting.pid))
+    WHERE waiting.wait_event_type = 'Lock' AND waiting.datname = current_database()
+    AND holder.state LIKE 'idle in transaction%'
+"""
+LIMIT_S: Final = 60.0
 LOCK: Final = "SELECT FROM chatd.rooms WHERE connection_id = %s FOR UPDATE"
 
 
@@ -38,12 +48,7 @@ class Times:
     stopped: list[float] = attrs.field(factory=list)
 
     def problems(self) -> list[str]:
-        held_s = max(HELD_S, TWICE * max(self.usual))
-        found = [
-            f"a commit took {took_s:.3f} s while the node was stopped; at most {held_s:.3f} s"
-            for took_s in self.stopped
-            if took_s > held_s
-        ]
+        found = []
         for name, usual_s, stopped_s in (
             ("median", statistics.median(self.usual), statistics.median(self.stopped)),
             ("ninth decile", _ninth_decile(self.usual), _ninth_decile(self.stopped)),
@@ -89,20 +94,35 @@ async def writes(client: Client) -> None:
             pass
 
 
-async def held(cluster: Cluster, writer: Client, nursery: trio.Nursery) -> Times:
-    """The same where somebody is stopped in an open transaction, with the lock of the room."""
-    with cluster.postgres.connect(cluster.database) as holder:
+@attrs.define(eq=False)
+class Watch:
+    """Looks all the time whether somebody waits for a transaction whose client is silent."""
 
-        async def stop() -> None:
+    held: trio.Event = attrs.field(factory=trio.Event)
+
+    async def run(self, cluster: Cluster) -> None:
+        """Until it was so, or until cancelled."""
+        with cluster.postgres.connect(cluster.database) as connection:
+            while not await trio.to_thread.run_sync(self._rows, connection):  # noqa: ASYNC110  # of a server
+                await trio.sleep(LOOK_S)
+        self.held.set()
+
+    def _rows(self, connection: "psycopg.Connection[Any]") -> list[Any]:
+        return connection.execute(HELD).fetchall()
+
+
+async def require_that_it_would_tell(cluster: Cluster, writer: Client) -> None:
+    """Somebody is silent in an open transaction, with the lock of the room."""
+    await _timed(writer, [])  # the room is there
+    watch = Watch()
+    with cluster.postgres.connect(cluster.database) as holder, trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
             holder.execute("BEGIN")
             holder.execute(LOCK, [ROOM])
-            nursery.start_soon(release)
-
-        async def release() -> None:
-            await trio.sleep(HELD_S * 1.5)  # how long it is stopped
+            nursery.start_soon(watch.run, cluster)
+            nursery.start_soon(_timed, writer, [])
+            await watch.held.wait()
             holder.execute("COMMIT")
-
-        return await measured(writer, 1, stop, trio.lowlevel.checkpoint)
 
 
 async def test_a_stopped_node_never_delays_another_ones_commit_beyond_twice(
@@ -115,8 +135,7 @@ async def test_a_stopped_node_never_delays_another_ones_commit_beyond_twice(
         writer = await Client.connect(nursery, b.port, token_for(SECRET, "writer", [ROOM]))
         for _ in range(LANES):
             nursery.start_soon(writes, busy)
-        found = await held(cluster, writer, nursery)
-        assert any("a commit took" in problem for problem in found.problems()), "it would tell"
+        await require_that_it_would_tell(cluster, writer)
 
         async def stop() -> None:
             a.pause()
@@ -125,9 +144,16 @@ async def test_a_stopped_node_never_delays_another_ones_commit_beyond_twice(
             a.resume()
             await a.ready()  # it runs again
 
-        times = await measured(writer, STOPS, stop, go_on)
+        watch, problems = Watch(), [""]
+        async with trio.open_nursery() as watching:
+            watching.start_soon(watch.run, cluster)
+            for _ in range(TRIES):
+                if problems:
+                    problems = (await measured(writer, STOPS, stop, go_on)).problems()
+            watching.cancel_scope.cancel()
         rows = await writer.whole_room(ROOM)
         assert [shown["seq"] for shown in rows] == list(range(1, len(rows) + 1))
         busily = sum(shown["content"] == "busy" for shown in rows)
         assert busily >= STOPS, "the other node wrote all the time"
-        assert times.problems() == []
+        assert not watch.held.is_set(), "somebody waited for the node while it was stopped"
+        assert problems == []
