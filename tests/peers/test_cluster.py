@@ -28,6 +28,7 @@ NAMED: Final = documented("toml", DOCUMENT)[0]
 (HAPROXY,) = documented("haproxy", DOCUMENT)
 NODES: Final = ("a", "b", "c")
 TRUSTING: Final = '\n[server]\ntrusted_proxies = ["127.0.0.1"]\n'
+STOCK: Final = "npm-4.8"
 CLIENTS: Final = 3  # for each transport
 ROOM: Final = "room"
 DEMO: Final = "demo"  # of the sample database
@@ -78,12 +79,19 @@ def proxy(
     started.stop()
 
 
+def driver_of(drivers: dict[str, Driver]) -> Driver:
+    """The stock library's, started if it is not there yet."""
+    if STOCK not in drivers:
+        drivers[STOCK] = Driver(STOCK)
+    return drivers[STOCK]
+
+
 @pytest.fixture
 def clients(
     nodes: dict[str, Server], proxy: Proxy, drivers: dict[str, Driver]
 ) -> Iterator[dict[str, Client]]:
     """By the ids of their users: some for each transport, all of them in the room."""
-    driver = drivers.setdefault("npm-4.8", Driver("npm-4.8"))
+    driver = driver_of(drivers)
     made = {
         f"{transport}-{uuid.uuid4()}": driver.client(proxy.url, transport)
         for transport in TRANSPORTS
@@ -149,7 +157,7 @@ def test_every_node_gets_sessions_and_another_sid_is_refused(
 def test_a_download_by_ticket_reaches_the_node_that_gave_it(
     nodes: dict[str, Server], proxy: Proxy, web: requests.Session, drivers: dict[str, Driver]
 ) -> None:
-    driver = drivers.setdefault("npm-4.8", Driver("npm-4.8"))
+    driver = driver_of(drivers)
     for name, node in nodes.items():
         answer = answered(driver.client(node.url, "websocket"))
         bearer = {"Authorization": f"Bearer {token('ann', DEMO)}"}
