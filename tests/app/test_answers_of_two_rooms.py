@@ -66,7 +66,7 @@ async def test_equal_questions_at_the_same_time_are_answered_from_the_room_s_own
             asking.start_soon(keep_asking, room)
     for room in ROOMS:
         assert [it["rows"] for it in came[room]] == [STOCK[room]] * 10
-        assert {it["cached"] for it in came[room][2:]} == {True}
+        assert [it["cached"] for it in came[room]].count(False) <= 2  # the first of each asker
         assert (await answer(alice, "/sample stock", room))["rows"] == STOCK[room]
         assert set((await ends(alice, room)).values()) == {"done"}
     for told in alice.said("chat:answer:rows"):
