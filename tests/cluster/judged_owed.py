@@ -130,6 +130,7 @@ class Member:
             standing = self._of(room)
             others = [row for row in self.case.log.get(room, ()) if row.user_id != self.user]
             if first_left is None or last_left is None:
+                standing.is_settled = owed == 0  # a log that took over may owe something
                 if self.is_known or owed == 0:
                     continue
                 yield f"{self._where(room)}: {owed} owed to who is new"
