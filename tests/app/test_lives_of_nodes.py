@@ -21,7 +21,7 @@ from tests.redis import a_redis
 
 LIMIT_S = 240.0
 PAUSE_S = 0.1
-DEAD_AFTER_S = {"a": "5", "b": "10"}  # "a" is the one that hangs, and all wait for its end
+DEAD_AFTER_S = {"a": "4", "b": "6"}  # "a" is the one that hangs, and all wait for its end
 HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
 
 
