@@ -151,7 +151,7 @@ def names(address: LogAddress) -> list[str]:
 async def until_named(address: LogAddress, *wanted: str) -> None:
     """Wait until these are the nodes; the nodes live on while the server is asked."""
     with trio.fail_after(SOON_S):
-        while await trio.to_thread.run_sync(names, address) != list(wanted):
+        while await trio.to_thread.run_sync(names, address) != list(wanted):  # noqa: ASYNC110
             await trio.sleep(0.02)
 
 
