@@ -85,6 +85,8 @@ class Member:
                     self.first_left = self.last_left = None
                     self.standings.clear()
                 case Joined():
+                    if not self.is_of_log:
+                        self.standings.clear()  # what came of another log does not count
                     self.is_of_log = True
                     self.counts = list(self._join(note))
                 case Page(room=room, rows=rows):

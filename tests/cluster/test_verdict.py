@@ -270,11 +270,12 @@ def test_what_an_epoch_ended_does_not_count() -> None:
 
 
 def test_what_a_log_owes_as_it_takes_over_is_owed_until_it_is_received() -> None:
-    before = attrs.evolve(joined("c", 0.0), epoch="zero")
+    lost = attrs.evolve(LOG[5], message_id="lost")
+    before = (attrs.evolve(joined("c", 0.0), epoch="zero"), live(lost), Received(RED, 6))
     first = (joined("c", 20.0, owed=2), Page(RED, LOG[4:], True, 2), CaughtUp())
     again = (Left(21.0, True), joined("c", 21.5, since=6, owed=2), CaughtUp())
     for received, is_right in (((), True), ((Received(RED, 6),), False)):
-        carl = (before, Left(2.0, False), *first, *received, *again)
+        carl = (*before, Left(2.0, False), *first, *received, *again)
         case = attrs.evolve(RIGHT, notes={**RIGHT.notes, "carl": carl}, is_epoch_kept=False)
         assert (judge(case, ["owed"]) == []) is is_right
 
