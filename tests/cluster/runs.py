@@ -72,12 +72,15 @@ async def people_of(cluster: Cluster, seed: int, began_s: float) -> AsyncIterato
 
 
 async def run(
-    cluster: Cluster, seed: int, faults: Callable[[], Awaitable[None]], **how: bool
+    cluster: Cluster,
+    seed: int,
+    faults: Callable[[Sequence[Person]], Awaitable[None]],
+    **how: bool,
 ) -> Run:
     """Chat while `faults` last; then come to rest, and look at everything."""
     began_s = trio.current_time()
     async with people_of(cluster, seed, began_s) as people, trio.open_nursery() as nursery:
-        await faults()
+        await faults(people)
         over_s = trio.current_time()
         for person in people:
             person.settle()

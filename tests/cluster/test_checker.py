@@ -6,10 +6,12 @@ the same people after the last fault. Longer and with more nodes: --cluster-seco
 --cluster-nodes 10.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.cluster.faults import Struck, strike_on
 from tests.cluster.nodes import a_cluster
+from tests.cluster.people import Person
 from tests.cluster.runs import ROOMS, run
 from tests.cluster.verdict import judge
 
@@ -22,7 +24,7 @@ async def test_what_nodes_promise_outlives_every_fault(
     struck: list[Struck] = []
     async with a_cluster(tmp_path, ROOMS, cluster_nodes) as cluster:
 
-        async def faults() -> None:
+        async def faults(_: Sequence[Person]) -> None:
             struck.extend(await strike_on(cluster, cluster_seconds, SEED))
 
         done = await run(cluster, SEED, faults)
