@@ -23,8 +23,11 @@ export const STEADY_MS = 5_000;
 const WELCOME_MS = 15_000;
 /** A connection is made anew at most this long after the rooms of the user have changed. */
 const RENEW_MS = 2_000;
-/** After each run of so many failed tries the page asks the server by plain HTTP what is wrong. */
-const ASK_WHY_AFTER = 3;
+/**
+ * From this failed try on, and at once where the user asks for a try, the page asks the server by
+ * plain HTTP what is wrong. After each one: the next try may be half a minute away.
+ */
+const ASK_WHY_FROM = 3;
 
 /** Whether a code says that this token no longer opens anything. */
 export function isSignedOutCode(code: string | undefined): boolean {
@@ -127,6 +130,7 @@ export class Connector {
     if (this.#connection.phase === "signedOut") this.start();
     else if (this.#isRunning && !this.#isTrying) {
       this.#renew();
+      this.#failures = Math.max(this.#failures, ASK_WHY_FROM - 1);
       void this.#try();
     }
   }
@@ -255,7 +259,7 @@ export class Connector {
     if (code !== undefined) this.#why = { code, reason: message, isAsked: false };
     else if (this.#why?.isAsked === false) this.#why = undefined;
     this.#later(retryAfterMs);
-    if (code === undefined && this.#failures % ASK_WHY_AFTER === 0) void this.#askWhy();
+    if (code === undefined && this.#failures >= ASK_WHY_FROM) void this.#askWhy();
   }
 
   async #askWhy(): Promise<void> {

@@ -315,14 +315,7 @@ describe("a refusal", () => {
 
   test("without a code asks by plain HTTP, at the third one, and says what is found", async () => {
     server.isUp = false;
-    const message = "Forbidden: Host nas is not known here.";
-    fetcher = vi.fn((url: unknown) =>
-      Promise.resolve(
-        String(url).includes("health")
-          ? Response.json({ status: "ok" })
-          : Response.json({ code: 4, message }, { status: 403 }),
-      ),
-    ) as typeof fetch;
+    fetcher = turnsAway();
     await start();
     await clock.pass(1_000);
     expect(fetcher).not.toHaveBeenCalled();
@@ -334,7 +327,45 @@ describe("a refusal", () => {
     await clock.pass(4_000);
     expect(now()).toEqual({ phase: "connected", attempt: 0 });
   });
+
+  test("of a server that comes up between two late tries is told at the next one", async () => {
+    server.isUp = false;
+    await start();
+    await clock.pass(1_000 + 2_000 + 1);
+    expect(now()?.code).toBeUndefined();
+    fetcher = turnsAway();
+    await clock.pass(4_000);
+    await settled();
+    expect(now()).toMatchObject({ attempt: 4, code: "address_refused" });
+    fetcher = () => Promise.reject(new TypeError("Failed to fetch"));
+    await clock.pass(8_000);
+    await settled();
+    expect(now()).toMatchObject({ attempt: 5 });
+    expect(now()?.code).toBeUndefined();
+  });
+
+  test("without a code is asked about at once where the user wants a try", async () => {
+    await start();
+    server.isUp = false;
+    server.wire.lose();
+    fetcher = turnsAway();
+    connector.retryNow();
+    await settled();
+    expect(now()).toMatchObject({ attempt: 2, code: "address_refused" });
+  });
 });
+
+/** A server that runs, and does not accept the address that it is called by. */
+function turnsAway(): typeof fetch {
+  const message = "Forbidden: Host nas is not known here.";
+  return vi.fn((url: unknown) =>
+    Promise.resolve(
+      String(url).includes("health")
+        ? Response.json({ status: "ok" })
+        : Response.json({ code: 4, message }, { status: 403 }),
+    ),
+  ) as typeof fetch;
+}
 
 describe("a token", () => {
   test("that is not there shows the sign-in, and is no refusal", async () => {
