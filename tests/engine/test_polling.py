@@ -780,11 +780,13 @@ async def test_a_body_that_breaks_off_ends_the_session_and_is_answered(door: Doo
     await poller.gone()
 
 
-async def test_a_body_that_stalls_ends_the_session() -> None:
-    async with open_door(head_timeout_s=0.1) as door:
+async def test_a_body_that_stalls_ends_the_session(mock_clock: MockClock) -> None:
+    async with open_door(head_timeout_s=1.0) as door:
         poller = await join(door)
-        peer = await dial(door)
+        peer, transport = await dial(door), poller.transport
         await peer.send("POST", poller.query, headers=["Content-Length: 10"])
+        await until(lambda: transport._post is not None)
+        mock_clock.jump(1.0)
         assert (await peer.answer()).status == 408
         assert await peer.ended()
         await poller.gone()
