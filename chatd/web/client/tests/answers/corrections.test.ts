@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { correctionsOf, hintCorrection, placeOf } from "../../src/answers/corrections";
+import { cpuMs } from "../cpu";
 
 /** The word of the statement at the place that the message names. */
 function wordAt(message: string, statement: string): string | undefined {
@@ -99,10 +100,11 @@ describe("what may have been meant is put into the statement", () => {
   });
 
   test("a message made to hold up the page does not", () => {
-    const begun = performance.now();
     const hostile = `no such table: ${"a ".repeat(50_000)}; did you mean ${"b or ".repeat(190)}?`;
-    correctionsOf(hostile, "x ".repeat(5_000));
-    correctionsOf(`${"; did you mean ".repeat(20_000)}?`, "x");
-    expect(performance.now() - begun).toBeLessThan(1_000);
+    const took = cpuMs(() => {
+      correctionsOf(hostile, "x ".repeat(5_000));
+      correctionsOf(`${"; did you mean ".repeat(20_000)}?`, "x");
+    });
+    expect(took).toBeLessThan(1_000);
   });
 });

@@ -10,6 +10,7 @@ import {
   wholeText,
 } from "../../src/answers/values";
 import type { Cell } from "../../src/websocket/types";
+import { cpuMs } from "../cpu";
 
 describe("a value is shown on one line", () => {
   test.each<[string, Cell, string]>([
@@ -49,9 +50,10 @@ describe("a value is shown on one line", () => {
   });
 
   test("a text of a megabyte at once", () => {
-    const begun = performance.now();
-    for (let times = 0; times < 100; times++) shownCell("\n".repeat(1_000_000));
-    expect(performance.now() - begun).toBeLessThan(1_000);
+    const took = cpuMs(() => {
+      for (let times = 0; times < 100; times++) shownCell("\n".repeat(1_000_000));
+    });
+    expect(took).toBeLessThan(1_000);
   });
 
   test("a value that no server sends today", () => {

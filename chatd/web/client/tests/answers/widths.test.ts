@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { USUAL_TYPE, fits, measuredType, textPx, widthsOf } from "../../src/answers/widths";
 import type { Row } from "../../src/websocket/types";
+import { cpuMs } from "../cpu";
 
 const columns = (...names: string[]) => names.map((name) => ({ name, type: null }));
 
@@ -33,9 +34,7 @@ test("the last rows count, too", () => {
 test("a thousand columns cost no more than ten", () => {
   const names = Array.from({ length: 1_000 }, (_, at) => `column ${at}`);
   const rows: Row[] = Array.from({ length: 1_000 }, () => names);
-  const begun = performance.now();
-  widthsOf(columns(...names), rows, 1_000, []);
-  expect(performance.now() - begun).toBeLessThan(500);
+  expect(cpuMs(() => widthsOf(columns(...names), rows, 1_000, []))).toBeLessThan(500);
 });
 
 test.each(["Gadget 1", "WWWWWWWWWW", '{"a": 10}', "iiii", "MMM mmm", "%%@@"])(

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { lexed } from "../../src/composer/lexer";
 import type { Dialect } from "../../src/composer/names";
+import { cpuMs } from "../cpu";
 
 function said(sql: string, dialect: Dialect = "sqlite"): string[] {
   return lexed(sql, dialect).map(
@@ -48,8 +49,9 @@ describe("tokens of SQL", () => {
     "[".repeat(20_000),
     "(".repeat(20_000),
   ])("do not take long, whatever the text: %#", (text) => {
-    const start = performance.now();
-    for (const dialect of ["sqlite", "postgres", "mysql"] as const) lexed(text, dialect);
-    expect(performance.now() - start).toBeLessThan(1_000);
+    const took = cpuMs(() => {
+      for (const dialect of ["sqlite", "postgres", "mysql"] as const) lexed(text, dialect);
+    });
+    expect(took).toBeLessThan(1_000);
   });
 });

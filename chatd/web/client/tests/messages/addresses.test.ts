@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { addressesIn } from "../../src/messages/addresses";
+import { cpuMs } from "../cpu";
 
 const found = (text: string) =>
   addressesIn(text)
@@ -57,9 +58,10 @@ test("nothing of a text is lost", () => {
 test.each(["https://a.example ", "https://a.example/)", ")", "("])(
   "a text of nothing but %s takes no time",
   (part) => {
-    const begun = performance.now();
-    addressesIn(`https://a.example/${part.repeat(20_000)}`);
-    addressesIn(part.repeat(20_000));
-    expect(performance.now() - begun).toBeLessThan(500);
+    const took = cpuMs(() => {
+      addressesIn(`https://a.example/${part.repeat(20_000)}`);
+      addressesIn(part.repeat(20_000));
+    });
+    expect(took).toBeLessThan(500);
   },
 );
