@@ -15,7 +15,11 @@ _COLOURS: Final = re.compile("\x1b\\[[0-9;]*m")
 
 
 def run(
-    command: Sequence[str], cwd: Path = CLIENT, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    cwd: Path = CLIENT,
+    environment: Mapping[str, str] | None = None,
+    *,
+    limit_s: float = TIME_LIMIT_S,
 ) -> str:
     """Run a program to its end; what it said. Where it fails, that is what the test says."""
     ended = subprocess.run(
@@ -26,7 +30,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=TIME_LIMIT_S,
+        timeout=limit_s,
         check=False,
     )
     said = _COLOURS.sub("", ended.stdout)

@@ -1,6 +1,9 @@
 /** A clock that stands still until a test moves it. Nothing sleeps. */
 import type { Clock } from "../src/websocket/clock";
 
+/** What has not come on the machine's clock within this time never comes. */
+export const HANG_MS = 30_000;
+
 export class FakeClock implements Clock {
   #passed = 1_000;
   #ahead = 1_750_000_000_000;

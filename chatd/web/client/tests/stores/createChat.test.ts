@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createChat } from "../../src/stores/createChat";
-import { settled } from "../clock";
+import { HANG_MS, settled } from "../clock";
 import { idOf, tokenOf, type FakeServer } from "../server";
 import { Browser, room, seqs, shown, state, texts, URL, view } from "./chat";
 
@@ -405,7 +405,8 @@ describe("sending", () => {
     for (const wire of server.wires) wire.lose();
     for (let n = 0; n < 10; n += 1) await state(n % 2 ? one : other).sendMessage(`${n}`);
     const order = from(0, 9).map(String);
-    await vi.waitUntil(() => texts(one).length === 10 && texts(other).length === 10);
+    const isAll = () => texts(one).length === 10 && texts(other).length === 10;
+    await vi.waitUntil(isAll, HANG_MS);
     expect(texts(one)).toEqual(order);
     expect(texts(other)).toEqual(order);
     server.isUp = true;

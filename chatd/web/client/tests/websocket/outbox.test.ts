@@ -8,7 +8,7 @@ import {
   outboxOwner,
   type OutboxNews,
 } from "../../src/websocket/outbox";
-import { FakeClock, settled } from "../clock";
+import { FakeClock, HANG_MS, settled } from "../clock";
 
 let open: Outbox[];
 
@@ -107,7 +107,7 @@ describe("the outbox", () => {
     await one.outbox.add(message("a"));
     const entry = await one.outbox.find("a");
     await one.outbox.remove(entry!, { kind: "sent", messageId: "a", timestamp: 7 });
-    await vi.waitUntil(() => other.news.length === 2);
+    await vi.waitUntil(() => other.news.length === 2, HANG_MS);
     expect(other.news).toEqual([
       { kind: "changed" },
       { kind: "sent", messageId: "a", timestamp: 7 },

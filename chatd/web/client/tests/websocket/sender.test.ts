@@ -9,7 +9,7 @@ import { ANSWER_MS, Sender } from "../../src/websocket/sender";
 import type { KeyStore } from "../../src/websocket/storage";
 import type { ErrorDetails } from "../../src/websocket/types";
 import type { ChatMessage } from "../../src/websocket/wire.gen";
-import { FakeClock, settled } from "../clock";
+import { FakeClock, HANG_MS, settled } from "../clock";
 import { memoryStore } from "../memory";
 import { FakeServer, FakeWire } from "../server";
 
@@ -154,7 +154,7 @@ describe("sending", () => {
     await vi.waitUntil(async () => {
       await clock.pass(100);
       return log.length === 1;
-    });
+    }, HANG_MS);
     expect(sent(other)).toEqual(["a"]);
   });
 
