@@ -60,6 +60,15 @@ class House:
         self._server = daemon(self._directory, configuration, port=port, **environment)
         return self._server
 
+    def start_again(self) -> None:
+        """Start the daemon that was killed, and let each open page connect at once: its next try
+        may be half a minute away."""
+        self.server.start()
+        for profile in self._profiles:
+            for person in profile.people:
+                if not person.page.is_closed() and not person.is_crashed:
+                    person.wake()
+
     def configure(self, configuration: str) -> None:
         """What the daemon reads when it starts the next time."""
         (self._directory / "chatd.toml").write_text(configuration)
@@ -210,6 +219,10 @@ class Person:
         self.has_written("")
         expect(self.message(text).last).to_be_visible()
 
+    def wake(self) -> None:
+        """The browser says that the network is there again, until the page waits for no try."""
+        self.page.wait_for_function(WAKE, polling=WAKE_EVERY_MS)
+
     def crash(self) -> None:
         """The browser's process of this page dies."""
         with self.page.expect_event("crash"), suppress(Error):
@@ -339,6 +352,17 @@ BOX_HOLDS: Final = """
   return editor.querySelector(".cm-content")?.innerText === text;
 }
 """
+
+WAKE_EVERY_MS: Final = 100
+WAKE: Final = """
+() => {
+  const phase = document.querySelector(".room-header .dot")?.dataset.phase;
+  if (!["reconnecting", "offline", "connecting"].includes(phase)) return true;
+  window.dispatchEvent(new Event("online"));
+  return false;
+}
+"""
+"""A try that began before the server was there fails, so once may not be enough."""
 
 LOOK_AWAY: Final = """
 () => { document.hasFocus = () => false; window.dispatchEvent(new Event("blur")); }

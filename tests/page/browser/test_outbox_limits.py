@@ -76,7 +76,7 @@ def test_a_message_that_is_too_long_by_now_is_given_back(house: House) -> None:
     ada.say("far too long a text")
     ada.say("brief")
     house.configure("[messages]\ncontent_chars = 10\n")
-    house.server.start()
+    house.start_again()
     message = failed(
         ada, "far too long", "The message has 19 characters and may have 10; shorten it."
     )
@@ -94,7 +94,7 @@ def test_a_message_to_a_room_that_was_closed_meanwhile_is_given_back(house: Hous
     ada.say("for this room alone")
     profile = house.profile_of(ada)
     ada.page.close()
-    house.server.start()
+    house.start_again()
     again = profile.open(f"{house.server.url}/#token={token('ada', 'demo')}").is_in()
     expect(notice(again, "You may not use this connection")).to_be_visible()
     again.page.get_by_role("button", name="Put it back").click()
@@ -111,7 +111,7 @@ def test_a_browser_without_a_database_still_sends(house: House) -> None:
     ada.say("second")
     expect(notice(ada, STORES_NOTHING)).to_be_visible()
     ada.say("third")
-    house.server.start()
+    house.start_again()
     is_stored(ada, "third")
     expect(ada.texts).to_have_text(["first", "second", "third"])
 
@@ -125,7 +125,7 @@ def test_a_browser_that_keeps_nothing_says_so_and_works(house: House) -> None:
     house.server.kill()
     ada.say("first")
     ada.say("second")
-    house.server.start()
+    house.start_again()
     is_stored(ada, "second")
     expect(ada.texts).to_have_text(["first", "second"])
 
@@ -137,7 +137,7 @@ def test_a_full_disk_is_told_and_loses_nothing(house: House) -> None:
     ada.page.evaluate(FULL_DISK)
     ada.say("in memory")
     expect(notice(ada, STORES_NOTHING)).to_be_visible()
-    house.server.start()
+    house.start_again()
     is_stored(ada, "in memory")
     expect(ada.texts).to_have_text(["on the disk", "in memory"])
 
@@ -152,7 +152,7 @@ def test_what_waits_outlives_a_cleared_browser(house: House) -> None:
     ada.say("after")
     expect(ada.texts).to_have_text(["before", "after"])
     expect(notice(ada, "1 waiting message was put back.")).to_be_visible()
-    house.server.start()
+    house.start_again()
     is_stored(ada, "after")
     expect(ada.texts).to_have_text(["before", "after"])
 
@@ -168,6 +168,6 @@ def test_a_clock_that_is_set_back_neither_stops_sending_nor_changes_the_order(ho
         ada.say(text)
     ada.page.evaluate("globalThis.shift = -3_600_000")
     ada.say(texts[13])
-    house.server.start()
+    house.start_again()
     is_stored(ada, texts[-1])
     expect(ada.texts).to_have_text(texts)

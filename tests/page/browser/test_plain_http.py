@@ -79,7 +79,7 @@ def test_two_tabs_send_each_message_once_and_in_order(house: House) -> None:
     texts = [f"message number {at}." for at in range(1, 13)]
     for at, text in enumerate(texts):
         (first, second)[at % 2].say(text)
-    house.server.start()
+    house.start_again()
     for tab in (first, second, bob):
         expect(tab.texts).to_have_text(texts)
         expect(tab.page.get_by_title("Waiting to be sent")).to_have_count(0)
@@ -107,10 +107,11 @@ def test_a_server_that_does_not_accept_the_address_is_told_in_words(house: House
     house.server.kill()
     house.configure("")
     house.server.start()
+    ada.banner.get_by_role("button", name="Try now").click()
     expect(ada.banner).to_contain_text("The server runs, but does not accept this address: ")
     expect(ada.banner).to_contain_text(HOST)
     house.server.kill()
     house.configure(lets_in(port_of(house)))
-    house.server.start()
+    house.start_again()
     ada.is_in()
     expect(ada.banner).to_be_hidden()

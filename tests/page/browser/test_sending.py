@@ -91,7 +91,7 @@ def test_what_is_typed_while_the_server_is_killed_arrives_once_and_in_order(hous
     for text in texts[2:]:
         ada.say(text)
     waits(ada, texts[-1])
-    house.server.start()
+    house.start_again()
     for text in texts:
         is_stored(ada, text)
     has_all(ada, texts)
@@ -106,7 +106,7 @@ def test_a_new_tab_sends_what_a_crashed_one_has_left(house: House) -> None:
     for text in texts:
         ada.say(text)
     ada.crash()
-    house.server.start()
+    house.start_again()
     again = profile.open(house.server.url).is_in()
     for text in texts:
         is_stored(again, text)
@@ -124,7 +124,7 @@ def test_two_tabs_of_one_user_keep_the_order_of_typing(house: House) -> None:
         (first, second)[at % 2].say(text)
     has_all(first, texts)
     has_all(second, texts)
-    house.server.start()
+    house.start_again()
     for tab in (first, second):
         is_stored(tab, texts[-1])
         has_all(tab, texts)

@@ -149,7 +149,7 @@ def test_a_server_that_dies_ends_its_answers_as_interrupted(house: House) -> Non
     expect(ask(ada, ENDLESS).get_by_role("button", name="Stop", exact=True)).to_be_visible()
     expect(ada.message(re.compile("WITH RECURSIVE")).first).to_be_visible()
     house.server.kill()
-    house.server.start()
+    house.start_again()
     ada.is_in()
     expect(card(ada)).to_contain_text("The server was stopped while the database answered")
     expect(ada.log.get_by_role("timer")).to_have_count(0)
