@@ -111,6 +111,8 @@ def test_a_message_of_ones_own_that_arrives_while_one_reads_above_moves_nothing(
     with painted(here.page) as frames:
         there.say("from my other device")
         there.sees("from my other device")
+        first = here.log.get_by_role("article").first
+        expect(first).to_have_attribute("aria-setsize", str(MESSAGES + 1))
         expect(here.page.get_by_role("button", name="Newest")).to_be_visible()
         here.settle()
     assert (frames.moved, frames.blanks) == (0, [])
