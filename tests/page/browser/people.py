@@ -19,6 +19,10 @@ from tests.peers.servers import Server, daemon, token
 LIMIT_S: Final = 30.0
 expect.set_options(timeout=LIMIT_S * 1_000)
 
+PATIENT: Final = "start_timeout_s = 120\n"
+"""For the configuration of a database: its process may be slow to start beside much else, and what
+is asked of it meanwhile fails."""
+
 HARMLESS: Final = (
     "Failed to load resource",
     "WebSocket connection to",
@@ -239,10 +243,12 @@ class Person:
         self.say_as_is(question)
         return self.last_answer(question)
 
-    def last_answer(self, question: str) -> Locator:
+    def last_answer(self, question: str | re.Pattern[str]) -> Locator:
         """The card of the answer to a question, once that has ended: of one that was not returned
-        before, as the same may be asked twice."""
-        line = re.compile(r"\s*".join(map(re.escape, question.split())))
+        before, as the same may be asked twice. A pattern is of what the card shows of it."""
+        line = question
+        if isinstance(question, str):
+            line = re.compile(r"\s*".join(map(re.escape, question.split())))
         new = "".join(f":not([data-message-id='{known}'])" for known in self._answered)
         asked = self.page.locator(".answer-head", has_text=line)
         article = self.log.locator(f"article{new}").filter(has=asked).last

@@ -10,15 +10,17 @@ from typing import Any, Final
 
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
-from tests.page.browser.people import SCHEMES, House, Person
+from tests.page.browser.people import PATIENT, SCHEMES, House, Person
 from tests.page.client import CLIENT
 from tests.peers.servers import token
 
-CONFIGURATION: Final = """
+CONFIGURATION: Final = f"""
 [databases.demo]
 sample = true
+{PATIENT}
 [databases.fresh]
 sample = true
+{PATIENT}
 """
 WIDE: Final = ViewportSize(width=1280, height=800)
 STILL: Final[dict[str, Any]] = {"viewport": WIDE, "reduced_motion": "reduce"}

@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from tests.page.browser.people import House, Person
+from tests.page.browser.people import PATIENT, House, Person
 
 BY_STATUS: Final = "SELECT status, count(*) AS orders FROM orders GROUP BY status"
 STATUSES: Final = {"placed", "paid", "shipped", "delivered", "returned"}
@@ -364,7 +364,7 @@ def test_a_file_that_may_be_written_to_is_written_when_it_is_allowed(
 ) -> None:
     file = tmp_path / "notes.sqlite3"
     file.touch()
-    house.start(f'[databases.demo]\nsqlite = "{file}"\nread_only = false\n')
+    house.start(f'[databases.demo]\nsqlite = "{file}"\nread_only = false\n{PATIENT}')
     ada = house.person("ada").is_in()
     read_only = ada.page.get_by_role("checkbox", name="Read only")
     expect(read_only).to_be_checked()

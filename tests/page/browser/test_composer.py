@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.browser.people import House, Person
+from tests.page.browser.people import PATIENT, House, Person
 from tests.peers.servers import token
 
 TOUCH = {"has_touch": True, "is_mobile": True, "viewport": {"width": 390, "height": 720}}
@@ -20,7 +20,7 @@ def has_editor(person: Person) -> Person:
 @pytest.fixture(params=["textarea", "editor"])
 def ada(request: pytest.FixtureRequest, house: House) -> Person:
     """Somebody with a telephone, who keeps the textarea, or with a mouse, who gets the editor."""
-    house.start("[databases.demo]\nsample = true\n")
+    house.start(f"[databases.demo]\nsample = true\n{PATIENT}")
     if request.param == "textarea":
         return house.person("ada", **TOUCH).is_in()
     return has_editor(house.person("ada").is_in())

@@ -5,12 +5,12 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.browser.people import House, Person
+from tests.page.browser.people import PATIENT, House, Person
 
 
 @pytest.fixture
 def ada(house: House) -> Person:
-    house.start("[databases.demo]\nsample = true\n")
+    house.start(f"[databases.demo]\nsample = true\n{PATIENT}")
     return house.person("ada", viewport={"width": 1280, "height": 800}).is_in()
 
 

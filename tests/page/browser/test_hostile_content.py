@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 
 from chatd.auth.mint import mint
 from tests.page.browser.hostile import SHAPES, SHORT, Watch
-from tests.page.browser.people import House, Person
+from tests.page.browser.people import PATIENT, House, Person
 from tests.peers.servers import ROOT, SECRET
 
 PHONE: Final = {"viewport": {"width": 390, "height": 720}}
@@ -27,7 +27,7 @@ def screen(request: pytest.FixtureRequest) -> dict[str, object]:
 
 
 def test_messages_are_text(house: House) -> None:
-    house.start("[databases.other]\nsample = true\n")
+    house.start(f"[databases.other]\nsample = true\n{PATIENT}")
     ada, bob = house.person("ada", **WIDE).is_in(), house.person("bob", **PHONE).is_in()
     watches = [Watch(ada.page), Watch(bob.page)]
     for number, text in enumerate(SHAPES.values()):
@@ -113,7 +113,7 @@ def visitor(house: House, screen: dict[str, object], tmp_path: Path) -> Person:
     house.start(
         f'[databases.demo]\ncommand = ["{sys.executable}", "-m", "tests.page.browser.hostile_peer"]'
         '\ndialect = "sqlite"\nmapping = "chatd"\ncredentials = "read-only"\n'
-        f'environment = {{ PYTHONPATH = "{ROOT}" }}\n'
+        f'environment = {{ PYTHONPATH = "{ROOT}" }}\n{PATIENT}'
     )
     return house.person("ada", **screen).is_in()
 
@@ -157,14 +157,14 @@ def test_names_and_values_of_a_hostile_file_are_text(
             database.execute(f'CREATE TABLE "{name}" ("{name}" TEXT, b TEXT)')
             database.execute(f'INSERT INTO "{name}" VALUES (?, ?)', (text, SHAPES["a long word"]))
         database.commit()
-    house.start(f'[databases.demo]\nsqlite = "{file}"\n')
+    house.start(f'[databases.demo]\nsqlite = "{file}"\n{PATIENT}')
     ada = house.person("ada", **screen).is_in()
     watch = Watch(ada.page)
-    ada.ask("/tables")
+    expect(ada.ask("/tables").locator("table")).to_be_visible()
     watch.is_calm()
     for name in ("an image", "an override", "marks"):
         quoted = SHAPES[name].replace('"', '""')
         ada.say_as_is(f'SELECT b, * FROM "{quoted}"')
-        card = ada.message(re.compile(r"^You asked.*SELECT b", re.DOTALL)).last
-        expect(card.get_by_role("group", name="Answer: 1 row")).to_be_visible()
+        card = ada.last_answer(re.compile("SELECT b"))
+        expect(card).to_have_attribute("aria-label", "Answer: 1 row")
         watch.is_calm()

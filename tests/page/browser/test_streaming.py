@@ -8,10 +8,10 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.page.browser.frames import painted
-from tests.page.browser.people import House, Person
+from tests.page.browser.people import PATIENT, House, Person
 from tests.peers.servers import token
 
-SAMPLE = "[databases.demo]\nsample = true\n"
+SAMPLE = f"[databases.demo]\nsample = true\n{PATIENT}"
 ENDLESS = (
     "/sql WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) "
     "SELECT n FROM r WHERE n < 3"
