@@ -33,7 +33,7 @@ def test_a_command_and_its_table_are_completed_and_asked(ada: Person) -> None:
     ada.page.keyboard.press("Tab")
     expect(ada.options.first).to_contain_text("customers")
     ada.page.keyboard.type("pay")
-    ada.page.keyboard.press("Enter")
+    ada.page.keyboard.press("Tab")
     ada.has_written("/describe payments")
     ada.page.keyboard.press("Enter")
     expect(ada.answers()).to_have_count(1)
@@ -47,10 +47,25 @@ def test_columns_are_completed_behind_an_alias(ada: Person) -> None:
         ada.page.keyboard.press("ArrowRight")
     ada.page.keyboard.type("cust")
     expect(ada.options).to_have_text([re.compile("customer_id")])
+    ada.page.keyboard.press("ArrowDown")
     ada.page.keyboard.press("Enter")
     ada.has_written("SELECT o.customer_id FROM orders o")
     ada.page.keyboard.press("Enter")
     expect(ada.answers()).to_have_count(1)
+
+
+@pytest.mark.parametrize("entry", ["SELECT count(*) o FROM orders o", "SELECT * FROM order"])
+def test_enter_sends_the_statement_that_was_typed(ada: Person, entry: str) -> None:
+    ada.composer.click()
+    ada.page.keyboard.type("SELECT * FROM ord")
+    expect(ada.options).to_have_count(2)  # it knows the tables from now on
+    ada.page.keyboard.press("Control+a")
+    ada.page.keyboard.press("Backspace")
+    ada.page.keyboard.type(entry)
+    ada.page.keyboard.press("Enter")
+    ada.has_written("")
+    expect(ada.answers()).to_have_count(1)
+    expect(ada.log.locator(".answer-head")).to_contain_text(entry)
 
 
 def test_a_draft_survives_a_reload_and_goes_when_it_is_sent(ada: Person) -> None:

@@ -18,9 +18,11 @@ const KEYS: readonly (readonly [title: string, keys: readonly (readonly [string,
   [
     "While writing",
     [
-      ["Enter", "send"],
+      ["Enter", "send, or take what you have chosen"],
       ["Shift Enter", "a new line"],
       ["Ctrl Enter", "send, whatever is open"],
+      ["Tab", "take the completion"],
+      ["Ctrl Space", "show completions; ↑ ↓ choose"],
       ["↑ in an empty box", "what you wrote before"],
       ["Ctrl R", "search what you wrote before"],
       ["/ at the beginning", "the commands"],

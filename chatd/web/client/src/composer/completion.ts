@@ -100,11 +100,10 @@ function mentionOption(person: Person, people: readonly Person[]): Option {
 }
 
 /**
- * Whether Enter takes the picked option. Enter sends if what was typed is whole already, and never
- * takes a keyword that nobody has asked for; it does take what was picked by arrows.
+ * Whether Enter takes the picked option, and does not send: if the user has chosen it, by arrows or
+ * by asking for the list. `/` and `@` ask for theirs, until what is typed after them is whole.
  */
-export function takesEnter(completion: Completion, picked: number, isMoved: boolean): boolean {
-  const option = completion.options[picked];
-  if (option === undefined) return false;
-  return isMoved || (!completion.isWhole && option.kind !== "keyword");
+export function takesEnter(completion: Completion, picked: number, isChosen: boolean): boolean {
+  const kind = completion.options[picked]?.kind;
+  return isChosen || (!completion.isWhole && (kind === "command" || kind === "person"));
 }

@@ -9,3 +9,11 @@ export const KEYWORDS: readonly string[] = (
   "alter explain desc asc nulls first last exists true false cast over partition returning count " +
   "sum avg min max coalesce round lower upper length substr date extract"
 ).split(" ");
+
+/** Those that go on after an expression or a table; shorter ones are soon written. */
+export const GOING_ON = new Set(
+  (
+    "from where group order having limit offset join left right inner outer full cross using and " +
+    "not like ilike between when then else end union intersect except set over returning"
+  ).split(" "),
+);

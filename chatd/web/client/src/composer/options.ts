@@ -24,7 +24,7 @@ export interface Completion {
   from: number;
   to: number;
   options: readonly Option[];
-  /** What was typed is whole: it names something already, and Enter is to send. */
+  /** What was typed is whole: it names something already. */
   isWhole: boolean;
 }
 

@@ -1,4 +1,5 @@
-/** Which tables a statement names, by which aliases, and whether a table is expected at a place. */
+/** Which tables a statement names, by which aliases, and which names are expected at a place. */
+import { isWord } from "../sql";
 import type { Token } from "./lexer";
 import { unquoted } from "./names";
 
@@ -20,7 +21,7 @@ const BEFORE_TABLE = new Set(["from", "join", "into", "update", "table", "descri
 /** These end the tables of a FROM. */
 const AFTER_TABLES = new Set(
   (
-    "select where on using set group order having limit offset values union intersect except " +
+    "with select where on using set group order having limit offset values union intersect except " +
     "returning window fetch for"
   ).split(" "),
 );
@@ -32,6 +33,11 @@ const NO_ALIAS = new Set([
     " ",
   ),
 ]);
+
+/** What stands in these clauses can get a name of its own, after AS or without it. */
+const NAMING = new Set(["select", "returning", "from", "join", "update"]);
+/** Words of SQL that can be the end of an expression, as what they say or as names. */
+const ENDS = /^(?:end|null|true|false|key|row|range|first|last|next|view|column|index|check)$/i;
 
 /** The tokens of the statement in which a place is. */
 export function statementAt(tokens: readonly Token[], place: number): Token[] {
@@ -51,6 +57,28 @@ export function expectsTable(before: readonly Token[]): boolean {
   return new Reader(before).read().expects;
 }
 
+/**
+ * Whether a name that is written after these tokens of one statement is a new one: as an alias, or
+ * the name of a query of WITH. "maybe": if no word of SQL stands there, which goes on.
+ *
+ * @example after "SELECT * FROM orders" it may be: "o" would be an alias, and "WHERE" a word
+ */
+export function expectsNewName(before: readonly Token[]): "yes" | "maybe" | "no" {
+  const { clause } = new Reader(before).read();
+  const last = before.at(-1);
+  if (clause === "with") return /^(?:with|recursive|,)$/i.test(last?.text ?? "") ? "yes" : "no";
+  const canName = NAMING.has(clause);
+  if (last?.text.toLowerCase() === "as") return canName || clause === "into" ? "yes" : "no";
+  return canName && endsExpression(before) ? "maybe" : "no";
+}
+
+function endsExpression(before: readonly Token[]): boolean {
+  const last = before.at(-1);
+  if (last?.kind === "sign") return ")]".includes(last.text);
+  if (last?.kind !== "word") return true;
+  return before.at(-2)?.text === "." || !isWord(last.text) || ENDS.test(last.text);
+}
+
 /** What a statement names. */
 export function scopeOf(statement: readonly Token[]): Scope {
   const { tables, own } = new Reader(statement).read();
@@ -59,7 +87,8 @@ export function scopeOf(statement: readonly Token[]): Scope {
 
 /** One level of parentheses. */
 interface Frame {
-  inTables: boolean;
+  /** The word that began its last clause, in lower case. */
+  clause: string;
   expects: boolean;
 }
 
@@ -67,18 +96,19 @@ interface Frame {
 class Reader {
   private readonly tables: NamedTable[] = [];
   private readonly own: string[] = [];
-  private readonly frames: Frame[] = [{ inTables: false, expects: false }];
+  private readonly frames: Frame[] = [{ clause: "", expects: false }];
   private at = 0;
 
   constructor(private readonly tokens: readonly Token[]) {}
 
-  read(): Scope & { expects: boolean } {
+  read(): Scope & Frame {
     for (; this.at < this.tokens.length; this.at++) this.take(this.tokens[this.at] as Token);
-    return { tables: this.tables, own: this.own, expects: this.frame.expects };
+    return { tables: this.tables, own: this.own, ...this.frame };
   }
 
+  /** The innermost one; the outermost one never goes. */
   private get frame(): Frame {
-    return this.frames.at(-1) ?? { inTables: false, expects: false };
+    return this.frames.at(-1) as Frame;
   }
 
   private take(token: Token): void {
@@ -88,9 +118,9 @@ class Reader {
   }
 
   private takeSign(sign: string): void {
-    if (sign === "(") this.frames.push({ inTables: false, expects: false });
+    if (sign === "(") this.frames.push({ clause: "", expects: false });
     if (sign === ")") this.leave();
-    if (sign === "," && this.frame.inTables) this.frame.expects = true;
+    if (sign === "," && BEFORE_TABLE.has(this.frame.clause)) this.frame.expects = true;
   }
 
   private leave(): void {
@@ -104,8 +134,8 @@ class Reader {
 
   private takeWord(token: Token): void {
     const word = token.text.toLowerCase();
-    if (BEFORE_TABLE.has(word)) Object.assign(this.frame, { inTables: true, expects: true });
-    else if (AFTER_TABLES.has(word)) Object.assign(this.frame, { inTables: false, expects: false });
+    const expects = BEFORE_TABLE.has(word);
+    if (expects || AFTER_TABLES.has(word)) Object.assign(this.frame, { clause: word, expects });
     else if (word === "lateral" || word === "only") return;
     else this.takeName(token);
   }

@@ -2,13 +2,22 @@
 import type { SchemaColumn, SchemaTable } from "../websocket/wire.gen";
 import { OPTIONS_MAX, type Completion, type Option, type Place, type Sources } from "./options";
 import type { Stretch } from "./draftedSql";
-import { KEYWORDS } from "./keywords";
+import { GOING_ON, KEYWORDS } from "./keywords";
 import { lexed, type Token } from "./lexer";
 import { isSameName, unquoted, written, writtenTable, type Dialect } from "./names";
-import { expectsTable, scopeOf, statementAt, type NamedTable, type Scope } from "./scope";
+import {
+  expectsNewName,
+  expectsTable,
+  scopeOf,
+  statementAt,
+  type NamedTable,
+  type Scope,
+} from "./scope";
 
 /** Keywords are offered from this many letters on. */
 const KEYWORD_FROM = 2;
+/** The same where an alias may stand, which seldom has more letters. */
+const KEYWORD_FROM_BESIDE_ALIAS = 3;
 
 /** The part of a name that was typed: after which names and dots, and from where. */
 interface Typed {
@@ -45,6 +54,9 @@ export function sqlCompletion(
   const typed = typedAt(statement, cursor - sql.from);
   if (typed === undefined || isParameter(typed)) return undefined;
   if (typed.word === "" && typed.qualifiers.length === 0 && !isAsked) return undefined;
+  const isNew = isAsked || typed.qualifiers.length > 0 ? "no" : expectsNewName(typed.before);
+  if (isNew === "yes") return undefined;
+  if (isNew === "maybe") return completed(typed, sql.from, cursor, goingOnOptions(typed.word));
   const scope = scopeOf(statement.filter(({ from }) => from !== typed.from));
   return completed(typed, sql.from, cursor, optionsFor(typed, scope, sources));
 }
@@ -209,6 +221,12 @@ function keywordOptions(word: string): Option[] {
     const text = isSmall ? keyword : keyword.toUpperCase();
     return { kind: "keyword", label: text, insert: text };
   });
+}
+
+/** What may stand where the user may be naming something: no name that is there already. */
+function goingOnOptions(word: string): Option[] {
+  if (word.length < KEYWORD_FROM_BESIDE_ALIAS) return [];
+  return keywordOptions(word).filter(({ label }) => GOING_ON.has(label.toLowerCase()));
 }
 
 /**

@@ -14,7 +14,6 @@ const SCHEMA_AGAIN_MS = 3_000;
 
 export interface OpenCompletion extends Completion {
   picked: number;
-  isMoved: boolean;
   takesEnter: boolean;
 }
 
@@ -92,7 +91,7 @@ export function useCompletion(field: RefObject<Field | null>, room: string): Com
 
   function changed({ text, cursor, isTyped }: Change): void {
     if (!isTyped || cursor === undefined) close();
-    else show({ text, cursor, isAsked: false });
+    else show({ text, cursor, isAsked: isStillAsked(open, text, cursor) });
   }
 
   function moved(): void {
@@ -137,8 +136,15 @@ export function useCompletion(field: RefObject<Field | null>, room: string): Com
 
 function shownOf(open: Open | undefined): OpenCompletion | undefined {
   if (open === undefined) return undefined;
-  const { completion, picked, isMoved } = open;
-  return { ...completion, picked, isMoved, takesEnter: takesEnter(completion, picked, isMoved) };
+  const { completion, picked, isMoved, place } = open;
+  const isChosen = isMoved || place.isAsked;
+  return { ...completion, picked, takesEnter: takesEnter(completion, picked, isChosen) };
+}
+
+/** A list that was asked for stays so while its word is written. */
+function isStillAsked(open: Open | undefined, text: string, cursor: number): boolean {
+  if (open?.place.isAsked !== true) return false;
+  return /^["`[]?[\p{L}\p{N}_$]+$/u.test(text.slice(open.completion.from, cursor));
 }
 
 /**

@@ -386,6 +386,54 @@ describe("completions", () => {
     expect(sentBy(chat).map(([text]) => text)).toEqual(["/d"]);
   });
 
+  describe("of SQL", () => {
+    async function typed(text: string): Promise<FakeChat> {
+      const tables = [...TABLES, { name: "order_items", kind: "table", columns: [] }];
+      const chat = open({
+        schemas: new Map([["demo", { tables, truncated: false, readAt: 1 }]]),
+      });
+      write(box(), text);
+      await act(() => vi.dynamicImportSettled());
+      return chat;
+    }
+
+    test.each([
+      "SELECT * FROM orders o",
+      "SELECT * FROM order",
+      "SELECT c.city c FROM customers c",
+      "SELECT sum(id) or",
+    ])("let Enter send what was typed: %s", async (text) => {
+      const chat = await typed(text);
+      await press(box(), "Enter");
+      expect(sentBy(chat).map(([sent]) => sent)).toEqual([text]);
+    });
+
+    test("are taken by Tab, and by Enter once the user has moved to one", async () => {
+      const chat = await typed("SELECT * FROM ord");
+      expect(options()).toEqual(["orders", "order_items"]);
+      await press(box(), "Tab");
+      expect(box().value).toBe("SELECT * FROM orders");
+      write(box(), ", ord");
+      await press(box(), "ArrowDown");
+      await press(box(), "Enter");
+      expect(box().value).toBe("SELECT * FROM orders, order_items");
+      expect(sentBy(chat)).toEqual([]);
+    });
+
+    test("are taken by Enter if they were asked for, also while their word goes on", async () => {
+      const chat = await typed("SELECT * FROM ");
+      await press(box(), " ", { ctrlKey: true });
+      expect(options()).toEqual(["orders", "customers", "order_items"]);
+      write(box(), "cu");
+      expect(options()).toEqual(["customers"]);
+      await press(box(), "Enter");
+      expect(box().value).toBe("SELECT * FROM customers");
+      write(box(), ", ord");
+      await press(box(), "Enter");
+      expect(sentBy(chat).map(([sent]) => sent)).toEqual(["SELECT * FROM customers, ord"]);
+    });
+  });
+
   test("read the schema once it is of use, and show it as it comes", async () => {
     const loadSchema = vi.fn(async () => {});
     const chat = open({ loadSchema });

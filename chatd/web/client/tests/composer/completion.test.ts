@@ -186,24 +186,96 @@ describe("people", () => {
   );
 });
 
+describe("where the user may be naming something", () => {
+  test.each([
+    "SELECT * FROM orders o|",
+    "SELECT * FROM orders or|",
+    "SELECT * FROM orders AS order|",
+    "SELECT * FROM orders o JOIN customers c|",
+    "SELECT * FROM orders, customers c|",
+    "SELECT * FROM old.orders o|",
+    'SELECT * FROM "Order Items" o|',
+    "SELECT * FROM (SELECT 1) o|",
+    "SELECT * FROM generate_series(1, 2) o|",
+    "SELECT name c| FROM customers",
+    "SELECT c.name c| FROM customers c",
+    "SELECT sum(id) or|",
+    "SELECT max(id) AS stat|",
+    "SELECT count(*) FILTER (WHERE id > 1) c|",
+    "SELECT count(*) OVER () c|",
+    "SELECT 1 o|",
+    "SELECT 'x' o|",
+    "SELECT CASE WHEN id THEN 1 END st|",
+    "SELECT id, (SELECT max(id) FROM orders) or| FROM orders",
+    "DELETE FROM orders o|",
+    "UPDATE orders o|",
+    "INSERT INTO orders AS o|",
+    "INSERT INTO orders VALUES (1) RETURNING id o|",
+    "WITH or|",
+    "WITH RECURSIVE or|",
+    "WITH mine AS (SELECT 1), or|",
+  ])("nothing is offered by itself: %s", (marked) => {
+    expect(offered(marked).labels).toEqual([]);
+  });
+
+  test.each([
+    ["SELECT * FROM orders whe|", ["where", "when"]],
+    ["SELECT * FROM orders o JOI|", ["JOIN"]],
+    ["SELECT id fro|", ["from"]],
+    ["SELECT sum(id) OVE|", ["OVER"]],
+    ["SELECT CASE WHEN id the|", ["then"]],
+    ["SELECT * FROM orders cou|", []],
+    ["UPDATE orders SE|", []],
+  ])("a word that goes on is offered from its third letter on: %s", (marked, labels) => {
+    expect(offered(marked).labels).toEqual(labels);
+  });
+
+  test.each([
+    ["SELECT DISTINCT na|", "name"],
+    ["SELECT DISTINCT ON (id) na|", "name"],
+    ["SELECT id + na|", "name"],
+    ["SELECT id, na|", "name"],
+    ["SELECT sum(na|", "name"],
+    ["SELECT CAST(id AS na|", "name"],
+    ["SELECT CASE WHEN na|", "name"],
+    ["SELECT id FROM orders WHERE id = 1 AND stat|", "status"],
+    ["SELECT id FROM orders LEFT JOIN cust|", "customers"],
+    ["CREATE TABLE mine AS sel|", "select"],
+    ["WITH mine AS (SELECT 1) sel|", "select"],
+    ["INSERT INTO orders (id) sel|", "select"],
+  ])("but not where a name that is there already stands: %s", (marked, label) => {
+    expect(offered(marked).labels).toEqual([label]);
+  });
+
+  test("all is shown if a key asks for it", () => {
+    expect(offered("SELECT * FROM orders o|", {}, true).labels).toContain("orders");
+  });
+});
+
 describe("Enter", () => {
+  const takes = (marked: string, isChosen: boolean) => {
+    const { completion } = offered(marked);
+    return completion !== undefined && takesEnter(completion, 0, isChosen);
+  };
+
   test.each([
     ["/de|", true],
     ["/describe|", false],
-    ["/describe |", true],
-    ["SELECT * FROM or|", true],
-    ["SELECT * FROM orders ORDER BY cou|", false],
-    ["SELECT * FROM orders ORDER BY id as|", false],
-    ["SELECT id| FROM orders", false],
     ["hi @ca|", true],
     ["hi @Bob|", false],
   ])("behind %s takes what is offered: %s", (marked, expected) => {
-    const { completion } = offered(marked);
-    expect(completion !== undefined && takesEnter(completion, 0, false)).toBe(expected);
+    expect(takes(marked, false)).toBe(expected);
   });
 
-  test("takes what was picked by arrows, whatever it is", () => {
-    const { completion } = offered("SELECT * FROM orders ORDER BY cou|");
-    expect(completion !== undefined && takesEnter(completion, 0, true)).toBe(true);
+  test.each([
+    "/describe |",
+    "/describe order|",
+    "SELECT * FROM order|",
+    "SELECT sta| FROM orders",
+    "SELECT o.| FROM orders o",
+    "SELECT * FROM orders ORDER BY cou|",
+  ])("takes no name and no word unless the user has chosen it: %s", (marked) => {
+    expect(takes(marked, false)).toBe(false);
+    expect(takes(marked, true)).toBe(true);
   });
 });
