@@ -245,6 +245,26 @@ def test_the_statement_is_shown_and_run_again_tells_that_the_rows_are_known(ada:
     expect(ada.last_answer(question).locator(".answer-badge")).to_have_text("cached")
 
 
+LONG_QUESTION: Final = "SELECT " + ", ".join(f"{number} AS c{number}" for number in range(24))
+
+
+def is_apart(one: Locator, other: Locator) -> bool:
+    """Whether two elements that are shown do not lie over each other."""
+    a, b = one.bounding_box(), other.bounding_box()
+    assert a is not None
+    assert b is not None
+    beside = a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
+    return beside or a["y"] + a["height"] <= b["y"] or b["y"] + b["height"] <= a["y"]
+
+
+def test_what_can_be_done_with_an_answer_leaves_its_statement_in_sight(ada: Person) -> None:
+    card = ada.ask(LONG_QUESTION)
+    card.hover()
+    toolbar = ada.log.get_by_role("toolbar")
+    expect(toolbar).to_be_visible()
+    assert is_apart(toolbar, card.locator(".answer-line"))
+
+
 def test_a_question_is_edited_and_run(ada: Person) -> None:
     card = ada.ask("SELECT name FROM suppliers WHERE id = 1")
     press(card, "Edit and run")

@@ -1,6 +1,7 @@
 import { memo, useState, type FocusEvent, type KeyboardEvent } from "react";
 import { day, moment, timeOfDay } from "../format";
 import { useChatStore, useUi } from "../hooks/useChat";
+import { TOUCH } from "../hooks/useMedia";
 import { useNow } from "../hooks/useNow";
 import { useMessage, useName } from "../hooks/useMessage";
 import { useMessageActions, type MessageActions } from "../hooks/useMessageActions";
@@ -202,6 +203,15 @@ function Time({ at }: { at: number }) {
   );
 }
 
+/** Whether a finger has used something in a row, which asks for no toolbar. */
+function isTapped(target: Element): boolean {
+  return (
+    window.matchMedia(TOUCH).matches &&
+    target.matches("button, a, table, select, textarea") &&
+    target.closest(".message-toolbar") === null
+  );
+}
+
 /** Whether the mouse or the focus is in the row: only then does it have a toolbar. */
 function useNearness() {
   const [isHovered, setHovered] = useState(false);
@@ -214,7 +224,7 @@ function useNearness() {
       ref: setRow,
       onPointerEnter: () => setHovered(true),
       onPointerLeave: () => setHovered(false),
-      onFocus: () => setFocus(true),
+      onFocus: ({ target }: FocusEvent<HTMLElement>) => setFocus(!isTapped(target)),
       onBlur(event: FocusEvent<HTMLElement>) {
         if (!event.currentTarget.contains(event.relatedTarget)) setFocus(false);
       },

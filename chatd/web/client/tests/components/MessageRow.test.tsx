@@ -1,9 +1,11 @@
 import { act } from "react";
 import { describe, expect, test, vi } from "vitest";
+import { TOUCH } from "../../src/hooks/useMedia";
 import { MessageRow } from "../../src/components/MessageRow";
 import type { ChatState } from "../../src/stores/state";
 import type { ChatMessage } from "../../src/websocket/types";
 import { fakeChat, fakeMessage, fakeRoom, type FakeChat } from "../fakes";
+import { holding } from "./media";
 import { button, click, draw, enter, press, settle, type } from "./rendering";
 
 interface Drawn {
@@ -333,6 +335,23 @@ describe("the toolbar", () => {
       one.getAttribute("aria-label"),
     );
     expect(names).toEqual(["Copy message"]);
+  });
+
+  test("is there for the focus, but not for a finger that has used something in the message", () => {
+    const isShown = (at: (row: HTMLElement) => HTMLElement | null) => {
+      const { row } = drawn({ content: "see https://example.com" });
+      act(() => at(row)?.focus());
+      return row.querySelector(".message-toolbar") !== null;
+    };
+    const link = (row: HTMLElement) => row.querySelector("a");
+    expect(isShown(link)).toBe(true);
+    holding(TOUCH);
+    try {
+      expect(isShown(link)).toBe(false);
+      expect(isShown((row) => row)).toBe(true);
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   test("deletes after one question", async () => {
