@@ -246,6 +246,7 @@ def test_the_statement_is_shown_and_run_again_tells_that_the_rows_are_known(ada:
 
 
 LONG_QUESTION: Final = "SELECT " + ", ".join(f"{number} AS c{number}" for number in range(24))
+TELEPHONE: Final = {"has_touch": True, "is_mobile": True, "viewport": {"width": 390, "height": 720}}
 
 
 def is_apart(one: Locator, other: Locator) -> bool:
@@ -263,6 +264,32 @@ def test_what_can_be_done_with_an_answer_leaves_its_statement_in_sight(ada: Pers
     toolbar = ada.log.get_by_role("toolbar")
     expect(toolbar).to_be_visible()
     assert is_apart(toolbar, card.locator(".answer-line"))
+
+
+def test_on_a_telephone_the_actions_stand_in_one_row_and_cover_nothing(shop: House) -> None:
+    ada = shop.person("ada", **TELEPHONE).is_in()
+    card = ada.ask(LONG_QUESTION)
+    bar = card.get_by_role("group", name="Actions").last
+    buttons = bar.locator("> button")
+    assert len({box["y"] for one in buttons.all() if (box := one.bounding_box())}) == 1
+    more = bar.get_by_role("button", name="More actions")
+    expect(more).to_be_in_viewport(ratio=1)
+    more.tap()
+    expect(bar.get_by_role("button", name="Download as NDJSON")).to_be_in_viewport(ratio=1)
+    ada.page.keyboard.press("Escape")
+    edit = bar.get_by_role("button", name="Edit and run")
+    edit.focus()
+    expect(edit).to_be_in_viewport(ratio=1)
+    assert is_apart(edit, more)
+    line = card.locator(".answer-line")
+    line.tap()
+    expect(line).to_have_attribute("aria-expanded", "true")
+    toolbar = ada.log.get_by_role("toolbar")
+    expect(toolbar).to_have_count(0)
+    card.locator(".answer-status").tap(position={"x": 4, "y": 4})
+    expect(toolbar).to_be_visible()
+    assert is_apart(toolbar, line)
+    shop.leave(ada)
 
 
 def test_a_question_is_edited_and_run(ada: Person) -> None:
