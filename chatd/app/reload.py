@@ -23,7 +23,14 @@ from chatd.app.opening import Opened
 from chatd.app.parts.answering import configured_databases
 from chatd.app.parts.chat import welcome_of
 from chatd.app.rereading import Rereading
-from chatd.app.secret import check_reach, key_set_place, make_keys, make_verifier, secret_for
+from chatd.app.secret import (
+    can_mint,
+    check_reach,
+    key_set_place,
+    make_keys,
+    make_verifier,
+    secret_for,
+)
 from chatd.auth import (
     Bot,
     DirectoryFailed,
@@ -150,6 +157,7 @@ class Reload:
             )
         parts.access.authenticator.replace_query_token(config.auth.query_token)
         parts.http.admin_page.replace_rule(settings.administrator_rule(config))
+        parts.http.page_config.mints = can_mint(config)
         parts.http.downloads.replace_directory(parts.access.directory.current)
         parts.chat.tokens.replace_leeway(config.auth.leeway_s)
         rates = settings.rates(config)

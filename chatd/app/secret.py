@@ -50,6 +50,12 @@ def has_real_keys(config: Config) -> bool:
     return bool(auth.jwt_secret or auth.former_secrets or key_set_place(config))
 
 
+def can_mint(config: Config) -> bool:
+    """Whether `chatd token mint` has a secret to sign with, configured or generated; else only an
+    issuer makes tokens."""
+    return bool(config.auth.jwt_secret) or not has_real_keys(config)
+
+
 def make_keys(config: Config, secret: str | None) -> KeyRing:
     """What tokens are verified with: `secret` (None if there is none), the former secrets, and the
     key set, which is empty until it is read. Raises StartFailedError for an unusable secret."""

@@ -258,7 +258,8 @@ async def test_the_page_is_at_the_root(house: House) -> None:
         assert (await fetch(daemon.port, f"/{link}"))[0] == 200
     assert (await fetch(daemon.port, "/nothing"))[0] == 404
     status, _, body = await fetch(daemon.port, "/api/web/config")
-    assert (status, json.loads(body)) == (200, {"title": "chatd", "version": __version__})
+    told = {"title": "chatd", "version": __version__, "mints": True}
+    assert (status, json.loads(body)) == (200, told)
     assert daemon.events("daemon.started")[0]["page"] == "built"
 
 

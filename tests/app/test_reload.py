@@ -1,5 +1,6 @@
 """SIGHUP takes a changed configuration over while users stay: all of it or nothing."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -158,6 +159,23 @@ async def test_tokens_limits_origins_and_the_log_are_taken_over(
     daemon.send_signal(signal.SIGHUP)
     await daemon.err.having(r"event=configuration.reloaded.*log.format")
     assert not alice.is_gone
+    await daemon.stop()
+
+
+async def test_the_page_learns_who_makes_tokens_now(house: House) -> None:
+    house.config(written())
+    daemon = await house.start()
+
+    async def mints() -> bool:
+        told = json.loads((await fetch(daemon.port, "/api/web/config"))[2])
+        return bool(told["mints"])
+
+    assert await mints()
+    (house.path / "keys.json").write_text('{"keys": []}')
+    issued = f'jwks = "{house.path / "keys.json"}"'
+    house.config(written().replace(f'jwt_secret = "{SECRET}"', issued))
+    await reload(daemon)
+    assert not await mints()
     await daemon.stop()
 
 

@@ -14,13 +14,14 @@ from chatd.app.parts.engine_io import EngineIo
 from chatd.app.parts.entering import Entering
 from chatd.app.parts.health import Health
 from chatd.app.parts.operators import Operators
+from chatd.app.secret import can_mint
 from chatd.engine.listener import Listener, ListenerSettings
 from chatd.net.http.app import HttpRoute
 from chatd.net.http.hypercorn import HypercornServer
 from chatd.net.http.page import (
     CONFIG_PATH,
+    PageConfig,
     PageState,
-    config_route,
     read_admin_page,
     read_client,
     read_page,
@@ -49,6 +50,7 @@ class Http:
     poller: Poller
     listener: Listener
     page_state: PageState
+    page_config: PageConfig
 
 
 def build_http(
@@ -93,6 +95,7 @@ def build_http(
             OPENAPI_PATH: document_route(settings.api_document(config), cors),
         }
     page = read_page() if web.enabled else read_page().switched_off()
+    page_config = PageConfig(web.title, web.login_url, __version__, can_mint(config))
     client = read_client(SOCKET_IO_PATH.decode())
     admin = read_admin_page() if web.enabled else StaticFiles()
     server = HypercornServer(
@@ -102,7 +105,7 @@ def build_http(
             routes={
                 ANSWERS_PATH: downloads.route(),
                 **api,
-                CONFIG_PATH: config_route(web.title, web.login_url, __version__, cors),
+                CONFIG_PATH: page_config.route(cors),
                 **admin_page.routes(),
                 **admin.routes(),
                 **page.routes,
@@ -131,7 +134,7 @@ def build_http(
         event_log,
         static=StaticFiles({**page.files.by_path, **admin.by_path, **client.files.by_path}),
     )
-    return Http(export_files, downloads, admin_page, poller, listener, page.state)
+    return Http(export_files, downloads, admin_page, poller, listener, page.state, page_config)
 
 
 def _build_room_api(

@@ -164,16 +164,26 @@ def read_admin_page(web: Traversable | None = None) -> StaticFiles:
 CONFIG_PATH: Final = "/api/web/config"
 
 
-def config_route(title: str, login_url: str, version: str, cors: CorsPolicy) -> HttpRoute:
-    """What the page asks first: its title, where to sign in if that is elsewhere, and which version
-    serves it. The HTML itself is the same everywhere."""
-    told = {"title": title, "version": version, **({"loginUrl": login_url} if login_url else {})}
-    response = json_response(200, told, ((b"cache-control", b"no-store"),))
+@attrs.define(eq=False)
+class PageConfig:
+    """What the page asks first: its title, where to sign in if that is elsewhere (`login_url`, or
+    ""), which version serves it, and whether this server makes tokens itself (`mints`), so that the
+    page can say where to get one. The HTML itself is the same everywhere."""
 
-    async def answer(_request: Request) -> Response:
-        return response
+    title: str
+    login_url: str
+    version: str
+    mints: bool
 
-    return HttpRoute(answer, cors=cors)
+    def route(self, cors: CorsPolicy) -> HttpRoute:
+        """Where the page asks."""
+        return HttpRoute(self._answer, cors=cors)
+
+    async def _answer(self, _request: Request) -> Response:
+        told = {"title": self.title, "version": self.version, "mints": self.mints}
+        if self.login_url:
+            told["loginUrl"] = self.login_url
+        return json_response(200, told, ((b"cache-control", b"no-store"),))
 
 
 # The client

@@ -12,8 +12,8 @@ from chatd.net.http.cors import CorsPolicy
 from chatd.net.http.page import (
     CLIENT_FILES,
     POLICY,
+    PageConfig,
     PageState,
-    config_route,
     read_client,
     read_page,
     web_directory,
@@ -171,20 +171,25 @@ async def test_a_page_that_is_switched_off_is_404_at_each_of_its_paths(tmp_path:
 @pytest.mark.parametrize(
     ("login_url", "told"),
     [
-        ("", {"title": "Ours", "version": "1.2"}),
-        ("/in", {"title": "Ours", "version": "1.2", "loginUrl": "/in"}),
+        ("", {"title": "Ours", "version": "1.2", "mints": True}),
+        ("/in", {"title": "Ours", "version": "1.2", "mints": True, "loginUrl": "/in"}),
     ],
 )
 async def test_the_page_learns_its_title_and_where_to_sign_in(
     login_url: str, told: dict[str, str]
 ) -> None:
     policy = CorsPolicy((), is_loopback=True)
-    route = config_route("Ours", login_url, "1.2", policy)
+    config = PageConfig("Ours", login_url, "1.2", mints=True)
+    route = config.route(policy)
     assert route.cors is policy
     answer = await fetched({"/": route}, "/")
     assert isinstance(answer.body, bytes)
     assert orjson.loads(answer.body) == told
     assert dict(answer.headers)[b"cache-control"] == b"no-store"
+    config.mints = False  # as after a reload
+    answer = await fetched({"/": route}, "/")
+    assert isinstance(answer.body, bytes)
+    assert orjson.loads(answer.body) == {**told, "mints": False}
 
 
 # The client

@@ -1,5 +1,5 @@
 import { useEffect, useRef, type ReactNode } from "react";
-import { ChatProvider, useChatStore, useUi } from "../hooks/useChat";
+import { ChatProvider, MintsTokens, useChatStore, useUi } from "../hooks/useChat";
 import { NARROW, useMedia } from "../hooks/useMedia";
 import { useAnnouncer } from "../hooks/useAnnouncer";
 import { useKeys } from "../hooks/useKeys";
@@ -36,6 +36,8 @@ export interface ChatInterfaceProps extends Pick<
   getToken?: ChatOptions["getToken"];
   /** Where to sign in again before a token runs out, if `getToken` has no newer one. */
   loginUrl?: string;
+  /** Whether `chatd token mint` makes the tokens, and not the sign-in of an organisation. */
+  mints?: boolean;
   /** Called with a token that the user has entered and the server has accepted. */
   onToken?: (token: string) => void;
   theme?: Theme;
@@ -72,7 +74,9 @@ export function ChatInterface(props: ChatInterfaceProps) {
             {account}
           </nav>
         )}
-        <Room isNarrow={isNarrow} loginUrl={loginUrl} onToken={onToken} />
+        <MintsTokens.Provider value={props.mints === true}>
+          <Room isNarrow={isNarrow} loginUrl={loginUrl} onToken={onToken} />
+        </MintsTokens.Provider>
         <OpenPanel />
         <OpenDialog title={title} account={account} />
         <Announcer />

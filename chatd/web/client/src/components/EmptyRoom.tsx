@@ -1,5 +1,5 @@
-import { useEffect, useRef, useState } from "react";
-import { useChatStore, useIsViewer } from "../hooks/useChat";
+import { useContext, useEffect, useRef, useState } from "react";
+import { MintsTokens, useChatStore, useIsViewer } from "../hooks/useChat";
 import { TOUCH, useMedia } from "../hooks/useMedia";
 import { looksLikeSql } from "../sql";
 import type { SchemaTable } from "../websocket/types";
@@ -50,6 +50,7 @@ function viewerWords(hasDatabase: boolean): string {
 function NoRoom() {
   const isConnected = useChatStore((state) => state.isConnected);
   const hasRooms = useChatStore((state) => state.rooms.length > 0);
+  const mints = useContext(MintsTokens);
   const retryNow = useChatStore((state) => state.retryNow);
   const isTouch = useMedia(TOUCH);
   if (!isConnected && !hasRooms) return null;
@@ -59,7 +60,7 @@ function NoRoom() {
       <p>
         {hasRooms
           ? `Choose a room in the list${isTouch ? "" : ", or press Ctrl+K"}.`
-          : "Ask whoever runs this server for one: in its directory of rooms, or in a token made with “chatd token mint --room”."}
+          : `Ask whoever runs this server for one: in its directory of rooms, or in ${mints ? "a token made with “chatd token mint --room”" : "the token that your organisation’s sign-in gives you"}.`}
       </p>
       {!hasRooms && (
         <button type="button" onClick={retryNow}>

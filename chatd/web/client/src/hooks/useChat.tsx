@@ -7,6 +7,9 @@ import type { UiState } from "../stores/ui";
 
 const ChatContext = createContext<Chat | undefined>(undefined);
 
+/** Whether the server makes tokens itself, so that whoever runs it can name the rooms in one. */
+export const MintsTokens = createContext(false);
+
 export function ChatProvider({ chat, children }: { chat: Chat; children: ReactNode }) {
   return <ChatContext.Provider value={chat}>{children}</ChatContext.Provider>;
 }

@@ -98,6 +98,7 @@ export function App({ session, link }: AppProps) {
         reason={why.reason}
         userId={lastUser}
         loginLink={loginLink}
+        mints={config.mints}
         signIn={signIn}
       />
     );
@@ -111,6 +112,7 @@ export function App({ session, link }: AppProps) {
       onToken={(next) => session.keep(next)}
       theme={preferences.theme}
       title={config.title}
+      {...(config.mints === true ? { mints: true } : {})}
       {...(loginLink === undefined ? {} : { loginUrl: loginLink })}
       {...(place.room === undefined ? {} : { room: place.room })}
       place={{

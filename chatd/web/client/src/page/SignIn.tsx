@@ -20,6 +20,8 @@ interface SignInProps {
   /** Whose session that was. */
   userId?: string | undefined;
   loginLink?: string | undefined;
+  /** Whether the server makes tokens itself, if that is known. */
+  mints?: boolean | undefined;
   signIn(token: string): void;
 }
 
@@ -27,7 +29,7 @@ interface SignInProps {
  * Nobody is signed in: a link to sign in, or a box for a token. What was written waits in this
  * browser.
  */
-export function SignIn({ title, code, reason, userId, loginLink, signIn }: SignInProps) {
+export function SignIn({ title, code, reason, userId, loginLink, mints, signIn }: SignInProps) {
   const why = code === undefined ? undefined : told(code, reason);
   const isKept = useKept(userId);
 
@@ -75,13 +77,25 @@ export function SignIn({ title, code, reason, userId, loginLink, signIn }: SignI
           Connect
         </button>
       </form>
-      <p className="soft">
-        Whoever runs this server makes one with <code>chatd token mint --user you</code>. The link
-        that <code>chatd serve</code> prints contains one, too.
-      </p>
+      {mints !== undefined && <p className="soft">{mints ? OWN_TOKENS : ISSUED_TOKENS}</p>}
+      {mints === false && loginLink === undefined && <p className="soft">{NO_LINK}</p>}
     </main>
   );
 }
+
+const OWN_TOKENS = (
+  <>
+    Whoever runs this server makes one with <code>chatd token mint --user you</code>. The link that{" "}
+    <code>chatd serve</code> prints contains one, too.
+  </>
+);
+const ISSUED_TOKENS = "The sign-in of your organisation gives you one.";
+/** For whoever runs the server. */
+const NO_LINK = (
+  <>
+    If you run this server: with <code>[web] login_url</code> this page links to that sign-in.
+  </>
+);
 
 /** Whether something is kept of what a user wrote; false until that is known. */
 function useKept(userId: string | undefined): boolean {

@@ -4,6 +4,8 @@ export interface PageConfig {
   title: string;
   /** Where to sign in; undefined if only tokens are accepted. */
   loginUrl?: string;
+  /** Whether the server makes tokens itself; undefined until it is known. */
+  mints?: boolean;
 }
 
 export const DEFAULT_CONFIG: PageConfig = { title: "chatd" };
@@ -21,10 +23,11 @@ export async function readConfig(): Promise<PageConfig> {
 
 /** The configuration in an answer; a link that leads to anything but a web page is ignored. */
 export function configOf(answer: unknown): PageConfig {
-  const { title, loginUrl } = (answer ?? {}) as Record<string, unknown>;
+  const { title, loginUrl, mints } = (answer ?? {}) as Record<string, unknown>;
   return {
     title: typeof title === "string" && title !== "" ? title : DEFAULT_CONFIG.title,
     ...(typeof loginUrl === "string" && isWebLink(loginUrl) ? { loginUrl } : {}),
+    ...(typeof mints === "boolean" ? { mints } : {}),
   };
 }
 

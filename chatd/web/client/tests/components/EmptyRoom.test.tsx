@@ -1,6 +1,7 @@
 import { act } from "react";
 import { expect, test, vi } from "vitest";
 import { EmptyRoom } from "../../src/components/EmptyRoom";
+import { MintsTokens } from "../../src/hooks/useChat";
 import type { ChatState } from "../../src/stores/state";
 import type { SchemaTable } from "../../src/websocket/types";
 import { fakeChat, fakeRoom } from "../fakes";
@@ -120,7 +121,16 @@ test("a viewer is told what is seen here, and offered no question", async () => 
 });
 
 test("without a room it says what to do", async () => {
-  expect((await drawn({ rooms: [], room: "" }, "")).host.textContent).toContain("--room");
+  expect((await drawn({ rooms: [], room: "" }, "")).host.textContent).toContain(
+    "the token that your organisation’s sign-in gives you",
+  );
+  const own = draw(
+    fakeChat([], { rooms: [], room: "" }),
+    <MintsTokens.Provider value>
+      <EmptyRoom room="" />
+    </MintsTokens.Provider>,
+  );
+  expect(own.textContent).toContain("chatd token mint --room");
   expect((await drawn({ room: "" }, "")).host.textContent).toContain("Ctrl+K");
   expect((await drawn({ rooms: [], room: "", isConnected: false }, "")).host.textContent).toBe("");
 });

@@ -57,6 +57,29 @@ test.each([
   expect(page).not.toContain("What you wrote");
 });
 
+describe("where a token comes from", () => {
+  const words = (more: object) =>
+    renderToStaticMarkup(<SignIn title="t" signIn={() => undefined} {...more} />);
+
+  test("is whoever runs a server that makes them", () => {
+    expect(words({ mints: true })).toContain("chatd token mint");
+    expect(words({ mints: true })).not.toContain("organisation");
+  });
+
+  test("is the sign-in of the organisation elsewhere, to which the page may link", () => {
+    expect(words({ mints: false })).toContain("The sign-in of your organisation gives you one.");
+    expect(words({ mints: false })).toContain("[web] login_url");
+    const linked = words({ mints: false, loginLink: "https://id.example/login" });
+    expect(linked).toContain("organisation");
+    expect(linked).not.toContain("login_url");
+    expect(linked).not.toContain("token mint");
+  });
+
+  test("is not told before it is known", () => {
+    expect(words({})).not.toMatch(/token mint|organisation/);
+  });
+});
+
 describe("what was written is told to be kept", () => {
   const drafted = () =>
     new Drafts(browserStorage()).write(

@@ -11,6 +11,9 @@ test.each([
   [{ loginUrl: "/login" }, { title: "chatd", loginUrl: "/login" }],
   [{ loginUrl: "javascript:alert(1)" }, { title: "chatd" }],
   [{ loginUrl: "data:text/html,x" }, { title: "chatd" }],
+  [{ mints: true }, { title: "chatd", mints: true }],
+  [{ mints: false }, { title: "chatd", mints: false }],
+  [{ mints: "yes" }, { title: "chatd" }],
   [{ loginUrl: 7 }, { title: "chatd" }],
 ])("the page's configuration of %j", (answer, config) => {
   expect(configOf(answer)).toEqual(config);
