@@ -80,7 +80,7 @@ export function cutSentences(answer: Pick<Answer, "cut" | "truncated" | "rowCoun
 export function filesText(answer: Answer): string {
   if (answer.state !== "done" || cutBadge(answer) === "") return "";
   const isByLimit = answer.cut?.rows === "max_rows" || answer.cut?.rows === "max_bytes";
-  const more = isByLimit ? ", or more if the operator allows it ([answers] export_rows)" : "";
+  const more = isByLimit ? ", or more if this server allows it" : "";
   return `Files hold the same rows${more}.`;
 }
 

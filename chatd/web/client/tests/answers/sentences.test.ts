@@ -112,7 +112,7 @@ test.each<[Partial<Answer>, string]>([
   [{ truncated: true, cut: { rows: "large_value" } }, "Files hold the same rows."],
   [
     { truncated: true, cut: { rows: "max_rows" } },
-    "Files hold the same rows, or more if the operator allows it ([answers] export_rows).",
+    "Files hold the same rows, or more if this server allows it.",
   ],
 ])("what files hold of a cut answer is said: %j", (over, sentence) => {
   expect(filesText(answer(over))).toBe(sentence);
