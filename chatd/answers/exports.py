@@ -10,6 +10,7 @@ in CSV, JSON and NDJSON.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import attrs
@@ -26,7 +27,9 @@ PIECE_BYTES: Final = 65_536
 XLSX_ROWS_MAX: Final = 1_048_575
 """Rows of a sheet, without the one that has the names."""
 
-_NOT_IN_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9_-]")
+_NOT_IN_FILE_NAME: Final = re.compile(r"[^A-Za-z0-9_]+")
+_ROOM_CHARS_MAX: Final = 100
+"""Characters of a room in the name of a file, at most: systems take 255 bytes."""
 
 
 class LineWriter(Protocol):
@@ -121,10 +124,13 @@ WITH_BYTE_ORDER_MARK: Final = FileFormat(
 """CSV as Excel reads it without being told the encoding."""
 
 
-def file_name(answer_id: str, extension: str, cut: Cut) -> str:
-    """What the file of an answer is called; the name says if it is cut."""
+def file_name(room: str, answered_ms: int, extension: str, cut: Cut) -> str:
+    """What the file of an answer is called that was given in a room at a time (wall time): by its
+    minute in UTC, as "demo-2026-11-30-1542.csv", and the name says if the file is cut."""
+    name = _NOT_IN_FILE_NAME.sub("-", room)[:_ROOM_CHARS_MAX].strip("-") or "answer"
+    minute = datetime.fromtimestamp(answered_ms / 1000, UTC).strftime("%Y-%m-%d-%H%M")
     what = "-truncated" if cut else ""
-    return f"answer-{_NOT_IN_FILE_NAME.sub('', answer_id)}{what}.{extension}"
+    return f"{name}-{minute}{what}.{extension}"
 
 
 def pieces(

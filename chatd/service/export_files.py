@@ -102,7 +102,8 @@ class _Download:
     def headers(self, cut: Cut, executed_ms: int | None) -> Headers:
         """What is said of a file that lacks this; None: when the database gives the rows is not
         known yet."""
-        name = file_name(self.message.message_id, self.wanted.extension, cut)
+        message = self.message
+        name = file_name(message.connection_id, message.timestamp_ms, self.wanted.extension, cut)
         headers = [
             (b"content-type", self.wanted.format.media_type.encode()),
             (b"content-disposition", f'attachment; filename="{name}"'.encode()),

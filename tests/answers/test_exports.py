@@ -6,6 +6,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import example, given
@@ -173,9 +174,22 @@ def test_no_two_columns_have_one_name_in_a_file(names: list[str]) -> None:
         assert first == name or first.startswith(f"{name}_")
 
 
-def test_the_name_of_a_file_holds_nothing_but_the_id_and_whether_it_is_cut() -> None:
-    assert file_name('../..\r\n"x"/6f1e-2', "csv", WHOLE) == "answer-x6f1e-2.csv"
-    assert file_name("6f1e", "xlsx", Cut(values=1)) == "answer-6f1e-truncated.xlsx"
+@pytest.mark.parametrize(
+    ("room", "cut", "name"),
+    [
+        ("demo", WHOLE, "demo-2026-11-30-1542.csv"),
+        ("demo", Cut(values=1), "demo-2026-11-30-1542-truncated.csv"),
+        ("sales_eu-2", WHOLE, "sales_eu-2-2026-11-30-1542.csv"),
+        ('../..\r\n"x"/é.exe', WHOLE, "x-exe-2026-11-30-1542.csv"),
+        ("日本", WHOLE, "answer-2026-11-30-1542.csv"),
+        ("r" * 200, WHOLE, f"{'r' * 100}-2026-11-30-1542.csv"),
+    ],
+)
+def test_the_name_of_a_file_says_the_room_the_minute_and_whether_it_is_cut(
+    room: str, cut: Cut, name: str
+) -> None:
+    at = datetime(2026, 11, 30, 15, 42, 59, 999_000, tzinfo=UTC)
+    assert file_name(room, int(at.timestamp() * 1000), "csv", cut) == name
 
 
 @pytest.mark.parametrize("format_name", LINES)

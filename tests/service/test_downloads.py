@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ import trio
 from chatd.answers.exports import PIECE_BYTES
 from chatd.answers.table import Cell, Column
 from chatd.auth import ClaimDirectory, DirectoryFailed
-from chatd.observe import AuthenticationFailed, LimitHit
+from chatd.observe import AuthenticationFailed, ExportEnded, LimitHit
 from chatd.observe.clock import Clock
 from chatd.service import downloads
 from chatd.service.request_places import RequestPlace
@@ -119,9 +120,8 @@ async def test_a_stored_answer_is_a_file_for_who_may_use_its_room(
         assert response.status == 200
         headers = response.headers
         assert headers["content-type"] == media_type
-        assert headers["content-disposition"] == (
-            f'attachment; filename="answer-{answer_id}.{name}"'
-        )
+        disposition = rf'attachment; filename="{ROOM}-\d{{4}}-\d\d-\d\d-\d{{4}}\.{name}"'
+        assert re.fullmatch(disposition, headers["content-disposition"])
         assert headers["transfer-encoding"] == "chunked"
         match name:
             case "csv":
@@ -150,14 +150,15 @@ async def test_head_says_what_get_would_and_sends_nothing(tmp_path: Path) -> Non
         assert (await asker.ask(f"{answer_id}.csv", token())).body == CSV.encode()
 
 
-async def test_the_id_of_an_answer_is_taken_in_any_case_and_said_in_lower_case(
+async def test_the_id_of_an_answer_is_taken_in_any_case_and_logged_in_lower_case(
     tmp_path: Path,
 ) -> None:
-    async with open_export(tmp_path) as (_, asker, answer_id):
+    async with open_export(tmp_path) as (chat, asker, answer_id):
         ticket = await asker.ticket(answer_id.upper(), token())
         response = await asker.ask(f"{answer_id.title()}.csv", ticket=ticket)
         assert response.status == 200
-        assert answer_id in response.headers["content-disposition"]
+        await until(lambda: bool(chat.recorder.of(ExportEnded)))
+        assert chat.recorder.of(ExportEnded)[0].answer_id == answer_id
 
 
 async def test_a_ticket_is_good_for_one_download(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import re
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -94,8 +95,8 @@ async def test_what_is_cut_is_said_beside_the_file(tmp_path: Path, cut: Cut, nam
             told = response.headers
             assert told.get("x-chatd-truncated") == (cut.header or None)
             what = "-truncated" if cut else ""
-            disposition = f'attachment; filename="answer-{answer_id}{what}.{name}"'
-            assert told["content-disposition"] == disposition
+            disposition = rf'attachment; filename="{ROOM}-\d{{4}}-\d\d-\d\d-\d{{4}}{what}\.{name}"'
+            assert re.fullmatch(disposition, told["content-disposition"])
             assert datetime.fromisoformat(told["x-chatd-executed-at"]).tzinfo is not None
         text = response.body.decode("latin-1")
         sentences = cut.sentences(2)
@@ -206,7 +207,7 @@ async def test_the_question_runs_again_where_the_file_may_hold_more(
         [response] = responses
         assert response.status == 200
         assert "x-chatd-truncated" not in response.headers
-        assert f'"answer-{answer_id}.{name}"' in response.headers["content-disposition"]
+        assert "truncated" not in response.headers["content-disposition"]
         assert response.headers["content-length"] == str(len(response.body))
         of_message = await asker.ask(f"{answer_id}.csv", token(), stored="1")
         assert response.headers["x-chatd-executed-at"] > of_message.headers["x-chatd-executed-at"]
