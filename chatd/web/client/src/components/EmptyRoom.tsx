@@ -1,6 +1,7 @@
 import { useContext, useEffect, useRef, useState } from "react";
 import { MintsTokens, useChatStore, useIsViewer } from "../hooks/useChat";
 import { TOUCH, useMedia } from "../hooks/useMedia";
+import { dialectOf, writtenTable, type Dialect } from "../composer/names";
 import { looksLikeSql } from "../sql";
 import type { SchemaTable } from "../websocket/types";
 import type { RoomDatabase } from "../websocket/wire.gen";
@@ -11,9 +12,6 @@ const SHOP_QUESTIONS = [
   "SELECT status, count(*) AS orders FROM orders GROUP BY status",
   "/sample customers",
 ] as const;
-const ANY_QUESTIONS = ["/tables", "/help"] as const;
-/** The first question in any room, even before the tables are known. */
-const FIRST_QUESTION = ["/tables"] as const;
 
 /** Stands in place of messages while there are none: what can be done here. */
 export function EmptyRoom({ room }: { room: string }) {
@@ -29,14 +27,7 @@ export function EmptyRoom({ room }: { room: string }) {
       </div>
     );
   }
-  return (
-    <EmptyDatabaseRoom
-      room={room}
-      title={found.title ?? room}
-      commands={database.commands}
-      isReadOnly={database.readOnly}
-    />
-  );
+  return <EmptyDatabaseRoom room={room} title={found.title ?? room} database={database} />;
 }
 
 const EVERYBODY = "Everybody in this room sees what you write.";
@@ -74,14 +65,13 @@ function NoRoom() {
 interface EmptyDatabaseRoomProps {
   room: string;
   title: string;
-  commands: RoomDatabase["commands"];
-  isReadOnly: boolean;
+  database: RoomDatabase;
 }
 
-function EmptyDatabaseRoom({ room, title, commands, isReadOnly }: EmptyDatabaseRoomProps) {
+function EmptyDatabaseRoom({ room, title, database }: EmptyDatabaseRoomProps) {
   const send = useChatStore((state) => state.sendMessage);
   const notify = useChatStore((state) => state.notify);
-  const questions = useQuestions(room, commands);
+  const questions = useQuestions(room, database);
   async function ask(question: string) {
     try {
       await send(question, { room });
@@ -94,7 +84,7 @@ function EmptyDatabaseRoom({ room, title, commands, isReadOnly }: EmptyDatabaseR
       <h2>Ask {title}</h2>
       <p>
         The database answers SQL and commands that you write here. Everybody in the room sees the
-        questions and the answers{isReadOnly ? ", and nothing can be changed" : ""}.
+        questions and the answers{database.readOnly ? ", and nothing can be changed" : ""}.
       </p>
       <ul className="message-questions">
         {questions.map((question) => (
@@ -114,10 +104,11 @@ const AGAIN_MS = 3_000;
 const AGAIN_MAX_MS = 60_000;
 
 /**
- * Questions that work here: those about the sample shop if its tables are there, else general ones.
- * The tables decide that once they are known; what was shown before stays where it is.
+ * Questions that work here: those about the sample shop if its tables are there, else about the
+ * first tables that are. The tables decide that once they are known; what was shown before stays
+ * where it is.
  */
-function useQuestions(room: string, commands: readonly string[]): readonly string[] {
+function useQuestions(room: string, database: RoomDatabase): readonly string[] {
   const canReadSchema = useChatStore((state) => state.can("schema"));
   const loadSchema = useChatStore((state) => state.loadSchema);
   const schema = useChatStore((state) => state.schemas.get(room));
@@ -141,15 +132,21 @@ function useQuestions(room: string, commands: readonly string[]): readonly strin
     const timer = setTimeout(() => void loadSchema(room), pause);
     return () => clearTimeout(timer);
   }, [schema, loadSchema, room]);
-  return questionsFor(schema?.tables, isRead).filter((question) => isKnown(question, commands));
+  return questionsFor(schema?.tables, isRead, dialectOf(database)).filter((question) =>
+    isKnown(question, database.commands),
+  );
 }
 
 function questionsFor(
   tables: readonly SchemaTable[] | undefined,
   isRead: boolean,
+  dialect: Dialect,
 ): readonly string[] {
-  if (tables === undefined) return isRead ? ANY_QUESTIONS : FIRST_QUESTION;
-  return isShop(tables) ? SHOP_QUESTIONS : ANY_QUESTIONS;
+  if (tables === undefined) return isRead ? ["/tables", "/help"] : ["/tables"];
+  if (isShop(tables)) return SHOP_QUESTIONS;
+  const [first, second = first] = tables.map((table) => writtenTable(table, dialect));
+  if (first === undefined) return ["/tables", "/help"];
+  return ["/tables", `SELECT * FROM ${first} LIMIT 10`, `SELECT count(*) FROM ${second}`, "/help"];
 }
 
 function isKnown(question: string, commands: readonly string[]): boolean {

@@ -55,6 +55,26 @@ test("another database offers what every one answers, as far as it does", async 
   expect(one.questions.map((found) => found.textContent)).toEqual(["/help"]);
 });
 
+test.each<[string[], "sqlite" | "mysql", string[]]>([
+  [["visits", "Page Views"], "sqlite", ["visits", '"Page Views"']],
+  [["order", "visits", "x"], "mysql", ["`order`", "visits"]],
+  [["visits"], "sqlite", ["visits", "visits"]],
+])("a database of one's own offers statements about its first tables: %s", async (...given) => {
+  const [names, dialect, [first, second]] = given;
+  const { questions } = await drawn({
+    rooms: [fakeRoom("demo", { database: { ...database, dialect } })],
+    schemas: new Map([
+      ["demo", { tables: names.map((name) => table(name, "id")), truncated: false, readAt: 0 }],
+    ]),
+  });
+  expect(questions.map((one) => one.textContent)).toEqual([
+    "/tables",
+    `SELECT * FROM ${first} LIMIT 10`,
+    `SELECT count(*) FROM ${second}`,
+    "/help",
+  ]);
+});
+
 test("while it is not known which tables there are, it offers what stays", async () => {
   const { questions } = await drawn({
     rooms: [fakeRoom("demo", { database })],
