@@ -136,7 +136,7 @@ function fill(id, rows, nothing) {
 }
 
 function noEvent() {
-  const item = box("li", "Nothing yet.");
+  const item = box("li", "What the log says from now on is shown here.");
   item.className = "is-nothing";
   return item;
 }

@@ -1,5 +1,6 @@
 """The page at /admin in a browser: live, for administrators, and nothing of what people write."""
 
+import re
 from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
@@ -38,6 +39,8 @@ def test_an_administrator_sees_who_is_there_and_what_happens_live(
     expect(admin.get_by_role("row", name="demo 1 1 1")).to_be_visible()
     assert "marmalade" not in admin.content()
     assert violations(admin) == []
+    admin.get_by_role("link", name="Back to the chat").click()
+    expect(admin).to_have_url(re.compile(rf"^{re.escape(house.server.url)}/(\?|$)"))
     admin.close()
 
 
@@ -48,12 +51,12 @@ def test_where_nothing_is_that_is_said_and_no_word_is_broken_on_a_telephone(
     admin = opened(chromium, house, f"#token={token('root', 'admins')}")
     admin.set_viewport_size({"width": 360, "height": 720})
     events = admin.get_by_role("list", name="Events of the log, the newest first")
-    expect(events).to_have_text("Nothing yet.")
+    expect(events).to_have_text("What the log says from now on is shown here.")
     expect(admin.get_by_role("row", name="Nobody is connected.")).to_be_visible()
     ada = house.person("ada").is_in()
     ada.say("marmalade")
     expect(admin.get_by_role("cell", name="127.0.0.1")).to_be_visible()
-    expect(events).not_to_contain_text("Nothing yet.")
+    expect(events).not_to_contain_text("What the log says from now on is shown here.")
     assert admin.evaluate(BROKEN) == []
     assert admin.evaluate("document.documentElement.scrollWidth") == 360
     admin.close()
