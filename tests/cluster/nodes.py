@@ -77,13 +77,16 @@ class Node:
             await self.start()
 
     async def back(self) -> None:
-        """Return when it is ready; meanwhile it may end, where it is kept running."""
-        with trio.fail_after(2 * START_S):
+        """Return when it is ready; meanwhile it may end, where it is kept running. Fail with its
+        last words, if it is not."""
+        with trio.move_on_after(2 * START_S):
             while True:
                 with suppress(OSError):
                     if self.is_running and (await self.readiness())[0] == 200:
                         return
                 await trio.sleep(PAUSE_S)
+        lives = "\n".join(daemon.err.text[-4000:] for daemon in self._daemons[-2:])
+        raise AssertionError(f"node {self.name} is not back:\n{lives}")
 
     def runs(self) -> None:
         """Fail with its last words, if it has ended."""
