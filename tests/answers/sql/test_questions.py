@@ -456,8 +456,8 @@ def test_no_message_hangs_or_breaks_it(content: str) -> None:
     in_any(content)  # a hang ends in the time limit of the test
 
 
-INNOCENT = "SELECT a FROM t WHERE " + "a = 1 AND " * 996 + "b"
-"""A question about as long as a text may be."""
+INNOCENT = "SELECT a FROM t WHERE " + "a = 1 AND " * 250 + "b"
+"""A question of a quarter of the length of those texts."""
 
 
 def processor_s_for(content: str) -> float:
@@ -484,7 +484,7 @@ def processor_s_for(content: str) -> float:
     ids=lambda content: content[:12],
 )
 def test_a_text_that_was_made_to_take_long_does_not(content: str) -> None:
-    """They took 0.3 to 5 s of the processor, and take at most as long as an innocent question.
+    """They took 0.3 to 5 s of the processor, and take at most as long as some innocent questions.
 
     The best of three counts: the first may import the grammar, or clean up behind other tests.
     """
@@ -492,7 +492,7 @@ def test_a_text_that_was_made_to_take_long_does_not(content: str) -> None:
     for _ in range(3):  # in turn, so that whatever slows the machine slows both
         took_s.append(processor_s_for(content))
         innocent_s.append(processor_s_for(INNOCENT))
-    assert min(took_s) < 4 * min(innocent_s)
+    assert min(took_s) < 16 * min(innocent_s)
 
 
 @given(
