@@ -11,7 +11,7 @@ from functools import partial
 import trio
 
 from chatd.actors.group_commit import WINDOW_S
-from chatd.actors.loop import run_machine, run_messages
+from chatd.actors.loop import BATCH_MAX, run_machine, run_messages
 from chatd.actors.supervisor import Child, ChildRun, Restart, Strategy, Supervisor
 from chatd.actors.taking_up import take_up
 from chatd.app.build import Parts
@@ -62,7 +62,12 @@ def supervise(
             Child("writer", partial(_until_all_start_over, parts, parts.storage.log.run)),
             Child(
                 "messages",
-                partial(_until_all_start_over, parts, _Messages(parts, window_s, acknowledged).run),
+                partial(
+                    _until_all_start_over,
+                    parts,
+                    _Messages(parts, window_s, acknowledged).run,
+                    then=partial(_refuse_commands, parts),
+                ),
                 restart=Restart.TRANSIENT,
             ),
         ],
@@ -167,10 +172,11 @@ async def _until_all_start_over(
     parts: Parts,
     run: ChildRun,
     *,
+    then: Callable[[], Awaitable[None]] = trio.sleep_forever,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """A child that must not be started again if the log is not what it was: then the daemon ends,
-    in order, and writes nothing more."""
+    in order, and writes nothing more. `then` is what the child does until that end."""
     try:
         await run(task_status=task_status)
     except LogStartedOver:
@@ -178,7 +184,17 @@ async def _until_all_start_over(
         parts.messages.acted.set()
         with contextlib.suppress(RuntimeError):  # it was ready before
             task_status.started()
-        await trio.sleep_forever()
+        await then()
+
+
+async def _refuse_commands(parts: Parts) -> None:
+    """Refuse what waits for the log, and what still comes: a client that waited for an answer would
+    hold up the end of the daemon."""
+    mailbox = parts.messages.mailbox
+    mailbox.close()
+    while batch := await mailbox.receive(BATCH_MAX):
+        parts.chat.effects.failed(batch, Code.DRAINING)
+    await trio.sleep_forever()
 
 
 async def _while_needed(parts: Parts, databases: Callable[[], Awaitable[None]]) -> None:

@@ -14,12 +14,13 @@ import trio
 from chatd.actors.supervisor import GaveUp
 from chatd.observe import ActorCrashed, InternalError, StoreFailed
 from chatd.store import Store
+from chatd.store.errors import LogStartedOver
 from chatd.store.log_file import wal_of
 from chatd.store.recovery import Recovered
 from chatd.store.retention import Surplus
 from chatd.wire.names import PresenceStatus
 from tests.engine.polls import until
-from tests.service.chats import ROOM, Chat, ChatPeer, message, open_chat, token
+from tests.service.chats import NO_ROOM, ROOM, Chat, ChatPeer, message, open_chat, token
 
 FREE = {
     "user_messages_per_minute": 1e9,
@@ -272,3 +273,36 @@ async def test_an_actor_that_crashes_again_and_again_ends_the_daemon(tmp_path: P
     with pytest.raises(ExceptionGroup) as raised:
         await keep_on()
     assert raised.value.split(GaveUp)[0] is not None
+
+
+async def test_nobody_waits_for_a_log_that_is_not_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        ada = await chat.enter("ada")
+        eve = await chat.connect({"token": token("eve"), "connectionId": NO_ROOM})
+        await eve.until("chat:error")
+        chat.faults_expected = True
+
+        began, may_fail = trio.Event(), trio.Event()
+
+        async def carry_out(_self: object, _batch: object, _now_ms: int) -> object:
+            began.set()
+            await may_fail.wait()
+            raise LogStartedOver("another log")
+
+        monkeypatch.setattr(type(chat.parts.messages.ledger), "carry_out", carry_out)
+        asked = [await ada.ask("chat:message", message())]
+        await began.wait()
+        asked.append(await ada.ask("chat:message", message()))  # waits behind it
+        await until(lambda: len(chat.parts.messages.mailbox) == 1)
+        may_fail.set()
+        codes = [(await ada.until(one))["error"]["code"] for one in asked]
+        assert codes == ["internal", "draining"]
+        assert chat.parts.storage.starts_over.is_set()
+        for peer, event, wanted in (
+            (ada, "chat:message", message()),
+            (eve, "connection:join", {"connectionId": ROOM}),
+        ):
+            refused = await peer.call(event, wanted)
+            assert refused["error"]["code"] == "draining"
