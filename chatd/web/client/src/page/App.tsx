@@ -1,10 +1,12 @@
 import { useEffect, useState } from "react";
+import { flushSync } from "react-dom";
 import { ChatInterface } from "../components/ChatInterface";
 import { useChat } from "../hooks/useChat";
 import { useLatest } from "../hooks/useLatest";
 import type { SignedOut } from "../stores/chat";
 import { AccountMenu } from "./AccountMenu";
 import { DEFAULT_CONFIG, readConfig, signInLink, type PageConfig } from "./config";
+import { forgetRooms } from "./kept";
 import { AskAboutLink, loadPages, Notifications, SignIn } from "./LazyPages";
 import { placeOf, Places, useFirstThread } from "./places";
 import { usePreferences } from "./preferences";
@@ -49,7 +51,14 @@ export function App({ session, link }: AppProps) {
     setWhy(reason);
   }
 
-  useEffect(() => session.onChangeElsewhere(setToken), [session]);
+  useEffect(
+    () =>
+      session.onChangeElsewhere((next) => {
+        flushSync(() => setToken(next));
+        if (next === undefined && userId !== undefined) forgetRooms(userId);
+      }),
+    [session, userId],
+  );
   useEffect(() => whenIdle(() => void loadPages(), PAGES_LATEST_MS), []);
   useLinks((come) => {
     const decision = decidedNow(come, session.token());

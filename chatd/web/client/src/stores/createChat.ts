@@ -22,7 +22,7 @@ import { HeldRows } from "./messages";
 import { Presences } from "./presence";
 import { LocalMarkers, Told } from "./reads";
 import { Receipts } from "./receipts";
-import { recall, remember } from "./remembered";
+import { forget, recall, remember } from "./remembered";
 import { isPlace, notForUser, Rooms } from "./rooms";
 import { Schemas } from "./schemas";
 import { Searching } from "./search";
@@ -370,12 +370,13 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
       batch.flush();
     },
     async signOut({ discard = false } = {}) {
+      const prefix = session?.prefix;
       if (discard && session !== undefined) {
-        const { sending, prefix } = session;
-        await sending.clear();
-        for (const key of storage.keys(prefix)) storage.remove(key);
+        await session.sending.clear();
+        for (const key of storage.keys(session.prefix)) storage.remove(key);
       }
       chat.stop();
+      if (prefix !== undefined) forget(storage, prefix);
       batch.now((draft) => {
         forgetAll(draft);
         draft.set({ connection: { phase: "signedOut", attempt: 0 } });

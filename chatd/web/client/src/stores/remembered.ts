@@ -47,6 +47,11 @@ export function remember(store: KeyStore, prefix: string, state: ChatState): voi
   store.write(`${prefix}rooms`, JSON.stringify({ name: state.me?.name, room: state.room, rooms }));
 }
 
+/** The user has signed out. */
+export function forget(store: KeyStore, prefix: string): void {
+  store.remove(`${prefix}rooms`);
+}
+
 function roomFrom(kept: unknown): Room[] {
   if (typeof kept !== "object" || kept === null || !("connectionId" in kept)) return [];
   const { connectionId } = kept;

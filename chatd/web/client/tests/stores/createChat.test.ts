@@ -1156,7 +1156,10 @@ describe("another version of the server", () => {
 describe("signing out", () => {
   test("shows nothing any more, and what waits is there at the next sign-in", async () => {
     const chat = await withOneWaiting();
+    const rooms = browser.storage.keys("").filter((key) => key.endsWith("rooms"));
+    expect(rooms).toHaveLength(1);
     await chat.signOut();
+    expect(browser.storage.keys("")).not.toContain(rooms[0]);
     expect(state(chat)).toMatchObject({ me: undefined, rooms: [], room: "" });
     expect(state(chat).connection.phase).toBe("signedOut");
     expect(state(chat).messages.size).toBe(0);
