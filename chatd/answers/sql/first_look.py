@@ -26,6 +26,7 @@ INTRODUCED = re.compile(
 _INTRODUCES = frozenset("%!psqretPSQRET-*$#0123456789")
 """The characters of ASCII that `INTRODUCED` may begin with: a look that most talk ends at."""
 
+CALLS_FOR_HELP = frozenset({"help", "help!", "help?"})
 _SIGNS = frozenset("/\\.`'\"“")  # at the beginning of a command, or of what is quoted
 LINE_BEGINS = re.compile(  # a statement below an introduction
     r"\n[ \t]*(?=SELECT\s|WITH\s+\w+(?:\s+\w+)?\s*(?:\([^()\n]*\)\s*)?AS\s*\()", re.IGNORECASE
@@ -39,6 +40,8 @@ def may_be_question(content: str) -> bool:
     """Whether a message is worth the closer look of `question_in`; costs next to nothing."""
     text = begun(content)
     first = text[:1]
+    if first in "hH" and text.rstrip().lower() in CALLS_FOR_HELP:
+        return True
     if first in _SIGNS:
         return _may_begin_with(first, text)
     if first_word(text) is not None or has_fence(text) or begins_with_prompt(text):

@@ -25,7 +25,13 @@ from chatd.answers.requests import DescribeTable, ListTables, RunStatement
 from chatd.answers.sql.blocks import SQL_INFO, fenced_blocks, has_fence
 from chatd.answers.sql.commands import COMMANDS, USAGES, Misused, Question, command_in, question_of
 from chatd.answers.sql.elsewhere import instead_of_value
-from chatd.answers.sql.first_look import INTRODUCED, LINE_BEGINS, QUOTED, begun
+from chatd.answers.sql.first_look import (
+    CALLS_FOR_HELP,
+    INTRODUCED,
+    LINE_BEGINS,
+    QUOTED,
+    begun,
+)
 from chatd.answers.sql.lexer import Dialect, Token, TokenKind
 from chatd.answers.sql.likeness import (
     READ_ALWAYS,
@@ -49,6 +55,7 @@ from chatd.answers.sql.statements import (
 )
 from chatd.answers.sql.talk import Talk
 from chatd.answers.sql.unknown_commands import no_command, said_of_other_sign, said_of_slash
+from chatd.wire.codes import HintCode
 
 TEXT_CHARS_MAX = 10_000  # of what is given to the grammar; a longer message is SQL only in a block
 
@@ -78,6 +85,10 @@ def question_in(content: str, dialect: Dialect) -> Question | Talk:
         return question_of(name, _stated(argument, dialect) if is_statement else argument)
     if text.startswith("/") and (said := said_of_slash(text, USAGES)) != Talk():
         return said
+    if text.lower() in CALLS_FOR_HELP:
+        return Talk(
+            HintCode.UNKNOWN_COMMAND, f"Write {USAGES['help']} to see what can be asked here."
+        )
     quoted = QUOTED.fullmatch(text)
     if has_fence(text):
         of_blocks = _of_blocks(text, dialect)

@@ -253,6 +253,8 @@ HINTS: list[tuple[str, HintCode, str]] = [
     ("delete obj.prop;\nconst a = 1;", NEAR, "/sql"),
     ("/query: select 1", UNKNOWN, "mean /sql SQL?"),
     ("/?", UNKNOWN, "/help"),
+    ("help", UNKNOWN, "Write /help to see"),
+    ("Help!\n", UNKNOWN, "Write /help to see"),
     ("\\copy (select * from orders) to 'x.csv' csv", UNKNOWN, "\\copy is a command of psql"),
     ("/table", UNKNOWN, "mean /tables?"),
     ("/tabels", UNKNOWN, "mean /tables?"),

@@ -39,6 +39,7 @@ def in_any(content: str) -> Question | None:
 TALK = [
     "sql\nis nice",
     "%sql is a cell of a notebook",
+    "help me, please",
     "",
     "hello",
     "Select the best one please",
