@@ -106,7 +106,7 @@ async def test_tables_and_exact_values_come_and_failures_say_why(room: Room) -> 
         ("SELECT * FROM secret", "db_error", "permission denied"),
         ("SELECT * FROM sales.order", "db_error", "; did you mean sales.orders?"),
         ('SELECT * FROM "Price Lst"', "db_error", '; did you mean "Price List"?'),
-        ("SELECT totl FROM sales.orders", "db_error", "orders.total"),
+        ("SELECT totl FROM sales.orders", "db_error", "; did you mean total?"),
         ("SELECT *\n FROM order", "db_syntax", 'near "order" (line 2, column 7).'),
         ("SELECT 1/0", "db_error", "division by zero"),
     ):
