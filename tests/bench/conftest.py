@@ -24,11 +24,12 @@ class Served:
 
     url: str
     pid: int
+    patience_s: float = 0.5  # in it all comes that ever comes
 
     def options(self, **more: object) -> Options:
         """A run against it, small and short unless `more` says otherwise."""
         small: dict[str, object] = {"url": self.url, "pid": self.pid, "seconds": 0.4}
-        small |= {"connections": 6, "room_size": 3, "loads": (50.0,), "patience_s": 0.5}
+        small |= {"connections": 6, "room_size": 3, "loads": (50.0,), "patience_s": self.patience_s}
         return Options(**{**small, **more})  # type: ignore[arg-type]
 
 
@@ -70,7 +71,7 @@ def chatd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     directory = str(tmp_path_factory.mktemp("chatd") / "state")
     command = ("tests.bench.chat_daemon", "0", SECRET, directory)
     with serving(*command, port_in=r'daemon\.started.*"port":(\d+)') as served:
-        yield served
+        yield attrs.evolve(served, patience_s=60.0)  # it loses nothing
 
 
 @pytest.fixture(scope="package")
