@@ -101,7 +101,7 @@ class Dispatcher:
         if handled is None:
             return None
         if isinstance(handled, Coroutine):
-            return AnsweredLater(handled, partial(self._answer, client, name, written, ack_id))
+            return AnsweredLater(handled, partial(self._answer_late, client, name, written, ack_id))
         self._answer(client, name, written, ack_id, handled)
         return None
 
@@ -128,14 +128,20 @@ class Dispatcher:
             return self._rooms.enter_first(client, room, handle)
         return route.handler(client, request, ack_id)
 
+    def _answer_late(
+        self, client: Client, name: str, written: object, ack_id: int | None, outcome: Outcome
+    ) -> None:
+        """Answer an event whose handler has waited."""
+        if outcome is not None and self._routes[name].is_query:
+            outcome = _if_permitted(client, written, outcome)
+        self._answer(client, name, written, ack_id, outcome)
+
     def _answer(
         self, client: Client, name: str, written: object, ack_id: int | None, outcome: Outcome
     ) -> None:
         if outcome is None:
             return
         route = self._routes[name]
-        if route.is_query:
-            outcome = _if_permitted(client, written, outcome)
         if not isinstance(outcome, Refusal):
             if ack_id is None and route.as_event is not None:
                 client.send_catch_up(event_packet(route.as_event(outcome)))

@@ -22,6 +22,7 @@ from chatd.answers.requests import (
     Stopped,
     Terms,
 )
+from chatd.answers.sql.first_look import QUOTED
 from chatd.app.parts import answering
 from tests.answers.sql.corpus import bad
 from tests.service.chats import ROOM, ChatPeer, message, open_chat
@@ -80,8 +81,9 @@ async def ending(peer: ChatPeer, content: str, **fields: object) -> dict[str, An
 
 
 def sendable(statements: Sequence[str]) -> list[str]:
-    """Those that a message can hold."""
-    return [sql for sql in statements if "\ud800" not in sql and "\0" not in sql]
+    """Those that a message can hold, and of which /sql takes no quotes away."""
+    held = [sql for sql in statements if "\ud800" not in sql and "\0" not in sql]
+    return [sql for sql in held if QUOTED.fullmatch(sql) is None]
 
 
 @pytest.mark.parametrize("command", ["sql", "explain"])

@@ -49,6 +49,7 @@ async def test_rooms_that_the_new_token_does_not_give_are_left_at_once(chat: Cha
     ack_id = await ada.ask("auth:refresh", {"token": token("ada", ["stock", "hr"])})
     left = await ada.expect("connection:left")
     assert left == {"connectionId": "sales", "code": "forbidden_room"}
+    assert (await ada.expect("connection:granted")) == {"connectionId": "hr", "role": "member"}
     assert (await ada.expect(ack_id))["ok"] is True
     await grace.call("chat:message", message())
     await ada.quiet()
