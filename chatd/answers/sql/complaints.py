@@ -70,8 +70,7 @@ def located(complaint: str, statement: str, dialect: Dialect) -> str:
             return complaint if instead is None else _of_table(complaint, instead, tokens)
     for pattern in _NO_ALIAS:
         if (missing := pattern.search(complaint)) is not None:
-            advice = no_such_alias(tokens, missing["name"])
-            return complaint if advice is None else f"{complaint[:-1]}; {advice}."
+            return _advised(complaint, no_such_alias(tokens, missing["name"]))
     for pattern in _NO_COLUMN:
         if (missing := pattern.search(complaint)) is not None:
             return _of_column(complaint, missing["name"], tokens)
@@ -80,7 +79,7 @@ def located(complaint: str, statement: str, dialect: Dialect) -> str:
         return f"{head}{perhaps['what']}; did you mean {perhaps['name']}?"
     for pattern, advice in _ADVICE:
         if pattern.search(complaint) is not None:
-            return f"{complaint.rstrip('.')}; {advice}."
+            return _advised(complaint, advice)
     if _HAS_PLACE.search(complaint) is not None:
         return complaint
     if not tokens:
@@ -99,9 +98,13 @@ def located(complaint: str, statement: str, dialect: Dialect) -> str:
             if (instead := instead_of_word(token.written.upper(), dialect)) is not None:
                 return f"{instead[:-1]} ({place(statement, token.at)})."
         told = _with(complaint, near.end(), place(statement, tokens[index].at))
-        advice = advice_at(tokens, index)
-        return told if advice is None else f"{told.rstrip('.')}; {advice}."
+        return _advised(told, advice_at(tokens, index))
     return complaint
+
+
+def _advised(complaint: str, advice: str | None) -> str:
+    """The complaint with what to do about it, if that is known."""
+    return complaint if advice is None else f"{complaint.rstrip('.')}; {advice}."
 
 
 def _of_table(complaint: str, instead: str, tokens: Sequence[Token]) -> str:
@@ -123,8 +126,9 @@ def _of_column(complaint: str, name: str, tokens: Sequence[Token]) -> str:
     keyword = _keyword_meant(name, tokens)
     if keyword is not None:
         return f"{_without_names(complaint)}; did you mean {keyword}?"
-    text = None if "; did you mean" in complaint else text_without_quotes(tokens, name)
-    return complaint if text is None else f"{complaint[:-1]}; {text}."
+    if "; did you mean" in complaint:
+        return complaint
+    return _advised(complaint, text_without_quotes(tokens, name))
 
 
 def _keyword_meant(name: str, tokens: Sequence[Token]) -> str | None:

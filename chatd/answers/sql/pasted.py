@@ -38,6 +38,8 @@ _PROMPTS = tuple(
     )
 )
 
+_CELLS_BEGIN = ("%%s", "%sq", "sql")
+
 _SHELL = re.compile(r"(\\|\.)([A-Za-z?!]+\+?)(?=[ \t;]|\Z)")
 _OF_PSQL = names("""
     d d+ dt dt+ dv dv+ dm dm+ l l+ list dn dn+ du du+ dg df df+ di di+ ds ds+ dp dx dT dT+
@@ -79,13 +81,10 @@ def without_prompts(text: str) -> str | None:
 
 def begins_with_prompt(text: str) -> bool:
     """Whether a text begins with the prompt of a shell; cheap."""
-    head = text[:80]
-    if not any(sign in text for sign in (">", "#", "]:")) and head[:3].lower() not in (
-        "%%s",
-        "%sq",
-        "sql",
-    ):
+    is_of_shell = ">" in text or "#" in text or "]:" in text
+    if not is_of_shell and text[:3].lower() not in _CELLS_BEGIN:
         return False
+    head = text[:80]
     return any(first.match(head) is not None for first, _ in _PROMPTS)
 
 

@@ -96,7 +96,7 @@ def question_in(content: str, dialect: Dialect) -> Question | Talk:
             return of_blocks
         return _of_statement(text, dialect) if quoted is None else _nearly(quoted["code"], dialect)
     if quoted is not None:
-        return _nearly(quoted["code"] or quoted[quoted.lastindex or 0], dialect)
+        return _nearly(_inside(quoted), dialect)
     question = _of_text(text, dialect)
     return _introduced(text, dialect) if question == Talk() else question
 
@@ -109,11 +109,16 @@ def _stated(argument: str, dialect: Dialect) -> str:
     text = without_prompts(argument) or argument
     quoted = QUOTED.fullmatch(text)
     if quoted is not None:
-        return (quoted["code"] or quoted[quoted.lastindex or 0]).strip()
+        return _inside(quoted).strip()
     for statement in _introduced_in(text):
         if _nearly(statement, dialect) != Talk():
             return statement
     return text
+
+
+def _inside(quoted: "re.Match[str]") -> str:
+    """What stands between the quotes or backticks of a match of `QUOTED`."""
+    return quoted["code"] or quoted[quoted.lastindex or 0]
 
 
 def _of_shell(asked: ListTables | DescribeTable | ForeignCommand) -> Question | Talk:

@@ -17,7 +17,7 @@ def _unjoined(node: "Expr", statement: Statement) -> str | None:
     A query with one row, a table function, and a table that is joined with itself are often meant
     so; and who writes CROSS JOIN means it.
     """
-    source, joins = node.args.get("from_") or node.args.get("from"), node.args.get("joins")
+    source, joins = node.args.get("from_"), node.args.get("joins")
     if source is None or not joins or node.args.get("where") is not None:
         return None
     if not _SAID.isdisjoint(statement.words):
@@ -46,7 +46,7 @@ def _queries(node: "Expr") -> set[str]:
     found: set[str] = set()
     holder: Expr | None = node
     while holder is not None:
-        with_ = holder.args.get("with_") or holder.args.get("with")
+        with_ = holder.args.get("with_")
         if with_ is not None:
             found.update(str(one.alias).lower() for one in with_.expressions)
         holder = holder.parent
