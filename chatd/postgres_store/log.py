@@ -115,18 +115,18 @@ class PostgresLog:
     async def commit(self, records: Sequence[Record]) -> CommitOutcome:
         """As `LogWriter.commit`. Raises StoreClosed at the end."""
         began_s = trio.current_time()
-        if self._writer.is_in_doubt and self._ended is None:
-            raise CommitFailed(Code.STORAGE_ERROR, IN_DOUBT)
         try:
+            self._check_doubt()
             with self._asking(), self._noting_its_end():
                 async with self._turn:
                     self._check_life()  # it may have ended meanwhile
                     outcome = await self._writer.commit(records)
         except CommitFailed:
             self.is_failing = True
-            if self._writer.is_in_doubt:
-                self._doubted.set()
             raise
+        finally:
+            if self._writer.is_in_doubt:  # however this ended
+                self._doubted.set()
         self.is_failing = False
         self._committed(trio.current_time() - began_s)
         return outcome
@@ -195,8 +195,7 @@ class PostgresLog:
 
     async def _looked(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         """As `ask`, for a batch that is to be committed: it fails at once if the commit would."""
-        if self._writer.is_in_doubt and self._ended is None:
-            raise CommitFailed(Code.STORAGE_ERROR, IN_DOUBT)
+        self._check_doubt()
         return await self.ask(statement, parameters)
 
     def waits_s(self, now_s: float) -> float:
@@ -218,6 +217,10 @@ class PostgresLog:
                 await self._life.leave()
         self._writer.close()
         return not scope.cancelled_caught
+
+    def _check_doubt(self) -> None:
+        if self._writer.is_in_doubt and self._ended is None:
+            raise CommitFailed(Code.STORAGE_ERROR, IN_DOUBT)
 
     def _check_life(self) -> None:
         if self._is_between_lives:

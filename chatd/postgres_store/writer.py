@@ -7,6 +7,8 @@ node. What may go wrong, and what is done:
     is answered for `ANSWER_S`             this node how many batches were carried out
     an id is known                         look up whose it is: `Conflict`
     a deadlock, a lock held for long       nothing was written: again
+    refused, behind an attempt that was    that one may still be under way: take its number, or
+    lost                                   find that it was carried out
     all that until `GIVE_UP_S`             `CommitFailed`
 
 A batch that was given up while its outcome was unknown is in doubt, and nothing else is written
@@ -216,6 +218,8 @@ class LogWriter:
                     await trio.sleep(backoff.failed())
                 else:
                     with contextlib.suppress(_Lost):  # and then again
+                        if self._pending is not None and await self._is_carried_out(connection):
+                            continue  # by an attempt that was lost; the next one finds it
                         return await self._not_written(connection, records, batch, error)
             else:
                 return self._committed(batch, answer)
@@ -267,21 +271,27 @@ class LogWriter:
         return Committed(self._commits, moved, answer.version, answer.repeated)
 
     async def _settle(self, connection: TrioConnection) -> None:
-        """Learn what became of the batch that is in doubt, by taking its number."""
+        """Learn what became of the batch that is in doubt."""
+        if await self._is_carried_out(connection):
+            self._pending = None
+            self._commits += 1
+            raise FailedCommitFound("The log holds a batch that was reported as failed.")
+
+    async def _is_carried_out(self, connection: TrioConnection) -> bool:
+        """Whether the batch that is in doubt was; if not it never will be, as this takes its
+        number, and nothing is in doubt any more."""
         number = self._commits + 1
         try:
             await self._asked(connection, COMMIT, _NOTHING.parameters(self._node_id, number))
         except psycopg.Error as error:
             if error.sqlstate == _NOT_NEXT and await self._count(connection) > self._commits:
-                self._pending, self._commits = None, number
-                raise FailedCommitFound(
-                    "The log holds a batch that was reported as failed."
-                ) from None
+                return True
             if error.sqlstate in AGAIN:  # the batch is still under way
                 raise _Lost from None
             raise self._failed(error) from None
         self._pending = None
         self._commits = number
+        return False
 
     async def _count(self, connection: TrioConnection) -> int:
         """How many batches of this node were carried out."""

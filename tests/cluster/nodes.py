@@ -33,6 +33,8 @@ NODE_KEY: Final = "CHATD_CLUSTER__NODE"
 CONNECTIONS_PER_NODE: Final = 20
 """Of PostgreSQL's; what a node that was killed leaves behind counts for a while."""
 DATABASE_ROWS: Final = 20
+LAST_CHARS: Final = 4000
+"""What a test that fails tells of the log of each life of a node."""
 HISTORY_ON_JOIN: Final = 5
 """Few, so that what is owed comes as a replay and shows one by one."""
 
@@ -85,12 +87,15 @@ class Node:
                     if self.is_running and (await self.readiness())[0] == 200:
                         return
                 await trio.sleep(PAUSE_S)
-        lives = "\n".join(daemon.err.text[-4000:] for daemon in self._daemons[-2:])
-        raise AssertionError(f"node {self.name} is not back:\n{lives}")
+        raise AssertionError(f"node {self.name} is not back:\n{self.last_words()}")
 
     def runs(self) -> None:
         """Fail with its last words, if it has ended."""
-        assert self.is_running, f"node {self.name} ended:\n{self.daemon.err.text[-4000:]}"
+        assert self.is_running, f"node {self.name} ended:\n{self.last_words()}"
+
+    def last_words(self) -> str:
+        """The end of its log, of the life before too: for messages of tests that fail."""
+        return "\n".join(daemon.err.text[-LAST_CHARS:] for daemon in self._daemons[-2:])
 
     async def readiness(self) -> tuple[int, Any]:
         """The status and the body of `/readyz`."""

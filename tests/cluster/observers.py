@@ -34,7 +34,7 @@ class Observer:
                 return cls(node.name, client, rooms)
             refused = client.said("chat:error")
             assert refused, client.heard
-            assert trio.current_time() < ends_s, refused
+            assert trio.current_time() < ends_s, f"{refused}\n{node.last_words()}"
             await client.close()
             await trio.sleep(AGAIN_S)
 

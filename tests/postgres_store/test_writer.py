@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from chatd.actors.shared_ledger import SharedLedger
-from chatd.chat.commits import Behind, CommitFailed, Committed, RecordRefused
+from chatd.chat.commits import Behind, CommitFailed, Committed, Conflict, RecordRefused
 from chatd.chat.message_machine import MessageMachine
 from chatd.chat.messages import Accepted, Effect, Joined, NotStored, Repeated
 from chatd.chat.records import Record
@@ -21,7 +21,7 @@ from chatd.postgres_store.batch import COMMIT
 from chatd.postgres_store.errors import CommitsLost, NodeReplaced
 from chatd.postgres_store.log import IN_DOUBT, PostgresLog
 from chatd.postgres_store.opening import OpenedLog, open_log
-from chatd.postgres_store.sessions import LogAddress
+from chatd.postgres_store.sessions import LogAddress, connect
 from chatd.store.errors import FailedCommitFound
 from chatd.store.retention import Surplus
 from chatd.wire.codes import Code
@@ -119,6 +119,56 @@ async def test_a_lost_connection_makes_neither_two_of_a_batch_nor_none(
     assert isinstance(await log.commit(stored_from(6, 6)), Committed)
     assert seqs(address) == [1, 2, 3, 4, 5, 6]
     assert seqs(address, "other") == [1, 2]
+
+
+async def test_a_batch_that_was_lost_once_and_then_refused_keeps_nothing_from_being_written(
+    log: PostgresLog, address: LogAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [one, two] = stored_from(1, 2)
+    await log.commit([one])
+    on_commits(monkeypatch, "unsent")
+    assert isinstance(await log.commit([reacted(one.message, 2)]), Behind)
+    on_commits(monkeypatch, "unsent")
+    assert isinstance(await log.commit([one]), Conflict)
+    on_commits(monkeypatch, "unsent")
+    with pytest.raises(RecordRefused):
+        await log.commit([reacted(two.message, 1)])
+    assert isinstance(await log.commit([two]), Committed)
+    assert seqs(address) == [1, 2]
+
+
+async def test_an_attempt_that_was_lost_counts_if_it_comes_after_one_that_was_refused(
+    log: PostgresLog, opened: OpenedLog, address: LogAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [one] = stored_from(1, 1)
+    await log.commit([one])
+    execute: Execute = TrioConnection.execute
+    attempts = 0
+    late: Sequence[Any] = ()
+
+    async with second_log(opened) as other:
+
+        async def in_another_order(
+            self: TrioConnection, statement: Any, parameters: Sequence[Any]
+        ) -> Any:
+            nonlocal attempts, late
+            if statement == COMMIT and parameters[0] == opened.node_id:
+                attempts += 1
+                if attempts == 1:
+                    late = parameters
+                    self.drop()
+                    raise psycopg.OperationalError("the connection is lost")
+                if attempts == 3:
+                    await other.commit([reacted(one.message, 1)])
+                    with connect(address) as connection:
+                        connection.execute(statement, late)
+            return await execute(self, statement, parameters)
+
+        monkeypatch.setattr(TrioConnection, "execute", in_another_order)
+        assert isinstance(await log.commit([reacted(one.message, 2)]), Committed)
+        assert isinstance(await log.commit(stored_from(2, 2)), Committed)
+    assert rows_of(address, "SELECT rev FROM changes ORDER BY rev") == [(1,), (2,)]
+    assert seqs(address) == [1, 2]
 
 
 async def test_a_batch_without_a_message_is_carried_out_once_too(
