@@ -14,6 +14,8 @@ from chatd.postgres_client import TrioConnection, conninfo_of
 STATEMENT_S: Final = 5
 """Seconds that a writing statement may take: if a lock is held, or the server makes no progress,
 the statement ends and is tried again."""
+ANSWER_S: Final = STATEMENT_S + 1.0
+"""Seconds that the server has for an answer: it ends the statement itself sooner."""
 IDLE_IN_TRANSACTION_S: Final = 2
 """Seconds that a transaction may wait for its node: only migrations have any."""
 LOCK_CLASS: Final = 0x63686474  # "chdt": for advisory locks, which all programs of a database share
@@ -70,10 +72,15 @@ def connect(address: LogAddress, statement_s: float = STATEMENT_S) -> "psycopg.C
 
 
 async def connect_on_trio(address: LogAddress, threads: trio.CapacityLimiter) -> TrioConnection:
-    """A connection that waits in Trio, set up. Raises `psycopg.Error`."""
+    """A connection that waits in Trio, set up. Raises `psycopg.Error`, also if the server lets it
+    in and then says nothing."""
     connection = await TrioConnection.open(address.url, threads)
     try:
-        await connection.execute(*address.set_up())
+        with trio.fail_after(ANSWER_S):
+            await connection.execute(*address.set_up())
+    except trio.TooSlowError:
+        connection.drop()
+        raise psycopg.OperationalError(f"no answer within {ANSWER_S:g} s") from None
     except BaseException:
         connection.drop()
         raise

@@ -45,7 +45,7 @@ from chatd.postgres_store.members import OF_BATCH, seen
 from chatd.postgres_store.opening import SESSION, OpenedLog, new_epoch, take_lock
 from chatd.postgres_store.rows import CHANGED, MENTIONED, MESSAGE_COLUMNS
 from chatd.postgres_store.rows import message as message_in
-from chatd.postgres_store.sessions import STATEMENT_S, connect_on_trio
+from chatd.postgres_store.sessions import ANSWER_S, connect_on_trio
 from chatd.postgres_store.written import SELECT_WRITTEN, written_from_row
 from chatd.store.errors import FailedCommitFound
 from chatd.store.rows import ids_from, uuid_bytes
@@ -53,8 +53,6 @@ from chatd.wire.codes import Code
 
 GIVE_UP_S: Final = 8.0
 """Seconds for a batch, with all attempts; then its senders get `storage_error`."""
-ANSWER_S: Final = STATEMENT_S + 1.0
-"""Seconds that the server has for an answer: it ends the statement itself sooner."""
 FIRST_WAIT_S: Final = 0.05
 LONGEST_WAIT_S: Final = 0.5
 """Seconds before the connection is tried again, doubled from the first wait to the longest."""
