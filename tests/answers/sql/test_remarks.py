@@ -256,6 +256,15 @@ OF_SOME: Final[list[tuple[Dialect, str, str]]] = [
     ("mysql", "SELECT * FROM t WHERE 10 >= a >= 1", IN_A_ROW),
     ("sqlite", "SELECT count(a) / count(*) FROM t", LEFT_OVER),
     ("postgres", "SELECT (count(a)) / count(DISTINCT b) FROM t", LEFT_OVER),
+    (
+        "postgres",
+        "SELECT sum(CASE WHEN a = 1 THEN 1 ELSE 0 END) / count(*) FROM t",
+        LEFT_OVER,
+    ),
+    ("sqlite", "SELECT count(*) FILTER (WHERE a = 1) / count(*) AS part FROM t", LEFT_OVER),
+    ("sqlite", "SELECT sum(a = 1) / count(*) * 100 FROM t", LEFT_OVER),
+    ("sqlite", "SELECT a, count(*) / sum(count(*)) OVER () FROM t GROUP BY a", LEFT_OVER),
+    ("postgres", "SELECT (SELECT count(*) FROM t) / (SELECT count(*) AS n FROM u)", LEFT_OVER),
     ("sqlite", "SELECT a / 0 FROM t", "Dividing by 0 gives NULL."),
     ("mysql", "SELECT a % 0 FROM t", "Dividing by 0 gives NULL."),
     ("sqlite", "SELECT * FROM a LEFT JOIN b", UNJOINED.format("a", "b")),
@@ -334,6 +343,9 @@ MEANT_EVERYWHERE: Final = [
     "WITH s AS (SELECT 1 AS n) SELECT (SELECT max(a) FROM t, s)",
     "SELECT 7 / 2, 5 / 2.0, count(a) / 2, 1.0 * count(a) / count(*) FROM t",
     "SELECT 100 * count(a) / count(*), a / nullif(b, 0) FROM t GROUP BY a, b",
+    "SELECT sum(CASE WHEN a = 1 THEN b ELSE 0 END) / count(*), sum(a) / count(a) FROM t",
+    "SELECT sum(CASE WHEN a = 1 THEN 1.0 ELSE 0 END) / count(*) FROM t",
+    "SELECT (SELECT avg(a) FROM t) / (SELECT count(*) FROM u)",
     *(
         f"SELECT a FROM t WHERE {condition}"
         for condition in (
