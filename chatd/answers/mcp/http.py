@@ -47,8 +47,9 @@ class Bounded(httpx2.AsyncBaseTransport):
     """Another transport, whose responses are bounded.
 
     A single JSON document may have the bytes of a message; a stream of events, each of which the
-    SDK bounds, some times as many, or what a call may bring. A 404 is how a server says that it
-    does not know the session.
+    SDK bounds, some times as many, or what a call may bring. A 404 to what is posted is how a
+    server says that it does not know the session; to a GET it says also that it has no stream of
+    events, or not any more the one of a call that it carries out.
     """
 
     def __init__(self, inner: httpx2.AsyncBaseTransport, link: Link) -> None:
@@ -65,7 +66,8 @@ class Bounded(httpx2.AsyncBaseTransport):
             most = max(SIZES_A_CALL * most, self._link.bytes_left)
         if is_packed:
             most = 0
-        if response.status_code == httpx2.codes.NOT_FOUND and self._link.is_ready:
+        is_unknown = response.status_code == httpx2.codes.NOT_FOUND and request.method == "POST"
+        if is_unknown and self._link.is_ready:
             self._link.is_forgotten = True
         response.stream = _Counted(response.stream, most, self._link)
         return response

@@ -56,7 +56,8 @@ class Link:
     """One connection; `breach` is why it was cut off, `is_lost` whether it has ended.
 
     `is_ready` once the first call may come: before, a peer may print a greeting, as some do.
-    `is_forgotten`: the peer answers, but does not know the session, because it was restarted.
+    `is_forgotten`: the peer answers, but has said during this call that it does not know the
+    session, because it was restarted.
     `on_lost` is called when it has ended.
     """
 
@@ -74,6 +75,7 @@ class Link:
 
     def renew(self, max_rows: int = 0, max_bytes: int = 0) -> None:
         """A call begins; it may bring so many rows, and so many bytes of them as JSON."""
+        self.is_forgotten = False
         self._messages_left = MESSAGES_A_CALL + max_rows
         self._requests_left = REQUESTS_A_CALL
         self._bytes_left = SIZES_A_CALL * self.max_message_bytes + TIMES_AS_JSON * max_bytes
@@ -97,7 +99,8 @@ class Link:
     async def flowing(self) -> None:
         """Return when more may be read from the peer; a transport asks before each read."""
         while self._held > HELD_CHARS:
-            self._is_flowing = trio.Event()
+            if self._is_flowing.is_set():  # else others wait for it: over HTTP there are several
+                self._is_flowing = trio.Event()
             await self._is_flowing.wait()
 
     def count(self, size: int) -> None:

@@ -224,3 +224,41 @@ async def test_a_server_that_goes_away_costs_one_question() -> None:
         with pytest.raises(DatabaseFailed) as caught:
             await peer.ask("x")
         assert caught.value.code is Code.DB_UNAVAILABLE
+
+
+@pytest.mark.parametrize("begun", [b"id: 1\nretry: 1\ndata:\n\n", b": it is at work\n\n"])
+async def test_a_call_that_has_begun_is_not_repeated_whatever_else_is_not_found(
+    begun: bytes,
+) -> None:
+    """The server knows no stream of events: it was restarted, or it never has one."""
+    calls: list[bytes] = []
+
+    async def broken(scope: Any, receive: ReceiveSend, send: ReceiveSend) -> None:
+        if scope["method"] == "GET":
+            await respond(send, 404, b"")
+            return
+        message = await receive()
+        body = message.get("body", b"")
+        if b'"tools/call"' in body:
+            calls.append(body)
+            if len(calls) == 1:
+                await respond(send, 200, begun, content_type="text/event-stream")
+                return
+        came = [message]
+
+        async def again() -> Any:
+            return came.pop() if came else await receive()
+
+        await well(scope, again, send)
+
+    front = Front(server().streamable_http_app())
+    well, front.inner = front.inner, broken
+    async with (
+        well.router.lifespan_context(well),
+        listening(front) as (url, _),
+        running(DatabaseSettings(url=url, mapping=MAPPING, connections=1)) as peer,
+    ):
+        with pytest.raises(DatabaseFailed) as caught:
+            await peer.ask("INSERT INTO t VALUES (1)")
+        assert (caught.value.code, len(calls)) == (Code.DB_UNAVAILABLE, 1)
+        assert (await peer.ask("x"))[1].rows_ == [["x"]]

@@ -50,6 +50,23 @@ async def test_nothing_is_read_while_more_is_held_than_may_be() -> None:
             await has_flowed.wait()
 
 
+async def test_all_who_read_from_a_peer_go_on_together() -> None:
+    one, read = link(), 0
+
+    async def wait_and_read() -> None:
+        nonlocal read
+        await one.flowing()
+        read += 1
+
+    async with trio.open_nursery() as nursery:
+        with one.holding(HELD_CHARS + 1):
+            for _ in range(3):  # over HTTP each response is a reader
+                nursery.start_soon(wait_and_read)
+            await trio.testing.wait_all_tasks_blocked()
+            assert read == 0
+    assert read == 3
+
+
 class Events(httpx2.AsyncBaseTransport):
     """A server that answers with a stream of events."""
 
