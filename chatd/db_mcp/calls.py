@@ -63,24 +63,27 @@ class Calls:
         """The result of a call, by the fields of the contract. Raises `DatabaseFailed`.
 
         With `send` the rows go out in chunks while they are read. If cancelled, it waits until
-        nothing runs any more, says so through `send`, and only then ends.
+        nothing runs any more, says so through `send`, and only then ends. It says nothing if what
+        the call wrote stands: who is told that it was stopped would have it done again.
         """
-        progress = _Progress(send)
+        progress, interrupt = _Progress(send), Interrupt()
         result: dict[str, Any] | None = None
         try:
-            result = await self._run(request, terms, progress)
+            result = await self._run(request, terms, progress, interrupt)
         except* trio.Cancelled:  # alone, or together with the one of the nursery inside
             pass
         if result is None:
-            with trio.CancelScope(deadline=trio.current_time() + NOTICE_S, shield=True):
-                await progress.send_next(STOPPED_MESSAGE)
+            if not interrupt.has_written:
+                with trio.CancelScope(deadline=trio.current_time() + NOTICE_S, shield=True):
+                    await progress.send_next(STOPPED_MESSAGE)
             await trio.sleep_forever()  # which is cancelled at once
         return result
 
-    async def _run(self, request: Request, terms: Terms, progress: "_Progress") -> dict[str, Any]:
+    async def _run(
+        self, request: Request, terms: Terms, progress: "_Progress", interrupt: Interrupt
+    ) -> dict[str, Any]:
         is_look = isinstance(request, ListTables | ListColumns | DescribeTable)
         rows = KeptRows() if progress.send is None else ChunkedRows(progress.send_from_thread)
-        interrupt = Interrupt()
 
         def read() -> Outcome | DatabaseFailed | None:
             # Failures are values here: a nursery would wrap exceptions in a group.

@@ -14,12 +14,16 @@ class Interrupted(Exception):
 
 
 class Interrupt:
-    """Stops one call, from any thread, before or while it runs."""
+    """Stops one call, from any thread, before or while it runs.
+
+    The call sets `has_written` where what it wrote stands, or may: a stop comes too late then.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._interrupt: Callable[[], None] | None = None
         self.is_stopped = False
+        self.has_written = False
 
     def stop(self) -> None:
         """Have the call end. It may block as long as the connection's own interrupt does."""
@@ -30,8 +34,10 @@ class Interrupt:
 
     @contextmanager
     def reaching(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        """While the block runs, a stop calls `interrupt`, which ends what a connection runs."""
+        """While the block runs, a stop calls `interrupt`, which ends what a connection runs. Raises
+        `Interrupted` if there was a stop already, which found nothing to end."""
         with self._lock:
+            self.check()
             self._interrupt = interrupt
         try:
             yield

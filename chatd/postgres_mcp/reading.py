@@ -141,10 +141,19 @@ class _Call:
                 yield connection
                 self._interrupt.check()
                 if will_write:
-                    connection.execute("COMMIT")
+                    self._commit(connection)
         except (psycopg.Error, MemoryError, UnicodeError) as error:
             self._interrupt.check()
             raise as_failure(error) from None
+
+    def _commit(self, connection: Connection) -> None:
+        """Commit. If the server does not say what became of it, what was written may stand."""
+        self._interrupt.has_written = True
+        try:
+            connection.execute("COMMIT")
+        except psycopg.Error as error:
+            self._interrupt.has_written = error.sqlstate is None
+            raise
 
     def _begin(self, connection: Connection, will_write: bool) -> None:
         timeout_ms = Literal(str(round((self._terms.timeout_s + LATER_S) * 1000)))

@@ -229,6 +229,7 @@ class _Call:
         written = connection.total_changes
         check_rows_written(written, self._place.max_rows_written)
         self._patiently(connection, "COMMIT")
+        self._interrupt.has_written = True
         return attrs.evolve(outcome, rows_written=rows_written(sql, written))
 
     def _too_large(self) -> DatabaseFailed:

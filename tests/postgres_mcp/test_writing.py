@@ -1,8 +1,16 @@
 """Statements that write, where the configuration and the call both allow it."""
 
+from contextlib import suppress
+from typing import Any
+
+import psycopg
 import pytest
 
-from chatd.answers.requests import DatabaseFailed, Terms
+from chatd.answers.requests import DatabaseFailed, RunStatement, Terms
+from chatd.db_mcp.collecting import KeptRows
+from chatd.db_mcp.interrupt import Interrupt
+from chatd.postgres_mcp.reading import answer
+from chatd.postgres_mcp.server import Connection
 from chatd.wire.codes import Code
 from tests.postgres_mcp.shops import ROWS_WRITTEN_MAX, Shop, call
 from tests.rows import rows
@@ -31,6 +39,45 @@ def test_a_write_is_carried_out_and_tells_its_rows(
 ) -> None:
     got = shop.write(sql)
     assert (got.outcome.rows_written, got.rows) == (written, returned)
+
+
+@rows(
+    ("sql", "has_written"),
+    [
+        ("INSERT INTO customers VALUES (3, 'Cem')", True),
+        ("CREATE TABLE made (id int)", True),
+        ("INSERT INTO customers VALUES (1, 'twice')", False),
+        ("SELECT * FROM customers", False),
+    ],
+)
+def test_a_stop_comes_too_late_once_a_write_stands(shop: Shop, sql: str, has_written: bool) -> None:
+    interrupt = Interrupt()
+    with suppress(DatabaseFailed):
+        answer(shop.writing, RunStatement(sql), Terms(read_only=False), KeptRows(), interrupt)
+    assert interrupt.has_written is has_written
+
+
+def test_a_commit_that_is_not_confirmed_may_stand(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = psycopg.Connection.execute
+
+    def lost(self: Connection, query: Any, *rest: Any, **more: Any) -> Any:
+        if query == "COMMIT":
+            raise psycopg.OperationalError("the connection is lost")
+        return execute(self, query, *rest, **more)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", lost)
+    interrupt = Interrupt()
+    with pytest.raises(DatabaseFailed):
+        answer(
+            shop.writing,
+            RunStatement("INSERT INTO customers VALUES (3, 'Cem')"),
+            Terms(read_only=False),
+            KeptRows(),
+            interrupt,
+        )
+    assert interrupt.has_written
 
 
 def test_a_write_is_there_for_others_when_it_was_answered(shop: Shop) -> None:

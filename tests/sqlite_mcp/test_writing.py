@@ -1,7 +1,7 @@
 """Writes, where both the connection and the question allow them: all or nothing."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -55,6 +55,25 @@ def test_tables_and_indexes_are_made_changed_and_dropped(database: Path) -> None
         write(database, sql)
     assert query(database, "SELECT * FROM copy").rows == [[1, 1, "new"]]
     assert not query(database, "SELECT 1 FROM sqlite_schema WHERE name LIKE 'renamed%'").rows
+
+
+@rows(
+    ("sql", "has_written"),
+    [
+        ("INSERT INTO audit VALUES (1)", True),
+        ("CREATE TABLE made (id)", True),
+        ("INSERT INTO audit VALUES (1), (nowhere)", False),
+        ("SELECT * FROM audit", False),
+    ],
+)
+def test_a_stop_comes_too_late_once_a_write_stands(
+    database: Path, sql: str, has_written: bool
+) -> None:
+    interrupt = Interrupt()
+    with suppress(DatabaseFailed):
+        place, terms = DatabaseFile(database, is_writable=True), Terms(read_only=False)
+        answer(place, RunStatement(sql), terms, KeptRows(), interrupt)
+    assert interrupt.has_written is has_written
 
 
 def test_a_write_that_fails_leaves_no_trace(database: Path) -> None:
