@@ -17,11 +17,9 @@ import psycopg
 
 from chatd.answers.mcp.contract import ROWS_WRITTEN_MAX
 from chatd.answers.requests import DatabaseFailed
-from chatd.postgres_client.address import why_unreached
+from chatd.postgres_client import conninfo_of, why_unreached
 from chatd.postgres_mcp.values import exact_values
 
-CONNECT_S: Final = 4
-"""Whole seconds that opening a connection may take; nothing interrupts it meanwhile."""
 KEPT_MAX: Final = 2
 """Connections that are kept open when no call runs."""
 CANCEL_S: Final = 4.0
@@ -67,13 +65,10 @@ class PostgresServer:
 
     def _open(self) -> Connection:
         connection: Connection = psycopg.connect(
-            self.address,
+            conninfo_of(self.address),
             autocommit=True,
             context=exact_values(),
             prepare_threshold=None,  # a pooler may give each transaction another server's session
-            connect_timeout=CONNECT_S,
-            client_encoding="UTF8",
-            application_name="chatd",
         )
         return connection
 

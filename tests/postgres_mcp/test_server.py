@@ -126,6 +126,18 @@ def test_psycopg_is_no_part_of_what_imports_the_daemon() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_a_peer_that_went_away_without_a_word_is_noticed_unless_the_address_says_otherwise(
+    shop: Shop,
+) -> None:
+    with shop.reading.connection() as connection:
+        assert connection.info.get_parameters()["keepalives_idle"] == "30"
+    joined = "&" if "?" in shop.reading.address else "?"
+    own = PostgresServer(f"{shop.reading.address}{joined}keepalives_idle=7")
+    with own.connection() as connection:
+        assert connection.info.get_parameters()["keepalives_idle"] == "7"
+    own.close()
+
+
 def test_the_connection_is_of_psycopg_and_speaks_the_extended_protocol_alone(shop: Shop) -> None:
     with shop.reading.connection() as connection:
         assert isinstance(connection, psycopg.Connection)
