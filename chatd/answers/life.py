@@ -227,31 +227,42 @@ class AnswerLife:
         return FAILED if is_accepted and isinstance(response, Talk) else response
 
     async def _end_left_over(self, one: ActiveAnswer) -> Ending | None:
-        """The end of what a crash has interrupted; None for plain talk, and for what is left to the
-        next start.
+        """The end of what a crash has interrupted; None for plain talk, for what nobody waits for
+        any more, and for what is left to the next start.
 
         However many messages are to be read, they are read one at a time, in a turn of their own
-        among the users.
+        among the users. What cannot be read now is read later.
         """
         if not one.is_to_read:
             async with self._interrupted:  # they end in the order in which they were asked
                 await self._look_up(one)
                 return Ending.interrupted()
         backoff = Backoff(*RETRY_BACKOFF_S)
-        async with self._left_over:
-            await self._look_up(one)
-            while not one.ended.is_set():
-                try:
+        while not one.ended.is_set():
+            if one.wanted_end is AnswerState.CANCELLED:  # its room has seen nothing of it
+                self._hint(one, Talk())
+            if one.wanted_end is not None:
+                return None
+            response: Talk | Ending | None = None
+            try:
+                async with self._left_over:
+                    if one.asked is None:
+                        await self._look_up(one)
                     response = await self._read_left_over(one)
-                except (StoreReadFailed, StoreClosed):
+            except StoreClosed:
+                return None
+            except StoreReadFailed as failure:
+                if failure.is_damage:
                     return None
-                match response:
-                    case Talk():
-                        self._hint(one, response)
-                        return None
-                    case Ending():
-                        return response
+            match response:
+                case Talk():
+                    self._hint(one, response)
+                    return None
+                case Ending():
+                    return response
+            with trio.CancelScope() as one.waiting:
                 await trio.sleep(backoff.failed())
+            one.waiting = None
         return None
 
     async def _look_up(self, one: ActiveAnswer) -> None:

@@ -1066,15 +1066,31 @@ async def test_what_was_left_waits_for_a_reader_and_for_the_log(
         service.answers.adopt([left_over(service, 500, "SELECT 1")])
         await service.settled()
         assert (service.shelf.stored, service.shelf.read) == ({}, {})
-        assert service.answers.count == 0  # the next start finds it
         service.shelf.is_readable = True
-        service.answers.adopt([left_over(service, 500, "SELECT 1")])
+        mock_clock.jump(0.5)
         await service.settled()
-        assert service.shelf.stored == {}
+        assert (service.shelf.stored, service.answers.count) == ({}, 1)
         service.reader.is_running = True
         mock_clock.jump(1)
         await service.settled()
         assert service.end(message_id(500))["state"] == "interrupted"
+
+
+async def test_what_was_left_and_cannot_be_read_yet_ends_where_nobody_waits_for_it(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with open_service() as service:
+        service.reader.is_running = False
+        asked, other = (left_over(service, number, "SELECT 1") for number in (500, 510))
+        service.answers.adopt([asked, other])
+        await service.settled()
+        assert await cancelled(service, asked.question_id) == Refusal(
+            Code.NOT_FOUND, path="messageId"
+        )
+        await service.settled()
+        assert (service.answers.count, service.shelf.read) == (1, {asked.question_id: False})
+        await service.answers.end_those(connection_id=ROOM)
+        assert (service.answers.count, service.shelf.stored) == (0, {})
 
 
 async def test_what_was_left_is_left_again_by_a_drain(mock_clock: trio.testing.MockClock) -> None:
