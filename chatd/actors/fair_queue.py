@@ -107,6 +107,10 @@ class FairSlots:
             if not self._taken_by[user_id, slot]:
                 del self._taken_by[user_id, slot]
         self._go_behind(user_id)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Give free slots to the next users in turn: a limit may have become larger."""
         for waiting_id in list(self._lines):
             for waiting in list(self._lines[waiting_id]):
                 if self._wanted_by_all is not None and not self._is_left(self._wanted_by_all):

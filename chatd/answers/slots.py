@@ -82,6 +82,7 @@ class AnswerSlots:
         """Take slots for a user; False if they are not free in time, or the user is held back."""
         if self._is_held_back(user_id, slots):
             return False
+        self._slots.look_again()
         with trio.move_on_after(self._wait_s):
             await self._slots.acquire(user_id, slots)
             return self._may_keep(user_id, slots)
@@ -100,6 +101,7 @@ class AnswerSlots:
         if its user is held back."""
         if one.wanted_end is not None or self._is_held_back(one.of.user_id, slots):
             return False
+        self._slots.look_again()  # the database may have more sessions than before
         if self._slots.acquire_nowait(one.of.user_id, slots):
             return True
         is_acquired = False
@@ -127,4 +129,5 @@ class AnswerSlots:
                 one.status(AnswerState.QUEUED)
             await trio.sleep_until(one.due_s)
             is_due = not database.is_starting
+        self._slots.look_again()
         scope.cancel()

@@ -211,3 +211,17 @@ async def test_who_is_given_a_place_after_its_cancellation_gives_it_back(
     assert held.is_idle
     await line.join("eve", DEMO)
     assert line.served == ["eve"]
+
+
+async def test_who_waits_is_served_where_a_limit_became_larger() -> None:
+    most = 1
+    held = FairSlots({DATABASE: Limit(lambda _: most, is_shared=True)})
+    assert held.acquire_nowait("ann", [DB])
+    async with trio.open_nursery() as nursery:
+        line = Line(held, nursery)
+        await line.join("bob", DB)
+        most = 2
+        held.look_again()
+        assert not held.acquire_nowait("eve", [DB])
+        await trio.testing.wait_all_tasks_blocked()
+        assert line.served == ["bob"]
