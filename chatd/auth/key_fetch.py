@@ -53,9 +53,9 @@ async def fetch_address(url: str) -> bytes:
     """The document at an address. Raises FetchFailed."""
     import httpx2  # takes a tenth of a second; a daemon without an address does not need it
 
-    address = httpx2.URL(url)
-    context = await trio.to_thread.run_sync(httpx2.create_ssl_context)  # reads all certificates
     try:
+        address = httpx2.URL(url)
+        context = await trio.to_thread.run_sync(httpx2.create_ssl_context)  # reads certificates
         async with httpx2.AsyncClient(
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             timeout=httpx2.Timeout(CONNECTION_S),
@@ -72,7 +72,8 @@ async def fetch_address(url: str) -> bytes:
                 if _origin(target) != _origin(address):
                     raise FetchFailed("redirects to another origin, which is not followed")
                 address = target
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, ImportError) as error:
+        # The last two: the environment names a proxy that cannot be used.
         raise FetchFailed(f"cannot be fetched: {_why(error)}") from None
     raise FetchFailed(f"redirects more than {REDIRECTS_MAX} times")
 

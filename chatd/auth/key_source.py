@@ -179,6 +179,8 @@ class KeySource:
             failure = f"did not come within {FETCH_TIMEOUT_S:.0f} s"
         except (FetchFailed, KeySetInvalid) as error:
             failure = str(error)
+        except Exception as error:  # whatever it is, the last set serves
+            failure = f"cannot be read ({type(error).__name__})"
         if ring is not self._ring:
             return  # it was replaced meanwhile, and this is the set of another place
         self.failure = failure

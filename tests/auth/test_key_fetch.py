@@ -102,6 +102,21 @@ async def test_nobody_there_is_a_failure() -> None:
     assert "cannot be fetched" in await failure(f"http://127.0.0.1:{port}/")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SSL_CERT_FILE", "/nonexistent/certificates.pem"),
+        ("HTTPS_PROXY", "ftp://127.0.0.1:1"),
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+    ],
+)
+async def test_an_environment_in_which_nothing_can_be_fetched_is_a_failure(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert "cannot be fetched" in await failure("https://127.0.0.1:1/")
+
+
 async def test_what_is_asked_without_tls_goes_to_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     async with key_server(answer(b"of the proxy")) as proxy, key_server(answer(SET)) as server:
         for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):

@@ -1,6 +1,7 @@
 """When a key set is read again, who waits for it, and what serves meanwhile. The test has the
 clock."""
 
+import errno
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -125,6 +126,23 @@ async def test_the_last_set_serves_while_the_place_is_down(autojump_clock: MockC
         one.issuer.answer, one.issuer.keys = None, [jwk("RS256")]
         await trio.sleep(RETRY_S + 1)
         assert one.names == ["RS256-0"]
+        assert one.source.is_decisive
+
+
+async def test_a_reading_that_ends_by_a_mistake_is_one_that_failed(
+    autojump_clock: MockClock,
+) -> None:
+    def no_descriptor() -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with reading(Issuer()) as one:
+        await one.source.next_reading()
+        one.issuer.answer = no_descriptor
+        await one.source.next_reading()
+        assert one.issuer.failures == ["cannot be read (OSError)"]
+        assert one.names == ["ES256-0"]
+        one.issuer.answer = None
+        await one.source.next_reading()
         assert one.source.is_decisive
 
 
