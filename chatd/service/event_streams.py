@@ -8,9 +8,9 @@ nobody sees it in the room, and no queue fills or empties for it. It catches up 
 """
 
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 import trio
@@ -54,6 +54,10 @@ RETRY_MS: Final = 3_000
 time."""
 
 _LAST_ID: Final = re.compile(r"([!-9;-~]{1,64}):(0|[1-9][0-9]{0,15})", re.ASCII)
+
+
+Judge: TypeAlias = Callable[[], Awaitable[Admitted | Refusal]]
+"""Says who the client is now, and what it may use, or why it may not use the room of a stream."""
 
 
 @attrs.frozen
@@ -129,13 +133,14 @@ class EventStreams:
     def __attrs_post_init__(self) -> None:
         self._frames = MessageFrames(self._epoch)
 
-    def stream(self, admitted: Admitted, address: str, room: str, last_id: str | None) -> Live:
-        """The events of a room that the user may use, from the place that `last_id` names."""
-        return _Stream(partial(self._serve, admitted, address, room, last_id))
+    def stream(self, judge: Judge, address: str, room: str, last_id: str | None) -> Live:
+        """The events of a room, from the place that `last_id` names, if `judge` still admits the
+        user once they are there."""
+        return _Stream(partial(self._serve, judge, address, room, last_id))
 
     async def _serve(
         self,
-        admitted: Admitted,
+        judge: Judge,
         address: str,
         room: str,
         last_id: str | None,
@@ -147,6 +152,9 @@ class EventStreams:
         self._timelines.hold(room)
         try:
             await self._timelines.load(room, seq_of(last_id, self._epoch))
+            admitted = await judge()  # the user may have lost the room, or all, meanwhile
+            if isinstance(admitted, Refusal):
+                return refused(admitted)
             limited = self._admit(admitted.identity.user_id)
             if limited is not None:
                 return refused(limited)

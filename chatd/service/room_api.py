@@ -121,7 +121,7 @@ class RoomApi:
         if room not in admitted.grants:
             raise _Refused(forbidden(room))
         if what == "events":
-            return self._stream(request, admitted, address, room)
+            return self._stream(request, address, room)
         client = self._request_clients.begin(admitted, address, room)
         if isinstance(client, Refusal):
             raise _Refused(client)
@@ -194,11 +194,18 @@ class RoomApi:
         sent = Delivery(pieces, lambda _is_sent, _bytes: self._request_clients.end(client))
         return Response(response.status, (*response.headers, length), sent)
 
-    def _stream(self, request: Request, admitted: Admitted, address: str, room: str) -> Response:
+    def _stream(self, request: Request, address: str, room: str) -> Response:
+        async def judge() -> Admitted | Refusal:
+            try:
+                admitted = await self._admitted(request, address)
+            except _Refused as error:
+                return error.why
+            return admitted if room in admitted.grants else forbidden(room)
+
         if request.method == "HEAD":
             return Response(200, STREAM_HEADERS, iter(()))  # without a length, as the stream
         last_id = request.header(b"last-event-id")
-        stream = self._streams.stream(admitted, address, room, last_id)
+        stream = self._streams.stream(judge, address, room, last_id)
         return Response(200, STREAM_HEADERS, stream)
 
 

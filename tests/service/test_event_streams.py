@@ -13,6 +13,7 @@ from chatd.net.disconnects import DisconnectReason
 from chatd.observe import LimitHit, SessionClosed, SocketConnected, SocketDisconnected
 from chatd.observe.clock import Clock
 from chatd.service.event_streams import StreamStart, stream_start
+from chatd.service.timeline import Timelines
 from chatd.store import LogReaders, StoreReadFailed
 from chatd.wire.events import RoomRevoked
 from tests.engine.polls import until
@@ -87,6 +88,32 @@ async def test_a_stream_has_what_the_sockets_of_the_room_get(tmp_path: Path) -> 
             assert heard.name == "chat:message"
             assert heard.payload == await bob.expect("chat:message")
             assert heard.last_id == f"{epoch}:{number + 2}"
+
+
+async def test_who_is_revoked_while_a_stream_opens_gets_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading, may_load = trio.Event(), trio.Event()
+    load = Timelines.load
+
+    async def load_late(self: Timelines, *args: Any) -> None:
+        loading.set()
+        await may_load.wait()
+        await load(self, *args)
+
+    async with open_chat(tmp_path) as chat:
+        monkeypatch.setattr(Timelines, "load", load_late)
+        async with trio.open_nursery() as nursery:
+
+            async def revoke() -> None:
+                await loading.wait()
+                await chat.parts.access.revoking.revoke("ada")
+                may_load.set()
+
+            nursery.start_soon(revoke)
+            stream = await open_stream(chat, token("ada"))
+        assert stream.status == 401
+        assert not chat.parts.publishing.clients.of("ada")
 
 
 async def test_changes_have_no_id_of_their_own(tmp_path: Path) -> None:
