@@ -104,7 +104,9 @@ class Exchange:
         return self.is_answered or await connection.until(lambda: self.is_answered)
 
     def payload(self, body: bytes, *, is_last: bool = False) -> None:
-        """200, with packets; `is_last`: the connection may be about to end."""
+        """200, with packets; `is_last`: the connection may be about to end. The peer has asked for
+        them, however many bytes they are, and gets nothing else before it has taken them."""
+        self._connection.writer.allow(len(body))
         self._answer(200, body, PACKETS_TYPE, NO_STORE, is_urgent=is_last)
 
     def accepted(self) -> None:

@@ -220,6 +220,7 @@ class Listener:
     ) -> RequestHead | None:
         """Serve a request of the polling transport; the head that follows it."""
         accepted.query = head.query
+        await connection.drained()
         if not await self._poll(connection, head, accepted.address):
             return None
         return await connection.head(self._settings.keep_alive_s, answer_late=False)

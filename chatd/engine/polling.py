@@ -341,6 +341,7 @@ class PollingTransport:
         probe = self._forget_probe()
         if probe is not None:
             probe.probed = None
+            probe.backlog.allow(self.backlog.allowed_bytes)  # what the peer asked for goes along
             self._session.carry_on(probe)
             self.backlog.settle()
 

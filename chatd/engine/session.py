@@ -160,7 +160,7 @@ class Session:
     user_id: str | None = attrs.field(default=None, init=False)
     pending: list[Outgoing] = attrs.field(factory=list, init=False)
     is_touched: bool = attrs.field(default=False, init=False)  # the flusher has it on its list
-    awaiting: bool = attrs.field(default=False, init=False)
+    awaiting: int = attrs.field(default=0, init=False)
     """Its input waits for work of its own: silence is not its fault."""
     posts_handled: trio.Event | None = attrs.field(default=None, init=False)
     """Not None while packets of POSTs wait; the event is set once all of them were handled."""
@@ -222,7 +222,9 @@ class Session:
         try:
             if type(message) is str:
                 if message[:1] != "4":
-                    return self._receive_packet(decode_text(message))
+                    packet = decode_text(message)
+                    if packet.type is not PacketType.CLOSE or self.posts_handled is None:
+                        return self._receive_packet(packet)
                 carried: str | bytes = message[1:]
             else:
                 carried = message
@@ -250,13 +252,13 @@ class Session:
 
     async def perform(self, work: Work) -> None:
         """Await what a packet asked for; the task that owns the input calls this."""
-        self.awaiting = True
+        self.awaiting += 1
         try:
             await work
         except Exception as error:
             self.fail(error, where="event")
         finally:
-            self.awaiting = False
+            self.awaiting -= 1
 
     def _receive_packet(self, packet: Packet) -> Work | None:
         """By the table of Engine.IO 4: a message goes up, a pong re-arms the heartbeat, a close

@@ -295,6 +295,14 @@ async def test_a_packet_larger_than_max_payload_goes_alone() -> None:
         assert (await poller.get()).body == b'42["echo",1]'
 
 
+async def test_what_was_asked_for_comes_whole_however_large_it_is(door: Door) -> None:
+    poller = await join(door)
+    await poller.say(b'42["catch up",4000000]' + RS + b'42["echo",1]')
+    assert (await poller.get()).body == b'42["page","%b"]' % (b"x" * 4_000_000)
+    assert (await poller.get()).body == b'42["echo",1]'
+    await poller.echo()
+
+
 async def test_no_answer_is_compressed(door: Door) -> None:
     poller = await join(door)
     await poller.say(b'42["echo","%b"]' % (b"x" * 5000))

@@ -179,10 +179,10 @@ async def test_silence_is_not_its_fault_while_its_own_event_waits(
     bench: Bench, autojump_clock: MockClock
 ) -> None:
     bench.upper.is_joined = True
-    bench.session.awaiting = True
+    bench.session.awaiting = 1
     await trio.sleep(1000)
     assert not bench.transport.closed.is_set()
-    bench.session.awaiting = False
+    bench.session.awaiting = 0
     await bench.transport.closed.wait()
     assert bench.reasons == ["ping timeout"]
 

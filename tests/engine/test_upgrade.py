@@ -2,13 +2,15 @@
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
+from chatd.engine.outgoing import Outgoing
 from chatd.engine.websocket import WebSocketTransport
 from chatd.engineio.heartbeat import HeartbeatSettings
 from chatd.net.disconnects import DisconnectReason
-from tests.engine.listeners import Door, open_door, open_websocket
+from tests.engine.listeners import BACKLOG_BYTES, Door, open_door, open_websocket
 from tests.engine.polls import BAD_REQUEST, RS, Poller, dial, join, open_poller, until
+from tests.engine.test_slow_consumer import in_room
 from tests.net.peers import (
     NO_CODE,
     TEXT,
@@ -60,6 +62,51 @@ async def test_a_session_moves_to_a_websocket(door: Door) -> None:
     await peer.echo()
     assert isinstance(poller.session.transport, WebSocketTransport)
     await peer.send("1")
+    assert await peer.end() == NO_CODE
+    assert door.app.ended == [("/", "transport close")]
+
+
+async def test_what_was_asked_for_moves_along_however_large_it_is(door: Door) -> None:
+    poller = await join(door)
+    peer = await probed(poller)
+    poller.session.send_catch_up(Outgoing(b"42" + b"x" * 10 * BACKLOG_BYTES))
+    await peer.send("5")
+    assert await peer.message() == "42" + "x" * 10 * BACKLOG_BYTES
+    await peer.echo()
+
+
+async def test_silence_is_no_fault_while_any_event_waits_by_whatever_transport_it_came(
+    mock_clock: MockClock,
+) -> None:
+    async with open_door(heartbeat=HeartbeatSettings(0.3, 0.2)) as door:
+        poller, gate = await join(door), door.app.gate
+        await poller.say(b'42["wait"]')
+        await door.app.waiting.wait()
+        peer = await upgraded(poller)
+        await peer.send('42["wait"]')
+        await wait_all_tasks_blocked()
+        door.app.gate = trio.Event()
+        gate.set()
+        await wait_all_tasks_blocked()
+        for _ in range(10):
+            mock_clock.jump(0.2)
+            await wait_all_tasks_blocked()
+        assert poller.is_alive
+        door.app.gate.set()
+        await peer.send('42["echo","still here"]')
+        while (message := await peer.message()) == "2":
+            pass
+        assert message == '42["echo","still here"]'
+
+
+async def test_a_close_by_websocket_comes_behind_what_was_posted_before_it(door: Door) -> None:
+    other, poller = await in_room(door), await join(door)
+    await poller.say(b'42["wait"]' + RS + b'42["say","r","last"]')
+    peer = await upgraded(poller)
+    await peer.send("1")
+    await wait_all_tasks_blocked()
+    door.app.gate.set()
+    assert await other.message() == '42["said","last"]'
     assert await peer.end() == NO_CODE
     assert door.app.ended == [("/", "transport close")]
 
