@@ -120,6 +120,7 @@ class PostgresLog:
             with self._asking(), self._noting_its_end():
                 async with self._turn:
                     self._check_life()  # it may have ended meanwhile
+                    self._check_doubt()  # `run` alone finds out, and ends the life of memory
                     outcome = await self._writer.commit(records)
         except CommitFailed:
             self.is_failing = True

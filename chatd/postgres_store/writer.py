@@ -73,6 +73,7 @@ _OF_RECORDS: Final = ("22", "23", _TWIN)  # classes of errors: the caller erred
 _ENDS_IT: Final = ("FATAL", "PANIC")
 
 _COMMITS: Final = "SELECT commits FROM nodes WHERE node_id = %s"
+_IS_REPLICA: Final = "SELECT pg_is_in_recovery()"
 _NUMBER_ROOMS: Final = "SELECT name, id FROM number_rooms(%s)"
 HEADS: Final = """
     SELECT connection_id, last_seq, last_rev FROM rooms WHERE connection_id = ANY (%s)
@@ -152,7 +153,7 @@ class LogWriter:
         """Wait until nothing is in doubt. Raises as `commit`."""
         backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S)
         while self._pending is not None:
-            with contextlib.suppress(_Lost, CommitFailed):
+            with contextlib.suppress(_Lost, CommitFailed, psycopg.Error):
                 await self._settle(await self._connected())
                 return
             await trio.sleep(backoff.failed())
@@ -215,10 +216,16 @@ class LogWriter:
                     self._why = f"the database is busy ({type(error).__name__})"
                     await trio.sleep(backoff.failed())
                 else:
-                    with contextlib.suppress(_Lost):  # and then again
+                    try:
                         if self._pending is not None and await self._is_carried_out(connection):
                             continue  # by an attempt that was lost; the next one finds it
                         return await self._not_written(connection, records, batch, error)
+                    except _Lost:
+                        pass  # and then again
+                    except psycopg.Error as later:  # the server could not say what was wrong
+                        if later.sqlstate not in AGAIN:
+                            raise self._failed(later) from None
+                        await trio.sleep(backoff.failed())
             else:
                 return self._committed(batch, answer)
 
@@ -296,6 +303,11 @@ class LogWriter:
         address = self._opened.address
         rows = await self._asked(connection, _COMMITS, (self._node_id,))
         if not rows and (address.node or not self._has_lock):
+            [(is_replica,)] = await self._asked(connection, _IS_REPLICA, ())
+            if is_replica:  # it may lag, and not know this node yet
+                connection.drop()
+                self._why = "the address leads to a server that follows another one"
+                raise _Lost
             raise NodeReplaced(
                 f"Another chatd has taken over the log in the schema {address.schema}: this one "
                 "writes nothing any more."

@@ -9,6 +9,7 @@ import attrs
 import psycopg
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from chatd.actors.shared_ledger import SharedLedger
 from chatd.chat.commits import Behind, CommitFailed, Committed, Conflict, RecordRefused
@@ -95,6 +96,25 @@ def on_commits(monkeypatch: pytest.MonkeyPatch, *turns: str) -> list[str]:
 
     monkeypatch.setattr(TrioConnection, "execute", going_wrong)
     return sent
+
+
+class Away:
+    """The server cannot be reached while something is in doubt, if it `is_away`; and nobody
+    connects before `may_connect`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_away = False
+        self.may_connect: trio.Event | None = None
+        connected = writing.LogWriter._connected
+
+        async def perhaps(writer: writing.LogWriter) -> TrioConnection:
+            if self.may_connect is not None:
+                await self.may_connect.wait()
+            if self.is_away and writer.is_in_doubt:
+                raise writing._Lost
+            return await connected(writer)
+
+        monkeypatch.setattr(writing.LogWriter, "_connected", perhaps)
 
 
 @pytest.mark.parametrize(
@@ -242,15 +262,8 @@ async def test_the_actor_begins_again_where_a_batch_that_was_given_up_is_in_the_
     log: PostgresLog, address: LogAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await log.commit(stored_from(1, 1))
-    connected = writing.LogWriter._connected
-    is_away = True
-
-    async def nobody(self: writing.LogWriter) -> TrioConnection:
-        if is_away and self.is_in_doubt:
-            raise writing._Lost
-        return await connected(self)
-
-    monkeypatch.setattr(writing.LogWriter, "_connected", nobody)
+    away = Away(monkeypatch)
+    away.is_away = True
     on_commits(monkeypatch, "unanswered")
     found = trio.Event()
 
@@ -264,7 +277,7 @@ async def test_the_actor_begins_again_where_a_batch_that_was_given_up_is_in_the_
             await nursery.start(first_life)
             with gives_up_after(monkeypatch, 2.0), pytest.raises(CommitFailed):
                 await log.commit(stored_from(2, 2))
-            is_away = False
+            away.is_away = False
             await found.wait()
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery:
@@ -463,6 +476,110 @@ async def test_a_change_that_does_not_follow_is_not_written_and_one_of_nothing_i
         await log.commit([reacted(two.message, 1)])
     assert rows_of(address, "SELECT * FROM changes") == []
     assert rows_of(address, "SELECT last_rev FROM rooms") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "question", [writing.HEADS, writing.SELECT_WRITTEN], ids=["heads", "written"]
+)
+async def test_a_server_that_cannot_say_at_once_what_was_wrong_is_asked_again(
+    log: PostgresLog, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    [one] = stored_from(1, 1)
+    await log.commit([one])
+    execute: Execute = TrioConnection.execute
+    is_slow = True
+
+    async def slow(self: TrioConnection, statement: Any, *rest: Any) -> Any:
+        nonlocal is_slow
+        if statement == question and is_slow:
+            is_slow = False
+            raise psycopg.errors.QueryCanceled
+        return await execute(self, statement, *rest)
+
+    monkeypatch.setattr(TrioConnection, "execute", slow)
+    refused = one if question == writing.SELECT_WRITTEN else reacted(one.message, 2)
+    assert isinstance(await log.commit([refused]), Conflict | Behind)
+    assert not is_slow
+
+
+async def test_what_is_in_doubt_is_settled_though_the_server_is_slow_to_say_so(
+    log: PostgresLog, address: LogAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await log.commit(stored_from(1, 1))
+    with monkeypatch.context() as patched:
+        away = Away(patched)
+        away.is_away = True
+        on_commits(patched, "unanswered")
+        with gives_up_after(monkeypatch, 0.5), pytest.raises(CommitFailed):
+            await log.commit(stored_from(2, 2))
+    count, counted = writing.LogWriter._count, 0
+
+    async def slow(self: writing.LogWriter, connection: TrioConnection) -> int:
+        nonlocal counted
+        counted += 1
+        if counted == 2:  # the first one is of the new connection
+            raise psycopg.errors.QueryCanceled
+        return await count(self, connection)
+
+    monkeypatch.setattr(writing.LogWriter, "_count", slow)
+    with pytest.raises(FailedCommitFound):
+        await log._writer.settled()
+    assert counted > 2
+    assert seqs(address) == [1, 2]
+
+
+async def test_who_waits_behind_a_batch_in_doubt_is_not_told_in_its_place_what_became_of_it(
+    log: PostgresLog, address: LogAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await log.commit(stored_from(1, 1))
+    away = Away(monkeypatch)
+    away.is_away = True
+    on_commits(monkeypatch, "unanswered")
+    may_connect = away.may_connect = trio.Event()
+
+    async def first_life(task_status: trio.TaskStatus[None]) -> None:
+        with pytest.raises(FailedCommitFound):
+            await log.run(task_status=task_status)
+
+    async def commit(records: Sequence[Record]) -> None:
+        with pytest.raises(CommitFailed):
+            await log.commit(records)
+        away.is_away = False
+
+    with trio.fail_after(60), gives_up_after(monkeypatch, 2.0):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(first_life)
+            async with trio.open_nursery() as waiting:
+                waiting.start_soon(commit, stored_from(2, 2))
+                await wait_all_tasks_blocked()
+                waiting.start_soon(commit, ())  # as upkeep does
+                await wait_all_tasks_blocked()
+                may_connect.set()
+    assert seqs(address) == [1, 2]
+
+
+async def test_a_server_that_follows_another_and_does_not_know_this_node_yet_is_the_wrong_one(
+    opened: OpenedLog, address: LogAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = PostgresLog(attrs.evolve(opened, address=attrs.evolve(address, node="a")))
+    await log.commit(stored_from(1, 1))
+    execute: Execute = TrioConnection.execute
+    lags = 1
+
+    async def at_a_replica(self: TrioConnection, statement: Any, *rest: Any) -> Any:
+        nonlocal lags
+        if lags and statement == writing._COMMITS:
+            return await execute(self, "SELECT WHERE false")
+        if lags and statement == writing._IS_REPLICA:
+            lags -= 1
+            return await execute(self, "SELECT true")
+        return await execute(self, statement, *rest)
+
+    monkeypatch.setattr(TrioConnection, "execute", at_a_replica)
+    run_in(address, f"SELECT pg_terminate_backend({opened.session[0]})")
+    assert isinstance(await log.commit(stored_from(2, 2)), Committed)
+    assert (lags, seqs(address)) == (0, [1, 2])
+    await log.close(5)
 
 
 async def test_what_no_text_of_postgres_can_hold_is_refused_without_its_words(
