@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from chatd.chat.commits import CommitOutcome
-from chatd.chat.messages import Command, Effect
+from chatd.chat.messages import Command, Effect, LeaveRooms
 from chatd.chat.records import Record
 
 
@@ -15,9 +15,15 @@ class Ledger(Protocol):
     What either method raises ends the actor: its state may not be that of the log.
     """
 
-    async def begin(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> None:
+    async def begin(
+        self,
+        in_rooms: Collection[tuple[str, str]],
+        now_ms: int,
+        leaving: Sequence[LeaveRooms] = (),
+    ) -> None:
         """Begin a life of the actor: the users in `in_rooms`, as (connectionId, userId), have
-        sockets there, and no other user has."""
+        sockets there, and no other user has. Of those who left since the last life, `leaving` says
+        what they had seen; these commands come with a later batch too."""
         ...
 
     async def carry_out(self, batch: Sequence[Command], now_ms: int) -> Sequence[Effect]:

@@ -19,7 +19,7 @@ from chatd.actors.group_commit import ENOUGH, WINDOW_S, GroupCommit
 from chatd.actors.ledger import Ledger
 from chatd.actors.mailbox import Mailbox
 from chatd.actors.pulse import Pulse
-from chatd.chat.messages import Command, Effect, NotStored
+from chatd.chat.messages import Command, Effect, LeaveRooms, NotStored
 from chatd.observe.clock import Clock
 from chatd.wire.codes import Code
 
@@ -96,7 +96,8 @@ async def run_messages(
         return mailbox.has_enough(ENOUGH) or pace.due_s() <= trio.current_time()
 
     pulse.begin(trio.current_time())
-    await ledger.begin(runner.in_rooms(), clock.wall_ms())
+    leaving = [one for one in mailbox.left() if isinstance(one, LeaveRooms)]
+    await ledger.begin(runner.in_rooms(), clock.wall_ms(), leaving)
     pulse.end()
     task_status.started()
     pace = GroupCommit(trio.current_time(), clock.worked_s(), window_s)

@@ -48,8 +48,14 @@ class MachineLedger(Ledger):
     # of each, so that this is no larger than what memory holds of members anyway.
     _unsaved: dict[tuple[str, str], Record] = attrs.field(init=False, factory=dict)
 
-    async def begin(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> None:
-        self._unsaved.clear()
+    async def begin(
+        self,
+        in_rooms: Collection[tuple[str, str]],
+        now_ms: int,
+        leaving: Sequence[LeaveRooms] = (),
+    ) -> None:
+        self._machine.apply(Decision(list(self._unsaved.values()), []))
+        self._go_ahead(self._machine.decide(leaving, now_ms))
         self._go_ahead(self._machine.reconcile(in_rooms, now_ms))
         if self._unsaved:
             with contextlib.suppress(CommitFailed, StoreClosed):  # it goes with the next batch

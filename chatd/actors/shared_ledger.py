@@ -84,15 +84,19 @@ class SharedLedger(Ledger):
     _log: SharedLog
     wrote_members: Callable[[], object] = attrs.field(default=lambda: None, kw_only=True)
     _in_rooms: Collection[tuple[str, str]] | None = attrs.field(init=False, default=None)
+    _leaving: Sequence[LeaveRooms] = attrs.field(init=False, default=())
     _kept: list[Command] = attrs.field(init=False, factory=list)
     _left: dict[tuple[str, str], LeaveRooms] = attrs.field(init=False, factory=dict)
     _is_at_work: bool = attrs.field(init=False, default=False)
     _news: list[Callable[[], None]] = attrs.field(init=False, factory=list)
 
-    async def begin(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> None:
-        self._kept.clear()
-        self._left.clear()
-        self._in_rooms = in_rooms
+    async def begin(
+        self,
+        in_rooms: Collection[tuple[str, str]],
+        now_ms: int,
+        leaving: Sequence[LeaveRooms] = (),
+    ) -> None:
+        self._in_rooms, self._leaving = in_rooms, leaving
         await self.carry_out((), now_ms)  # if the log does not take it, the next batch brings it
 
     @property
@@ -110,13 +114,12 @@ class SharedLedger(Ledger):
                 learn()
 
     async def _carry_out(self, batch: Sequence[Command], now_ms: int) -> Sequence[Effect]:
-        kept = self.kept
-        due = [*kept, *batch]
         try:
             if self._in_rooms is not None:
-                in_rooms = self._in_rooms
-                await self._commit((), lambda: self._machine.reconcile(in_rooms, now_ms))
+                await self._reconcile(self._in_rooms, now_ms)
                 self._in_rooms = None
+            kept = self.kept
+            due = [*kept, *batch]
             await self._look_at_rooms(due)
             decision = await self._commit(due, lambda: self._machine.decide(due, now_ms))
         except StoreClosed:  # the drain's time was up before all was committed
@@ -131,6 +134,17 @@ class SharedLedger(Ledger):
         self._kept.clear()
         self._left.clear()
         return decision.effects[len(kept) :]
+
+    async def _reconcile(self, in_rooms: Collection[tuple[str, str]], now_ms: int) -> None:
+        """Have only these users be in their rooms. What is known of those who left comes first:
+        whoever is gone without a word counts as having seen all until now."""
+        told = [*self.kept, *self._leaving]
+        if told:
+            await self._commit(told, lambda: self._machine.decide(told, now_ms))
+            self._kept.clear()
+            self._left.clear()
+            self._leaving = ()
+        await self._commit((), lambda: self._machine.reconcile(in_rooms, now_ms))
 
     def _keep_those_of(self, batch: Sequence[Command]) -> Sequence[PlainCommand]:
         """Keep those commands that are carried out later, and return them."""

@@ -480,6 +480,7 @@ async def test_who_comes_and_goes_while_the_disk_fails_is_kept_with_the_next_mes
     full = CommitFailed(Code.STORAGE_FULL, "no space")
     actor.log.outcomes = [full, full, None]
     nursery.start_soon(actor.run)
+    await wait_all_tasks_blocked()
     batches: list[list[Command]] = [
         [leave(("demo", 1), user_id="bob"), join("demo", user_id="eve"), send(2)],
         [RemoveMember("dan", ("demo",)), leave(("demo", 1), user_id="eve")],
@@ -508,6 +509,26 @@ async def test_who_came_while_the_disk_failed_is_a_member_after_a_crash_too() ->
     assert actor.machine.members.has("demo", "eve")
     assert actor.machine.owed_count("demo", "bob") == 2  # what came before stays owed
     assert not actor.machine.members.freeze()["demo"]["bob"].is_away
+
+
+async def test_who_leaves_before_the_actor_begins_anew_is_owed_what_came_since(
+    actor: Actor,
+) -> None:
+    actor.machine.restore({"demo": 3}, {"demo": {"ann": PRESENT, "bob": PRESENT}}, 0)
+    actor.notebook.there.add(("demo", "bob"))
+    await actor.serve(leave(("demo", 1), user_id="ann"))
+    assert actor.machine.owed_count("demo", "ann") == 2
+
+
+async def test_who_left_while_the_disk_failed_is_owed_the_same_after_a_crash() -> None:
+    members = {"demo": {"ann": PRESENT}}
+    actor = Actor(MemoryLog(), MessageMachine({"demo": 3}, members))
+    actor.log.outcomes = [CommitFailed(Code.STORAGE_FULL, "no space")]
+    await actor.ledger.begin([("demo", "ann")], NOW_MS)
+    await actor.ledger.carry_out([leave(("demo", 1), user_id="ann")], NOW_MS)
+    actor.machine.restore({"demo": 3}, members, 0)  # as the log has it
+    await actor.ledger.begin([], NOW_MS)
+    assert actor.machine.owed_count("demo", "ann") == 2
 
 
 async def test_a_patient_command_shares_the_commit_of_the_next_message(

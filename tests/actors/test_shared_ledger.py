@@ -61,11 +61,11 @@ class Node:
         self.log = PostgresLog(self.opened)
         self.ledger = SharedLedger(self.machine, self.log)
 
-    async def begin(self, *in_rooms: tuple[str, str]) -> None:
+    async def begin(self, *in_rooms: tuple[str, str], leaving: Sequence[LeaveRooms] = ()) -> None:
         with connect(self.opened.address) as connection:
             held = recover(connection, self.opened.node_id).recovered
         take_up(self.machine, held)
-        await self.ledger.begin(in_rooms, NOW_MS)
+        await self.ledger.begin(in_rooms, NOW_MS, leaving)
 
     async def does(self, *batch: Command) -> Sequence[Effect]:
         return await self.ledger.carry_out(batch, NOW_MS)
@@ -450,6 +450,27 @@ async def test_who_leaves_while_the_log_is_away_has_left_once_it_is_back(
     [effect] = await one.does(send(2))
     assert isinstance(effect, Accepted)
     assert members(address) == {(ROOM, "ann"): ([], 1, 0)}
+    assert one.ledger.kept == ()
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_who_leaves_before_the_actor_begins_anew_is_owed_what_came_since(
+    nodes: list[Node], *, is_kept: bool
+) -> None:
+    """The batch with the second message is found in the log, though its sender was refused."""
+    one, two, _ = nodes
+    await one.does(join(ROOM), join(ROOM, user_id="bob"))
+    await one.says(1, user_id="bob")
+    await two.says(2, user_id="bob")
+    left = leave((ROOM, 1))
+    if is_kept:
+        one.ledger = SharedLedger(one.machine, FailingLog(one.log))
+        await one.does(left)
+        one.ledger._log = one.log
+    await one.begin((ROOM, "bob"), leaving=() if is_kept else (left,))
+    if not is_kept:
+        await one.does(left)
+    assert one.machine.owed_count(ROOM, "ann") == 1
     assert one.ledger.kept == ()
 
 
