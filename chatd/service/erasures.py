@@ -120,7 +120,7 @@ class Erasures:
 
     async def resume(self) -> None:
         """Finish what was begun before; what cannot be finished now is left to the next start."""
-        with contextlib.suppress(StoreReadFailed):
+        with contextlib.suppress(StoreReadFailed, CommitFailed, StoreClosed):
             for one in await self._traces.unfinished():
                 with contextlib.suppress(ErasureFailedError):
                     await self._audited(one.action, one.target, one.by, is_begun=True)

@@ -17,7 +17,7 @@ from chatd.store.verify import verify_store
 from chatd.wire.codes import Code
 from chatd.wire.identifiers import ERASED_USER_PREFIX
 from tests.answers.services import HeldDatabase
-from tests.service.chats import ROOM, Chat, ChatPeer, message, token
+from tests.service.chats import ROOM, Chat, ChatPeer, message, open_chat, token
 from tests.service.events.test_answers import ask, called, open_answering
 from tests.store.whole_files import whole_files
 
@@ -343,3 +343,16 @@ async def test_an_erasure_that_meets_a_drain_is_refused_and_holds_it_up_no_more(
         with pytest.raises(ErasureFailedError):
             await chat.parts.operators.erasures.erase_user("ada", BY)
         assert await chat.parts.operators.erasures._commands.remove_member(ROOM, "ada") is not None
+
+
+async def test_a_log_that_does_not_say_what_is_unfinished_ends_no_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_chat(tmp_path) as chat:
+        erasures = chat.parts.operators.erasures
+
+        async def unknown(*_: Any) -> Any:
+            raise CommitFailed(Code.STORAGE_ERROR, "the database gave no answer")
+
+        monkeypatch.setattr(type(erasures._traces), "unfinished", unknown)
+        await erasures.resume()
