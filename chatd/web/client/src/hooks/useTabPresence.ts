@@ -5,7 +5,8 @@ import type { Chat } from "../stores/chat";
 const AWAY_MS = 5 * 60_000;
 
 /**
- * Declare the user away when the tab has been hidden for long, and online when it is seen again.
+ * Declare the user away when the tab has been hidden for long, and online when it is seen again, or
+ * when another tab has declared the user away meanwhile.
  */
 export function useTabPresence(chat: Chat): void {
   useEffect(() => {
@@ -23,9 +24,14 @@ export function useTabPresence(chat: Chat): void {
         chat.store.getState().setPresence("online");
       }
     }
+    const unsubscribe = chat.store.subscribe(({ presence, me, setPresence }, before) => {
+      const isHere = presence !== before.presence && document.visibilityState !== "hidden";
+      if (isHere && presence.get(me?.userId ?? "") === "away") setPresence("online");
+    });
     look();
     document.addEventListener("visibilitychange", look);
     return () => {
+      unsubscribe();
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", look);
     };
