@@ -61,7 +61,7 @@ export function MessageEditor({ message }: { message: ChatMessage }) {
     const isSaved = await chat.store.getState().editMessage(messageId, text);
     setSaving(false);
     if (isSaved) {
-      leave();
+      if (chat.ui.getState().editing === messageId) leave();
       if (isAnswered(chat, messageId)) chat.ui.getState().questionEdited(messageId);
     } else setFailure("It was not saved. Your text is still here; try again.");
   }

@@ -166,12 +166,10 @@ function useOpenHit(): (hit: FoundMessage) => Promise<void> {
   const chat = useChat();
   return async ({ message }) => {
     const { connectionId, messageId, seq } = message;
-    const { jumpTo, openRoom, notify } = chat.store.getState();
-    if (chat.store.getState().room !== connectionId) await openRoom(connectionId);
-    const isThere = await jumpTo(connectionId, { messageId, seq });
-    if (!isThere) notify({ kind: "info", text: "That message is not there any more." });
+    await chat.store.getState().openRoom(connectionId, { messageId, seq });
+    const isShown = chat.store.getState().target?.messageId === messageId;
     // If the panel lies over the messages, it gives way to what was found.
-    else if (window.matchMedia(MEDIUM).matches) chat.ui.getState().closePanel();
+    if (isShown && window.matchMedia(MEDIUM).matches) chat.ui.getState().closePanel();
   };
 }
 

@@ -1,5 +1,5 @@
 import { act } from "react";
-import { beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { SearchPanel } from "../../src/components/SearchPanel";
 import type { ChatState, SearchView } from "../../src/stores/state";
 import type { FoundMessage, PublishedMessage } from "../../src/websocket/types";
@@ -83,9 +83,8 @@ test("marks the matches as text, whatever the snippet holds", () => {
 test("goes to a hit with its surroundings", async () => {
   const { chat, host } = drawn({ hits: [hit(7)] });
   await click(host.querySelector(".search-hit") as HTMLElement);
-  const { jumpTo, openRoom } = chat.store.getState();
-  expect(openRoom).not.toHaveBeenCalled();
-  expect(jumpTo).toHaveBeenCalledWith("demo", { messageId: fakeMessage(7).messageId, seq: 7 });
+  const place = { messageId: fakeMessage(7).messageId, seq: 7 };
+  expect(chat.store.getState().openRoom).toHaveBeenCalledWith("demo", place);
 });
 
 test("opens the room of a hit that is elsewhere, and says which it is", async () => {
@@ -96,8 +95,7 @@ test("opens the room of a hit that is elsewhere, and says which it is", async ()
   expect(host.querySelector(".search-hit")?.textContent).toContain("The other");
   await click(host.querySelector(".search-hit") as HTMLElement);
   await settle();
-  expect(chat.store.getState().openRoom).toHaveBeenCalledWith("other");
-  expect(chat.store.getState().jumpTo).toHaveBeenCalledWith("other", expect.anything());
+  expect(chat.store.getState().openRoom).toHaveBeenCalledWith("other", expect.anything());
 });
 
 const fakeSearch: SearchView = {
@@ -108,23 +106,18 @@ const fakeSearch: SearchView = {
   incomplete: false,
 };
 
-test("says where a hit is not there any more", async () => {
-  const { chat, host } = drawn({ hits: [hit(7)] }, { jumpTo: vi.fn(async () => false) });
-  await click(host.querySelector(".search-hit") as HTMLElement);
-  await settle();
-  expect(chat.store.getState().notify).toHaveBeenCalledWith({
-    kind: "info",
-    text: "That message is not there any more.",
-  });
-});
-
-test("gives way to the hit where it lies over the messages", async () => {
+test.each([
+  { of: "the hit", isShown: true },
+  { of: "a hit that is gone", isShown: false },
+])("gives way to $of where it lies over the messages: $isShown", async ({ isShown }) => {
   holding(MEDIUM);
-  const { chat, host } = drawn({ hits: [hit(7)] });
+  const { messageId } = fakeMessage(7);
+  const target = { room: "demo", messageId, serial: 1 };
+  const { chat, host } = drawn({ hits: [hit(7)] }, isShown ? { target } : {});
   chat.ui.getState().openPanel({ kind: "search" });
   await click(host.querySelector(".search-hit") as HTMLElement);
   await settle();
-  expect(chat.ui.getState().panel).toBeUndefined();
+  expect(chat.ui.getState().panel === undefined).toBe(isShown);
 });
 
 test("is walked through by arrows", async () => {
