@@ -61,6 +61,7 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
   /** Whether the place that the page asked for has been shown, or refused. */
   let isPlaced = false;
   let declared: PresenceStatus | undefined;
+  let declaredAtConnect: PresenceStatus | undefined;
   let lastNotice = 0;
   /** The server's clock minus the clock that never goes back. */
   let serverAhead = clock.now() - clock.passed();
@@ -135,6 +136,7 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
     markers: () => session?.markers,
     isHeld: (messageId) => threads.isHeld(messageId),
     receipts,
+    isAhead: (room, seq) => reads.put(room, seq),
     inThread: (draft, message) => threads.place(draft, message),
     changed: (draft, message) => threads.changed(draft, message),
     remember: keep,
@@ -197,6 +199,7 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
   }
 
   function auth(token: string, attempt: number): ConnectAuth {
+    declaredAtConnect = declared;
     return {
       token,
       ...rooms.joins.atConnect(),
@@ -225,6 +228,7 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
       database,
       gate,
       turns,
+      beIn: (room) => rooms.joins.beIn(room),
       sent: (changing, room, messageId, seq) => rooms.placing.sent(changing, room, messageId, seq),
       inThread: (changing, message) => threads.place(changing, message),
     });
@@ -290,6 +294,8 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
   function afterWelcome(): void {
     batch.flush();
     if (connector.open === undefined) return;
+    if (declared !== undefined && declared !== declaredAtConnect)
+      store.getState().setPresence(declared);
     reads.retry();
     receipts.retry();
     session?.sending.connected();

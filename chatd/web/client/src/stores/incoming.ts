@@ -12,6 +12,9 @@ import type { Rooms } from "./rooms";
 import type { Threads } from "./threads";
 import type { ChatMessage, Room } from "../websocket/types";
 
+/** The time until a room is joined again that the server could not read. Unit: ms. */
+const REJOIN_MS = 10_000;
+
 export interface IncomingParts {
   core: Core;
   rooms: Rooms;
@@ -125,9 +128,15 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
       }),
     "queue:overflow": ({ connectionId, fromSeq, toSeq }) =>
       core.metrics.note("queue_overflow", { room: connectionId, fromSeq, toSeq }),
-    // Whoever asked has the refusal in its ack, and shows it.
-    "chat:error": ({ event, code, connectionId }) =>
-      core.metrics.note("refused", { event, code, room: connectionId }),
+    // Whoever asked has the refusal in its ack, and shows it; but nobody has asked for the rooms of a
+    // CONNECT.
+    "chat:error": ({ event, code, connectionId: room }) => {
+      core.metrics.note("refused", { event, code, room });
+      if (event !== "connection:join" || code !== "storage_read_error" || room === undefined)
+        return;
+      rooms.joins.left(room);
+      core.clock.after(REJOIN_MS, () => void rooms.joins.beIn(room));
+    },
     "auth:expiring": ({ expiresAt }) => parts.expiring(expiresAt),
   };
 

@@ -90,14 +90,19 @@ export class Joins {
     }
   }
 
-  /** Be in a room; if the socket is in as many as it may be, another one is left. */
+  /**
+   * Be in a room; if the socket is in as many as it may be, another one is left, but not the open
+   * one.
+   */
   async beIn(room: string): Promise<void> {
-    if (this.#joined.has(room) || (await this.#join(room, undefined))) return;
-    const other = [...this.#joined.keys()].findLast((name) => name !== room);
+    const join = () => this.#join(room, this.parts.since(room));
+    if (this.#joined.has(room) || (await join())) return;
+    const open = this.#core.get().room;
+    const other = [...this.#joined.keys()].findLast((name) => name !== room && name !== open);
     if (other === undefined) return;
     this.#joined.delete(other);
     await this.#core.ask("connection:leave", { connectionId: other });
-    await this.#join(room, undefined);
+    await join();
   }
 
   async #join(room: string, since: number | undefined): Promise<boolean> {

@@ -12,7 +12,7 @@
  */
 import type { Notice } from "./state";
 
-/** The most that stand. */
+/** The most that stand, beside those that stay until somebody closes them. */
 const NOTICES_MAX = 5;
 
 /** Whether it stands until somebody closes it. */
@@ -34,7 +34,8 @@ export function withNotice(
   const { room: of = room, ...said } = notice;
   if (!isLasting(notice) && of !== room) return notices;
   const others = notices.filter(({ text, kept }) => text !== said.text || kept !== said.kept);
-  return [...others, isLasting(notice) ? said : { ...said, room: of }].slice(-NOTICES_MAX);
+  const all = [...others, isLasting(notice) ? said : { ...said, room: of }];
+  return all.filter((one, at) => isLasting(one) || at >= all.length - NOTICES_MAX);
 }
 
 /** The notices that stand once a room is open. */

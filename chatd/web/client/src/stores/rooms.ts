@@ -30,6 +30,8 @@ export interface RoomsParts extends Omit<PlacingParts, "isBehind" | "forgotten" 
   /** The markers of this browser, for a server that keeps none. */
   markers(): LocalMarkers | undefined;
   receipts: Receipts;
+  /** The user has read further than the server knows. */
+  isAhead(room: string, seq: number): void;
   /** Another room is open, or the list of rooms has changed. */
   remember(): void;
 }
@@ -103,6 +105,7 @@ export class Rooms {
     const read = before?.readSeq ?? 0;
     // The server will be told in a moment what was read without a connection.
     const isAhead = read > room.readSeq && read <= room.lastSeq;
+    if (isAhead) this.parts.isAhead(room.connectionId, read);
     const held = isAhead ? this.#messagesOf(draft, room.connectionId) : [];
     return { ...(isAhead ? roomReadTo(room, read, held, draft.state.me?.userId) : room), running };
   }
@@ -140,11 +143,11 @@ export class Rooms {
     }
     this.#core.batch.now((draft) => this.#show(draft, room));
     this.parts.remember();
-    if (isPlace(place)) {
-      if (await this.#lookAt(room, place)) return;
-      await this.jumpToEnd(room); // from where the room was left
-    }
-    if (!(this.#view(room)?.isReady ?? false)) await this.#readNewest(room);
+    // Else from where the room was left.
+    if (isPlace(place) && !(await this.#lookAt(room, place))) await this.jumpToEnd(room);
+    // The room may have been left for another one, if a socket may be in no more of them.
+    if (!(this.#view(room)?.isReady ?? false) || !this.joins.has(room))
+      await this.#readNewest(room);
   }
 
   /** Go to a place that a link names; if it is gone, to the unread messages. */
@@ -153,7 +156,7 @@ export class Rooms {
     if (this.#core.wire() === undefined) return false;
     this.#core.notify({ kind: "info", text: "That message is not there any more.", room });
     const seq = this.#view(room)?.firstUnread;
-    return seq !== undefined && this.jumpTo(room, { seq });
+    return seq !== undefined && this.#state.room === room && this.jumpTo(room, { seq });
   }
 
   #show(draft: Draft, room: string): void {

@@ -26,6 +26,8 @@ export interface SendingParts {
   database: Database;
   gate: Gate;
   turns: Turns;
+  /** Have the socket be in a room. */
+  beIn(room: string): Promise<void>;
   /** A message was stored under this number. */
   sent(draft: Draft, room: string, messageId: string, seq: number): void;
   /** A message of a thread waits. */
@@ -68,6 +70,7 @@ export class Sending {
       clock: core.clock,
       metrics: core.metrics,
       wire: () => core.wire(),
+      beIn: (room) => parts.beIn(room),
       messagesPerMinute: () => core.get().limits?.messagesPerMinute ?? MESSAGES_PER_MINUTE,
       sending: (entry) => this.#isSending(entry),
       waiting: (entry) => this.#waits(entry),

@@ -156,6 +156,7 @@ export class Connector {
     const turn = ++this.#turn;
     this.#isTrying = true;
     if (this.#attempt > 0) this.#tell(this.#lostPhase());
+    this.#startWelcome();
     let token: string | undefined;
     try {
       token = await this.parts.token();
@@ -170,17 +171,21 @@ export class Connector {
       return;
     }
     this.#token = token;
-    this.#stopWelcome();
-    this.#stopWelcome = this.parts.clock.after(WELCOME_MS, () => {
-      this.#wire?.disconnect();
-      this.#failed({ message: "The server did not answer." });
-    });
     this.#wire ??= this.parts.openWire(this.parts.url(), {
       failed: (failure) => this.#failed(failure),
       lost: (reason) => this.#lost(reason),
       event: (name, payload) => this.#event(name, payload),
     });
     this.#wire.connect(this.parts.auth(token, this.#attempt));
+  }
+
+  /** Give a try up that takes too long, also one whose token does not come. */
+  #startWelcome(): void {
+    this.#stopWelcome();
+    this.#stopWelcome = this.parts.clock.after(WELCOME_MS, () => {
+      this.#wire?.disconnect();
+      this.#failed({ message: "The server did not answer." });
+    });
   }
 
   #event(name: string, payload: unknown): void {
@@ -275,7 +280,7 @@ export class Connector {
   async #refused(why: { code: string | undefined; reason?: string }): Promise<void> {
     const turn = ++this.#turn;
     this.#isTrying = true;
-    this.#stopWelcome();
+    this.#startWelcome();
     this.#wire?.disconnect();
     const refused = this.#token;
     const fresh = this.#hasAskedAnew ? undefined : await this.parts.token().catch(() => undefined);

@@ -15,8 +15,11 @@ import type { ChatMessage as Outgoing, MessageAck } from "./wire.gen";
 
 /** How long a tab waits for an answer. Unit: ms. */
 export const ANSWER_MS = 10_000;
-/** After so many waits without an answer a message is given up. */
-export const TRIES_MAX = 3;
+/**
+ * After so many waits without an answer a message is given up: later than a dead connection is
+ * noticed, after which it is sent again.
+ */
+export const TRIES_MAX = 5;
 /** The wait after a refusal that names none. Unit: ms. */
 const RETRY_MS = 2_000;
 
@@ -29,6 +32,8 @@ export interface SenderParts {
   /** The wire, while there is a connection. */
   wire(): Wire | undefined;
   messagesPerMinute(): number;
+  /** Have the socket be in a room. */
+  beIn(room: string): Promise<void>;
   sending(entry: Kept): void;
   /** It was not sent after all, and waits again. */
   waiting(entry: Kept): void;
@@ -165,6 +170,7 @@ export class Sender {
       await this.#giveUp(entry, error);
       return true;
     }
+    void this.parts.beIn(entry.connectionId); // it may be in too many others
     gate.shut(retryAfterMs ?? RETRY_MS, code, message);
     this.parts.waiting(entry);
     this.#mustWait();

@@ -13,6 +13,12 @@ beforeEach(() => {
 });
 afterEach(() => browser.close());
 
+/** What an event asks, as far as these tests look at it. */
+interface Asked {
+  connectionId: string;
+  since?: number;
+}
+
 const from = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, n) => first + n);
 
@@ -586,6 +592,54 @@ describe("a room", () => {
   });
 });
 
+describe("with more rooms than a connection may be in", () => {
+  const limited = {
+    ok: false,
+    error: { code: "rate_limited", message: "Too many rooms.", retryable: true, retryAfterMs: 1 },
+  };
+
+  /** A chat that is in two of three rooms at most; `inRooms` are those. */
+  async function inTwoRooms() {
+    server.room("stock");
+    for (const name of ["demo", "sales", "stock"]) server.wrote(name, 2);
+    const inRooms = new Set(["demo"]);
+    server.answers["connection:join"] = ({ connectionId, since }: Asked) => {
+      if (inRooms.size > 1) return limited;
+      inRooms.add(connectionId);
+      server.join(server.wire, connectionId, since, "e1");
+      return { ok: true, connectionId, lastSeq: 2, epoch: "e1" };
+    };
+    server.answers["connection:leave"] = ({ connectionId }: Asked) => {
+      inRooms.delete(connectionId);
+      return { ok: true };
+    };
+    const store = server.answers["chat:message"]!;
+    server.answers["chat:message"] = (sent: Asked) =>
+      inRooms.has(sent.connectionId) ? store(sent as never) : limited;
+    return { chat: await browser.connected(), inRooms };
+  }
+
+  test("a room that is opened again is joined again", async () => {
+    const { chat, inRooms } = await inTwoRooms();
+    for (const name of ["stock", "sales", "stock"]) await state(chat).openRoom(name);
+    await settled();
+    expect(inRooms).toContain("stock");
+    expect(seqs(chat, "stock")).toEqual([1, 2]);
+  });
+
+  test("a message to a room that was left for another is sent", async () => {
+    const { chat } = await inTwoRooms();
+    await state(chat).openRoom("stock");
+    await state(chat).openRoom("sales");
+    const ids = [
+      await state(chat).sendMessage("to stock", { room: "stock" }),
+      await state(chat).sendMessage("to sales"),
+    ];
+    await browser.clock.pass(60_000);
+    expect(ids.map((id) => state(chat).messages.get(id)?.status)).toEqual(["sent", "sent"]);
+  });
+});
+
 describe("coming back", () => {
   test("asks for what is new since the last message, of the log that it knows", async () => {
     server.wrote("demo", 3);
@@ -729,6 +783,69 @@ describe("coming back", () => {
     await settled();
     expect(server.asked("auth:refresh")).toEqual([{ token }]);
     expect(state(chat).expiringAt).toBeUndefined();
+  });
+});
+
+describe("what the server could not do for a moment", () => {
+  test("a room that could not be read at the handshake is joined a while later", async () => {
+    const chat = await browser.connected();
+    const join = server.join.bind(server);
+    server.join = (wire, connectionId) =>
+      wire.say("chat:error", {
+        event: "connection:join",
+        code: "storage_read_error",
+        message: "x",
+        retryable: true,
+        connectionId,
+      });
+    server.wire.lose();
+    server.wrote("demo", 2);
+    await browser.clock.pass(2_000);
+    expect(seqs(chat)).toEqual([]);
+    server.join = join;
+    await browser.clock.pass(10_000);
+    expect(seqs(chat)).toEqual([1, 2]);
+  });
+
+  test("messages keep their order on a connection that is dead and not known to be", async () => {
+    const chat = await browser.connected();
+    const store = server.answers["chat:message"]!;
+    server.answers["chat:message"] = () => undefined;
+    await state(chat).sendMessage("first");
+    await browser.clock.pass(1_000);
+    await state(chat).sendMessage("second");
+    await browser.clock.pass(43_000);
+    server.answers["chat:message"] = store;
+    server.wire.lose("ping timeout");
+    await browser.clock.pass(60_000);
+    expect(server.of("demo").map((it) => it.content)).toEqual(["first", "second"]);
+  });
+
+  test("a marker whose answer was lost is told again", async () => {
+    server.wrote("demo", 3);
+    server.status.rooms[0]!.unread = 3;
+    const chat = await browser.connected();
+    server.answers["chat:read"] = () => undefined;
+    state(chat).markAsRead(idOf("demo", 3));
+    await browser.clock.pass(600);
+    server.wire.lose();
+    await browser.clock.pass(5_000);
+    expect(server.asked("chat:read")).toMatchObject([{ seq: 3 }, { seq: 3 }]);
+  });
+
+  test("who came back while the connection was made is declared online", async () => {
+    const chat = await browser.connected();
+    state(chat).setPresence("away");
+    const connects = server.connects.bind(server);
+    let letIn = () => {};
+    server.connects = (...given) => void (letIn = () => connects(...given));
+    server.wire.lose();
+    await browser.clock.pass(1_000);
+    expect(server.wire.auths.at(-1)?.status).toBe("away");
+    state(chat).setPresence("online");
+    letIn();
+    await settled();
+    expect(server.asked("presence:update").at(-1)).toMatchObject({ status: "online" });
   });
 });
 
@@ -1100,6 +1217,24 @@ describe("beside the room", () => {
   });
 });
 
+describe("a place in another room", () => {
+  test("takes nobody away from the room that was opened meanwhile", async () => {
+    server.room("stock");
+    server.wrote("sales", 3);
+    const chat = await browser.connected();
+    const read = server.answers["chat:history:get"]!;
+    let answer = (_page: unknown) => {};
+    server.answers["chat:history:get"] = () => new Promise((done) => (answer = done));
+    const opening = state(chat).openRoom("sales", { messageId: idOf("sales", 1), seq: 1 });
+    await settled();
+    server.answers["chat:history:get"] = read;
+    await state(chat).openRoom("stock");
+    answer({ ok: false, error: { code: "internal", message: "x", retryable: true } });
+    await opening;
+    expect(state(chat).room).toBe("stock");
+  });
+});
+
 describe("another version of the server", () => {
   test("that is older leaves a page that works, with the markers of this browser", async () => {
     const { server: _server, limits: _limits, ...older } = server.status;
@@ -1179,6 +1314,25 @@ describe("signing out", () => {
     await settled();
     await browser.clock.pass(2_000);
     expect(server.of("demo")).toEqual([]);
+  });
+});
+
+describe("texts that are kept", () => {
+  test("stand until somebody closes them, however many they are", async () => {
+    server.room("stock");
+    const chat = await browser.connected();
+    server.isUp = false;
+    server.wire.lose();
+    const sent = from(1, 7).map((n) => `text ${n}`);
+    for (const text of sent) await state(chat).sendMessage(text, { room: "stock" });
+    server.status.rooms = server.status.rooms.filter((it) => it.connectionId !== "stock");
+    server.answers["chat:message"] = () => ({
+      ok: false,
+      error: { code: "forbidden_room", message: "no", retryable: false },
+    });
+    server.isUp = true;
+    await browser.clock.pass(60_000);
+    expect(state(chat).notices.flatMap(({ kept }) => kept ?? [])).toEqual(sent);
   });
 });
 

@@ -368,6 +368,14 @@ function turnsAway(): typeof fetch {
 }
 
 describe("a token", () => {
+  test("that does not come is asked for again", async () => {
+    token = () => new Promise(() => {});
+    await start();
+    token = async () => "token";
+    await clock.pass(20_000);
+    expect(now()).toMatchObject({ phase: "connected" });
+  });
+
   test("that is not there shows the sign-in, and is no refusal", async () => {
     token = async () => undefined;
     await start();

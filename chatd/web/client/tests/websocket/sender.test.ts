@@ -61,6 +61,7 @@ function tab(): Tab {
     metrics,
     wire: () => (wire.isConnected ? wire : undefined),
     messagesPerMinute: () => 30,
+    beIn: async () => {},
     sending() {},
     waiting() {},
     stored() {},
@@ -187,17 +188,17 @@ describe("sending", () => {
 });
 
 describe("without an answer", () => {
-  test("a message is given up after three tries, and the next one goes", async () => {
+  test("a message is given up after five tries, and the next one goes", async () => {
     const one = tab();
     answer = (it) => (it.messageId === "a" ? undefined : stores(it));
     await one.add("a", "b");
-    await clock.pass(2 * ANSWER_MS + 500);
-    expect(sent(one)).toEqual(["a", "a", "a"]);
+    await clock.pass(4 * ANSWER_MS + 500);
+    expect(sent(one)).toEqual(["a", "a", "a", "a", "a"]);
     expect(one.refused).toEqual([]);
     await clock.pass(ANSWER_MS);
     expect(one.refused).toMatchObject([{ retryable: true }]);
     expect(log).toEqual(["b"]);
-    expect(await one.outbox.all()).toMatchObject([{ messageId: "a", tries: 3 }]);
+    expect(await one.outbox.all()).toMatchObject([{ messageId: "a", tries: 5 }]);
   });
 
   test("a connection that is lost is no try of the message", async () => {
