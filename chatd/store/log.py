@@ -129,11 +129,15 @@ class Log:
                 connection.execute("VACUUM")
             finally:
                 connection.execute("PRAGMA temp_store = MEMORY")
-            [(is_busy, _, _)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             if self._files is not None:
-                self._files.learn()
+                [(pages,)] = connection.execute("PRAGMA page_count")
+                [(page_bytes,)] = connection.execute("PRAGMA page_size")
+                self._files.may_shrink_to(pages * page_bytes)
+            [(is_busy, _, _)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             if is_busy:
                 raise CommitFailed(Code.STORAGE_ERROR, "somebody else reads the log for long")
+            if self._files is not None:
+                self._files.learn()
 
     def close(self) -> None:
         """Close the connection; SQLite brings the WAL into the file if no other connection has it

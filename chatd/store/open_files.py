@@ -5,10 +5,11 @@ process. So a commit is checked here before it is reported, by comparing what th
 with what was opened. That is a `stat` for each file (2 us, measured): of the log and its WAL,
 before a commit, so that none is made that is refused then, and after it.
 
-The same look shows a file that was cut: SQLite never makes the log shorter, and cuts its
-WAL to `WAL_KEPT_BYTES` at the least. It would go on behind the cut, in a file with a hole. What is
-left of such a WAL must not be brought into the log, as the last connection to close would do: so
-the connection that writes stays open then, to the end of the process (`left_open`).
+The same look shows a file that was cut: SQLite makes the log shorter only where it was written anew
+(`may_shrink_to`), and cuts its WAL to `WAL_KEPT_BYTES` at the least. It would go on behind the cut,
+in a file with a hole. What is left of such a WAL must not be brought into the log, as the last
+connection to close would do: so the connection that writes stays open then, to the end of the
+process (`left_open`).
 
 What costs more is looked at now and then (`require_all`): the beginning of both files, which
 may have been overwritten, and the index in shared memory. Without that nothing is lost, but a
@@ -65,11 +66,19 @@ class OpenFiles:
         A file system that has no shared memory has neither of those beside the log.
         """
         _require(self._log)
-        self._log = _file(self._path)
+        before, self._log = self._log, _file(self._path)
+        if before.follows_to is not None and self._log.least_bytes > before.follows_to:
+            self.may_shrink_to(before.follows_to)
         self._wal, self._index = (self._beside(suffix) for suffix in (_WAL, _INDEX))
         if self._wal is not None:
             self._wal.follows_to = WAL_KEPT_BYTES
             self._wal.least_bytes = min(self._wal.least_bytes, WAL_KEPT_BYTES)
+
+    def may_shrink_to(self, size: int) -> None:
+        """The log was written anew: SQLite makes its file so short as soon as nobody reads what it
+        was before, perhaps only with a later commit."""
+        self._log.follows_to = size
+        self._log.least_bytes = min(self._log.least_bytes, size)
 
     def forget(self) -> None:
         """The connection that writes is about to be closed: what lies beside the log may go."""

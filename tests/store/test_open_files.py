@@ -3,12 +3,14 @@
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import trio
 
 from chatd.chat.commits import CommitFailed, Committed, StoreClosed, StoreReadFailed
+from chatd.store.connections import connect_to_read
 from chatd.store.errors import StoreDisplaced
 from chatd.store.log import Log
 from chatd.store.log_file import LOG_NAME
@@ -225,3 +227,30 @@ def test_a_wal_that_sqlite_begins_anew_is_whole(store: Store) -> None:
     log.maintain(lambda _connection: None)
     log.close()
     assert not store.is_cut
+
+
+def test_a_log_that_somebody_read_while_it_was_written_anew_may_shrink_later(
+    store: Store,
+) -> None:
+    log = store.open_log()
+    many = [()] * 500
+    log.maintain(lambda one: one.execute("CREATE TABLE kept (x)"))
+    log.maintain(lambda one: one.executemany("INSERT INTO kept VALUES (zeroblob(4000))", many))
+    log.maintain(lambda one: one.execute("CREATE TABLE gone (x)"))
+    log.maintain(lambda one: one.executemany("INSERT INTO gone VALUES (zeroblob(4000))", many * 3))
+    log.maintain(lambda one: one.execute("DROP TABLE gone"))
+    with closing(connect_to_read(store.path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM meta").fetchall()
+        with pytest.raises(CommitFailed, match="reads the log"):
+            log.rewrite()
+        size = store.path.stat().st_size
+        reader.execute("COMMIT")
+    assert isinstance(log.commit([()])[0], Committed)
+    log._connection.execute("PRAGMA wal_checkpoint")  # as SQLite does with a later commit
+    assert store.path.stat().st_size < size
+    assert isinstance(log.commit([()])[0], Committed)
+    log.rewrite()
+    assert isinstance(log.commit([()])[0], Committed)
+    assert not store.is_cut
+    log.close()
