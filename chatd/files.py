@@ -68,6 +68,14 @@ def sync_directory(directory: str | os.PathLike[str]) -> None:
         os.close(descriptor)
 
 
+def give_to_owner_of(directory: str | os.PathLike[str], descriptor: int) -> None:
+    """Give what root makes in a directory to the directory's owner, the user of the daemon. Raises
+    `OSError`."""
+    if os.geteuid() == 0:
+        owner = os.stat(directory)
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
 def fault_of_folder(folder: str | os.PathLike[str]) -> str | None:
     """Why nothing can be in a folder, as the end of a sentence that names what is missing of its
     path; None if it is a folder. Whether this user may write into it shows when something does."""

@@ -16,7 +16,7 @@ from typing import Final
 
 from chatd.answers.shop import Order, Shop, open_shop
 from chatd.answers.shop_words import SUPPLIERS
-from chatd.files import sync_directory
+from chatd.files import give_to_owner_of, sync_directory
 
 _SCHEMA: Final = """
 CREATE TABLE suppliers (
@@ -132,6 +132,7 @@ def make_sample(path: Path, now_ms: int) -> None:
     moment = datetime.fromtimestamp(now_ms // 1000, UTC)
     try:
         with open(descriptor, "rb") as file:
+            give_to_owner_of(path.parent, descriptor)
             _fill(unfinished, open_shop(moment))
             os.fsync(file.fileno())
         unfinished.rename(path)

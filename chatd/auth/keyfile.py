@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from chatd.auth.keys import MIN_SECRET_BYTES
-from chatd.files import NotAFileError, open_file, sync_directory
+from chatd.files import NotAFileError, give_to_owner_of, open_file, sync_directory
 
 _GENERATED_BYTES: Final = 48
 """Random bytes of a generated secret: 64 characters of URL-safe base64, with no padding."""
@@ -73,9 +73,7 @@ def _create(path: Path) -> None:
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with open(descriptor, "w", encoding="ascii") as file:
-            if os.geteuid() == 0:
-                owner = path.parent.stat()
-                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            give_to_owner_of(path.parent, descriptor)
             file.write(secrets.token_urlsafe(_GENERATED_BYTES))
             file.flush()
             os.fsync(descriptor)

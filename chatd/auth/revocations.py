@@ -21,7 +21,7 @@ import attrs
 
 from chatd.auth.refusals import TokenRefused
 from chatd.auth.tokens import Identity
-from chatd.files import open_file, sync_directory
+from chatd.files import give_to_owner_of, open_file, sync_directory
 from chatd.wire.codes import EXPLANATIONS, Code
 
 REVOCATIONS_NAME: Final = "revocations.json"  # in the state directory
@@ -92,6 +92,7 @@ class Revocations:
         )
         try:
             with open(descriptor, "wb") as file:
+                give_to_owner_of(self._path.parent, descriptor)
                 file.write(content)
                 file.flush()
                 os.fsync(descriptor)

@@ -29,7 +29,7 @@ import attrs
 import orjson
 
 from chatd.chat.queue import PRESENT, Queue, QueuesByRoom
-from chatd.files import open_file, sync_directory
+from chatd.files import give_to_owner_of, open_file, sync_directory
 from chatd.store.rows import queue_fields, queue_from_fields
 
 KEPT = 2  # snapshots of this log; as many again that are not
@@ -220,6 +220,7 @@ def _write(path: Path, snapshot: Snapshot) -> None:
         time.sleep(PAUSE_S)
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:
+        give_to_owner_of(path.parent, descriptor)
         for line in (b"chatd snapshot %d %s\n" % (_FORM, digest.hexdigest().encode()), *lines):
             rest = memoryview(line)
             while rest:

@@ -130,3 +130,15 @@ def test_beyond_the_bound_the_oldest_counts_for_everybody(
         assert is_refused(kept, identity("somebody", MOMENT_S + 1))
         assert not is_refused(kept, identity("somebody", MOMENT_S + 2))
         assert is_refused(kept, identity("user 4", MOMENT_S + 4))
+
+
+def test_what_root_writes_is_the_owners_of_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", lambda _, user, group: given.append((user, group)))
+    revocations = read_revocations(tmp_path)
+    revocations.write(revocations.content())
+    owner = tmp_path.stat()
+    assert given == [(owner.st_uid, owner.st_gid)]
