@@ -7,6 +7,7 @@ sent. Programs that the daemon starts do not inherit the variables.
 """
 
 import contextlib
+import errno
 import os
 import socket
 import threading
@@ -27,6 +28,9 @@ EXTEND_EVERY_S: Final = 15.0
 EXTEND_MOST_S: Final = 3600.0
 """Seconds that reading the log may take altogether; beyond: the service manager gives up. Ten
 million messages take ten minutes; a disk that hangs takes for ever."""
+
+_LATER: Final = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Errors that pass: nobody reads fast enough, or too much is open just now."""
 
 
 class Notifier:
@@ -131,17 +135,17 @@ class Notifier:
 
     def _flush(self) -> None:
         """Notices are rare: each round opens a socket of its own, so that none is kept."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
-            sending.setblocking(False)
-            try:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
+                sending.setblocking(False)
                 while self._unsent:
                     sending.sendto(self._unsent[0], self._address)
                     self._unsent.popleft()
-            except BlockingIOError:
-                pass  # later
-            except OSError as error:
-                self._unsent.clear()
-                self._report(error)
+        except OSError as error:
+            if error.errno in _LATER:
+                return
+            self._unsent.clear()
+            self._report(error)
 
     def _report(self, error: OSError) -> None:
         if not self._has_failed:

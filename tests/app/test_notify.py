@@ -1,5 +1,6 @@
 """What the service manager is told, datagram by datagram (sd_notify(3))."""
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -96,6 +97,23 @@ async def test_a_socket_that_is_full_gets_the_notices_later_and_in_order(tmp_pat
                     break
         assert 2 < len(heard) <= 2001 - UNSENT_MAX
         assert set(heard[:-1]) == {b"WATCHDOG=1"}
+
+
+async def test_where_too_much_is_open_the_notices_go_out_later(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_descriptor(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with NoticeSocket(address) as manager:
+        recorder = Recorder()
+        notifier = Notifier(address, recorder)
+        with monkeypatch.context() as patched:
+            patched.setattr(socket, "socket", no_descriptor)
+            notifier.ready("Serves.")
+        notifier.retry()
+        assert await manager.next() == {"READY": "1", "STATUS": "Serves."}
+        assert recorder.events == []
 
 
 async def test_a_service_manager_that_is_gone_is_said_once(tmp_path: Path) -> None:
