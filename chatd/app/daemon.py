@@ -103,7 +103,8 @@ async def serve(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(internal.serve, opened.internal_listeners)
         await nursery.start(tree.run)
-        await parts.operators.erasures.resume()
+        with notifier.extending("Looks for an erasure that is to be finished."):
+            await parts.operators.erasures.resume()
         await nursery.start(parts.http.listener.serve, opened.listeners)
         parts.health.status.is_open = True
         if parts.http.page_state is PageState.MISSING:
