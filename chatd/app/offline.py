@@ -12,7 +12,7 @@ from chatd.config import Config
 from chatd.observe import EventLog
 from chatd.observe.clock import Clock
 from chatd.observe.ids import unguessable_id
-from chatd.service.erasures import Erased, Erasures
+from chatd.service.erasures import Erased, ErasureFailedError, Erasures
 
 END_S = 10.0  # for the log to be closed
 
@@ -45,11 +45,21 @@ async def _run(
         async with trio.open_nursery() as nursery:
             await nursery.start(supervise(parts, event_log).run)
             await parts.operators.erasures.resume()
-            erased = await erase(parts.operators.erasures)
+            # A nursery would put the error into a group.
+            outcome = await _outcome(erase(parts.operators.erasures))
             parts.messages.mailbox.close()
             await parts.messages.acted.wait()
             await log.close(END_S)
             nursery.cancel_scope.cancel()
     finally:
         store.close()
-    return erased
+    if isinstance(outcome, ErasureFailedError):
+        raise outcome
+    return outcome
+
+
+async def _outcome(erasing: Awaitable[Erased]) -> Erased | ErasureFailedError:
+    try:
+        return await erasing
+    except ErasureFailedError as error:
+        return error

@@ -170,3 +170,5 @@ async def test_what_cannot_be_done_is_told_in_a_sentence(house: House) -> None:
     (house.path / "out").write_text("")
     assert "replaces nothing" in sentence(await house.run("user", "export", "eve", "out"), 1)
     await daemon.stop()
+    database = await house.run("user", "erase", "db:sample", "--yes")
+    assert "is a database, and no user" in sentence(database, 1)
