@@ -20,7 +20,7 @@ from chatd.app.directory import check_directory
 from chatd.app.errors import StartFailedError
 from chatd.app.notify import Notifier
 from chatd.app.opening import Opened
-from chatd.app.parts.answering import configured_databases
+from chatd.app.parts.answering import SAMPLE_NAME, configured_databases, make_sample_if_used
 from chatd.app.parts.chat import welcome_of
 from chatd.app.rereading import Rereading
 from chatd.app.secret import (
@@ -41,7 +41,13 @@ from chatd.auth import (
     fetch_from,
 )
 from chatd.config import Config, ConfigError, Loaded, changed, is_reloaded, reloaded
-from chatd.observe import ConfigurationRefused, ConfigurationReloaded, EventLog, InternalError
+from chatd.observe import (
+    ConfigurationRefused,
+    ConfigurationReloaded,
+    EventLog,
+    InternalError,
+    StoreFailed,
+)
 from chatd.observe.events import Level
 from chatd.observe.lines import Line
 from chatd.observe.log import line_of
@@ -68,6 +74,8 @@ class _Fresh:
     keys: KeyRing
     verifier: Verifier
     line: Line
+    unmade: StoreFailed | None
+    """Why there is no sample database."""
 
 
 @attrs.frozen
@@ -115,6 +123,8 @@ class Reload:
                 f"The new configuration is refused: {mistakes[0]} {self._status()}"
             )
             return
+        if fresh.unmade is not None:
+            self._event_log.record(fresh.unmade)
         sockets = await self._judge_again(self._replace(fresh))
         source = None if fresh.loaded.source is None else str(fresh.loaded.source)
         self._event_log.record(
@@ -131,6 +141,8 @@ class Reload:
         check_reach(config, self._opened.listeners)
         check_directory(config)
         keys = make_keys(config, secret)
+        sample = self._opened.state_dir / SAMPLE_NAME
+        now_ms = self._parts.common.clock.wall_ms()
         return _Fresh(
             loaded,
             config,
@@ -139,6 +151,7 @@ class Reload:
             keys,
             make_verifier(config, keys),
             line_of(config.log.format, is_terminal=self._configuration.is_terminal),
+            make_sample_if_used(configured_databases(config), sample, now_ms),
         )
 
     def _replace(self, fresh: _Fresh) -> _Judging:

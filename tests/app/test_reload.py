@@ -316,6 +316,23 @@ async def test_databases_come_go_and_change_while_others_answer_on(
     await daemon.stop()
 
 
+@pytest.mark.answers
+async def test_the_sample_is_made_where_a_reload_is_the_first_to_name_it(
+    house: House, nursery: trio.Nursery
+) -> None:
+    file = house.path / "own.db"
+    make_database(file, "a_table_of_its_own")
+    own = f"[databases.sales]\nsqlite = '{file}'\n"
+    house.config(written(more=own))
+    daemon = await house.start()
+    assert not (house.state_dir / "sample.sqlite3").exists()
+    house.config(written(more=f"{own}[databases.stock]\nsample = true\n"))
+    await reload(daemon)
+    alice = await enter(nursery, daemon, "alice")
+    assert "orders" in str(await answer(alice, "/tables", "stock"))
+    await daemon.stop()
+
+
 def make_database(path: Path, table: str) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY)")

@@ -4,6 +4,7 @@ Without configuration there is one database, the sample, in the room of the firs
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -66,20 +67,30 @@ def configured_databases(config: Config) -> Mapping[str, DatabaseSettings]:
     return config.databases or {DEMO_ROOM: DatabaseSettings(sample=True)}
 
 
+def make_sample_if_used(
+    configured: Mapping[str, DatabaseSettings], sample: Path, now_ms: int
+) -> StoreFailed | None:
+    """Make the sample database where a room uses it and it is not there, or is of an earlier form;
+    returns why that was not possible. Blocks."""
+    if any(one.sample for one in configured.values()):
+        try:
+            make_sample(sample, now_ms)
+        except OSError as error:  # the chat does without
+            return StoreFailed(Code.STORAGE_ERROR, f"{SAMPLE_NAME}: {error.strerror}")
+    return None
+
+
 def build_answering(
     common: Common, storage: Storage, publishing: Publishing, messages: Messages
 ) -> Answering:
-    """Build the parts; the sample database is made where a room uses it and it is not there, or
-    is of an earlier form."""
+    """Build the parts."""
     config, clock, event_log = common.config, common.clock, common.event_log
     store, commands, signals = storage.store, messages.commands, publishing.signals
     configured = configured_databases(config)
     sample = store.path.parent / SAMPLE_NAME
-    if any(one.sample for one in configured.values()):
-        try:
-            make_sample(sample, clock.wall_ms())
-        except OSError as error:  # the chat does without
-            event_log.record(StoreFailed(Code.STORAGE_ERROR, f"{SAMPLE_NAME}: {error.strerror}"))
+    unmade = make_sample_if_used(configured, sample, clock.wall_ms())
+    if unmade is not None:
+        event_log.record(unmade)
     first_starts = trio.CapacityLimiter(FIRST_STARTS_MAX)
 
     host = SessionHost(event_log)
