@@ -76,9 +76,9 @@ class DirectoryLock:
             return False
         if not self.is_directory_at():
             return False
-        old, self._file = self._file, None
+        old = self._file
+        self._lock_file()  # if that fails, the next look tries again
         os.close(old)
-        self._lock_file()
         return True
 
     def _lock_directory(self) -> None:

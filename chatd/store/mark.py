@@ -108,8 +108,8 @@ class Mark:
     def __init__(self, directory: Path, noted: Noted) -> None:
         """Goes on from what the mark said; `noted.write` is the number of that write.
 
-        Raises `OSError` if it cannot be made. On a full disk it does without, and the next start
-        knows less.
+        Raises `OSError` if it cannot be made. On a full disk it does without until `renew` finds
+        room.
         """
         reached, loss = noted.reached, noted.loss
         self.epoch = reached.epoch
@@ -118,6 +118,7 @@ class Mark:
         self._written = noted.write
         self._last = (reached.position, reached.messages, reached.rooms)
         self._closing = threading.Lock()
+        self._is_closed = False
         self._path = directory / MARK_NAME
         self._descriptor = _opened(self._path)
         self._write(*self._last)
@@ -136,7 +137,12 @@ class Mark:
         be none.
         """
         with self._closing:
-            if self._descriptor is None or leads_to(self._path, self._descriptor):
+            if self._is_closed:
+                return False
+            if self._descriptor is None:  # the disk was full; the next commit is noted
+                self._descriptor = _opened(self._path)
+                return self._descriptor is not None
+            if leads_to(self._path, self._descriptor):
                 return False
             fresh = _opened(self._path)
             if fresh is None:
@@ -163,6 +169,7 @@ class Mark:
         """Note nothing after this. A second call does nothing; nor does it wait for a `sync`, which
         may hang in the disk."""
         with self._closing:
+            self._is_closed = True
             if self._descriptor is not None:
                 os.close(self._descriptor)
                 self._descriptor = None

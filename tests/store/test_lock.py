@@ -137,6 +137,25 @@ def test_the_file_is_made_again_and_nothing_else_is(directory: Path) -> None:
     assert not lock.renew()
 
 
+def test_a_file_that_cannot_be_made_now_is_made_later(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory.mkdir()
+    lock = DirectoryLock.acquire(directory)
+    remove_the_file(directory)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("chatd.store.lock.open_file", full)
+        with pytest.raises(OSError, match="No space"):
+            lock.renew()
+    assert lock.renew()
+    assert (directory / LOCK_NAME).exists()
+    lock.release()
+
+
 def test_two_directories_of_one_name_are_two(tmp_path: Path) -> None:
     locks = []
     for above in ("one", "two"):

@@ -96,6 +96,25 @@ def test_a_disk_that_is_full_costs_the_proof_alone(
     assert read_mark(tmp_path) is None
 
 
+def test_a_mark_that_had_no_room_is_made_once_there_is_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        mark = Mark(tmp_path, NOTED)
+        assert not mark.renew()
+    assert mark.renew()
+    mark.note(8, 6, 2)
+    mark.close()
+    assert not mark.renew()
+    noted = read_mark(tmp_path)
+    assert noted is not None
+    assert noted.reached.position == 8
+
+
 def test_a_mark_that_is_closed_while_it_is_synced_is_what_is_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
