@@ -6,6 +6,7 @@ whatever database the connection has open, so if a schema narrows, tables have t
 """
 
 import string
+import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -150,7 +151,7 @@ class TableName:
 
     def is_closed(self, dialect: Dialect) -> bool:
         """Whether no statement may touch it: it tells secrets, or reads files."""
-        name, schema = self.name.lower(), (self.schema or "").lower()
+        name, schema = _coarse(self.name), _coarse(self.schema or "")
         if dialect == "sqlite" and name.startswith("pragma_"):
             return True
         if name in _CLOSED_INFORMATION[dialect] and schema in ("", "information_schema"):
@@ -161,11 +162,20 @@ class TableName:
 
     def is_system(self, dialect: Dialect) -> bool:
         """Whether it holds what the server knows of itself; such a table is never written."""
-        name, schema = self.name.lower(), (self.schema or "").lower()
+        name, schema = _coarse(self.name), _coarse(self.schema or "")
         prefixes = _SYSTEM_PREFIXES[dialect]
         if schema in _SYSTEM_SCHEMAS[dialect] or schema.startswith(prefixes):
             return True
         return name.startswith(prefixes)
+
+
+def _coarse(name: str) -> str:
+    """A name as no server compares it more coarsely: without case, and without marks. A server may
+    take a capital I with a dot for a plain one."""
+    if name.isascii():
+        return name.lower()
+    parts = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(one for one in parts if not unicodedata.combining(one)).replace("\u0131", "i")
 
 
 def _is_closed_catalogue(name: str, schema: str) -> bool:
