@@ -133,7 +133,7 @@ def mentioned(
     """
     if "@" not in content:
         return ()
-    talk = without_code(content)
+    talk = without_code(content.strip())  # what is around it may be ten times as long
     users = _called_in(folded(talk), names)
     # Most texts mention nobody, which is cheaper to find out than whether a text is a statement.
     return () if not users or is_statement(talk) else users

@@ -170,7 +170,7 @@ def test_a_text_that_calls_somebody_is_asked_about_once_and_without_its_code(
     names = Names([("a", "bb")])
     called = mentioned(content, names)
     assert mentioned(content, names, is_statement) == (() if is_one else called)
-    assert asked == ([talk] if called else [])
+    assert [one.strip() for one in asked] == ([talk.strip()] if called else [])
 
 
 @given(st.text(max_size=40))
@@ -223,6 +223,19 @@ def test_no_content_takes_long(piece: str) -> None:
     began_s = time.thread_time()
     mentioned(content, names)
     assert time.thread_time() - began_s < 0.5  # measured: 2 to 20 ms
+
+
+def test_what_is_around_a_text_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def noting(text: str) -> str:
+        sizes.append(len(text))
+        return folded(text)
+
+    names = Names([("bob", None)])
+    monkeypatch.setattr(mentions, "folded", noting)
+    assert mentioned("\n é @bob" + "\u3000" * 100_000, names) == ("bob",)
+    assert sizes == [len("é @bob")]
 
 
 def test_no_more_places_are_tried_than_a_message_needs(monkeypatch: pytest.MonkeyPatch) -> None:
