@@ -85,11 +85,11 @@ class AnswerLog(Protocol):
         """What became of a question."""
         ...
 
-    async def message(self, message_id: str) -> Message | None:
-        """A message by its id, as it is now."""
+    async def message(self, message_id: str, rooms: Container[str]) -> Message | None:
+        """A message of these rooms by its id, as it is now."""
         ...
 
-    async def written(self, message_id: str) -> Message | None:
+    async def written(self, message_id: str, rooms: Container[str]) -> Message | None:
         """The same message as it was first written."""
         ...
 
@@ -246,6 +246,8 @@ class AnswerLife:
             response: Talk | Ending | None = None
             try:
                 async with self._left_over:
+                    if one.wanted_end is not None:
+                        continue
                     if one.asked is None:
                         await self._look_up(one)
                     response = await self._read_left_over(one)
@@ -260,15 +262,16 @@ class AnswerLife:
                     return None
                 case Ending():
                     return response
-            with trio.CancelScope() as one.waiting:
-                await trio.sleep(backoff.failed())
-            one.waiting = None
+            if one.wanted_end is None:
+                with trio.CancelScope() as one.waiting:
+                    await trio.sleep(backoff.failed())
+                one.waiting = None
         return None
 
     async def _look_up(self, one: ActiveAnswer) -> None:
         """Look up what was asked, for the audit."""
         with contextlib.suppress(StoreReadFailed, StoreClosed):
-            written = await self._log.written(one.of.question_id)
+            written = await self._log.written(one.of.question_id, (one.of.connection_id,))
             one.asked = None if written is None else written.content
 
     async def _read_left_over(self, one: ActiveAnswer) -> Talk | Ending | None:
@@ -277,11 +280,12 @@ class AnswerLife:
         room = self.databases.get(one.of.connection_id)
         if room is None:
             return NOBODY_ANSWERS
-        message = await self._log.message(one.of.question_id)
+        place = one.of.question_id, (one.of.connection_id,)
+        message = await self._log.message(*place)
         if message is None or message.is_deleted:
             return Talk()  # retention was faster, or its author
         if message.rev > 0:  # its text as sent is read, as it would have been before the crash
-            message = await self._log.written(one.of.question_id) or message
+            message = await self._log.written(*place) or message
         terms = question_terms(message.context, room, self.rules.bounds).terms
         is_accepted = False
 

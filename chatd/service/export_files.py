@@ -186,7 +186,8 @@ class ExportFiles:
         message, table = download.message, download.table
         question = None
         if message.reply_to is not None:
-            question = await self._log.written(message.reply_to)  # what it was the answer to
+            rooms = (message.connection_id,)
+            question = await self._log.written(message.reply_to, rooms)  # what it answers
         refused = await entry.begin(address, question) or table.refusal
         if refused is not None:
             return refused

@@ -192,13 +192,13 @@ class Shelf:
     def note_read(self, answer: OpenAnswer, *, is_question: bool) -> None:
         self.read[answer.question_id] = is_question
 
-    async def message(self, message_id: str) -> Message | None:
+    async def message(self, message_id: str, rooms: Container[str]) -> Message | None:
         await trio.lowlevel.checkpoint()
         if not self.is_readable:
             raise StoreReadFailed("for the test")
         return self.messages.get(message_id)
 
-    async def written(self, message_id: str) -> Message | None:
+    async def written(self, message_id: str, rooms: Container[str]) -> Message | None:
         await trio.lowlevel.checkpoint()
         return self.first.get(message_id)
 

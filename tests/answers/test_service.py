@@ -24,6 +24,7 @@ from chatd.auth import Grant
 from chatd.chat.changes import deleted, edited
 from chatd.chat.records import Message, OpenAnswer
 from chatd.observe import AnswerEnded, InternalError
+from chatd.store import StoreReadFailed
 from chatd.wire.codes import EXPLANATIONS, Code, Refusal
 from tests.answers.services import (
     COLUMNS,
@@ -1091,6 +1092,22 @@ async def test_what_was_left_and_cannot_be_read_yet_ends_where_nobody_waits_for_
         assert (service.answers.count, service.shelf.read) == (1, {asked.question_id: False})
         await service.answers.end_those(connection_id=ROOM)
         assert (service.answers.count, service.shelf.stored) == (0, {})
+
+
+async def test_a_leftover_that_is_cancelled_while_it_cannot_be_read_ends_at_once(
+    mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_service() as service:
+        one = left_over(service, 500, "SELECT 1")
+
+        async def failing(*_: object) -> None:
+            service.answers.withdraw(one.question_id, ROOM)
+            raise StoreReadFailed("for the test")
+
+        monkeypatch.setattr(service.shelf, "message", failing)
+        service.answers.adopt([one])
+        await service.settled()
+        assert (service.answers.count, service.shelf.read) == (0, {one.question_id: False})
 
 
 async def test_what_was_left_is_left_again_by_a_drain(mock_clock: trio.testing.MockClock) -> None:
