@@ -54,7 +54,7 @@ class MachineLedger(Ledger):
         now_ms: int,
         leaving: Sequence[LeaveRooms] = (),
     ) -> None:
-        self._machine.apply(Decision(list(self._unsaved.values()), []))
+        self._unsaved.clear()
         self._go_ahead(self._machine.decide(leaving, now_ms))
         self._go_ahead(self._machine.reconcile(in_rooms, now_ms))
         if self._unsaved:

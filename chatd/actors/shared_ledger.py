@@ -162,7 +162,13 @@ class SharedLedger(Ledger):
                 for room, seq in rooms:
                     one = LeaveRooms(user_id, ((room, seq),))
                     self._left.setdefault((room, user_id), one)
-            case RemoveMember() | ClearOverflow():
+                    self._is_gone(room, user_id)
+            case RemoveMember(user_id, rooms):
+                for room in rooms:
+                    self._is_gone(room, user_id)
+                if command not in self._kept:
+                    self._kept.append(command)
+            case ClearOverflow():
                 if command not in self._kept:
                     self._kept.append(command)
             case TrimQueues(user_id=user_id):
@@ -174,6 +180,11 @@ class SharedLedger(Ledger):
                 self._kept = [*kept, command]
             case _:
                 self._kept.append(command)
+
+    def _is_gone(self, room: str, user_id: str) -> None:
+        """A user is not in a room any more, of whom the log is still to hear who is there."""
+        if self._in_rooms is not None:
+            self._in_rooms = [one for one in self._in_rooms if one != (room, user_id)]
 
     async def _look_at_rooms(self, batch: Sequence[Command]) -> None:
         """Learn how far rooms are: what a user who joins is owed depends on what any node has

@@ -520,17 +520,6 @@ async def test_who_leaves_before_the_actor_begins_anew_is_owed_what_came_since(
     assert actor.machine.owed_count("demo", "ann") == 2
 
 
-async def test_who_left_while_the_disk_failed_is_owed_the_same_after_a_crash() -> None:
-    members = {"demo": {"ann": PRESENT}}
-    actor = Actor(MemoryLog(), MessageMachine({"demo": 3}, members))
-    actor.log.outcomes = [CommitFailed(Code.STORAGE_FULL, "no space")]
-    await actor.ledger.begin([("demo", "ann")], NOW_MS)
-    await actor.ledger.carry_out([leave(("demo", 1), user_id="ann")], NOW_MS)
-    actor.machine.restore({"demo": 3}, members, 0)  # as the log has it
-    await actor.ledger.begin([], NOW_MS)
-    assert actor.machine.owed_count("demo", "ann") == 2
-
-
 async def test_a_patient_command_shares_the_commit_of_the_next_message(
     actor: Actor, nursery: trio.Nursery, mock_clock: MockClock
 ) -> None:

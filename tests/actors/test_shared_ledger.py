@@ -498,6 +498,22 @@ async def test_who_is_there_is_told_once_the_log_is_back(
     assert members(address) == {(ROOM, "ann"): ([one.opened.node_id], None, 0)}
 
 
+async def test_who_left_before_the_log_heard_who_is_there_is_not_put_back(
+    nodes: list[Node], address: LogAddress
+) -> None:
+    one = nodes[0]
+    await one.does(join(ROOM))
+    await one.says(1, user_id="bob")
+    away = FailingLog(one.log)
+    one.ledger = SharedLedger(one.machine, away)
+    await one.ledger.begin([(ROOM, "ann")], NOW_MS)
+    await one.does(leave((ROOM, 1)))
+    away.is_away = False
+    await one.says(2, user_id="bob")
+    assert members(address) == {(ROOM, "ann"): ([], 1, 0)}
+    assert one.machine.owed_count(ROOM, "ann") == 1
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_whatever_nodes_do_at_once_members_and_messages_stay_right(
     nodes: list[Node], address: LogAddress, seed: int
