@@ -19,6 +19,10 @@ CONNECT_S: Final = 5.0
 """Seconds that it may take to connect, and to take a request."""
 
 
+CALL: Final = b'"tools/call"'
+"""What the body of a call has, and that of nothing else which is posted."""
+
+
 class TooMuch(httpx2.StreamError):
     """A response has more bytes than it may have, or is compressed."""
 
@@ -47,9 +51,9 @@ class Bounded(httpx2.AsyncBaseTransport):
     """Another transport, whose responses are bounded.
 
     A single JSON document may have the bytes of a message; a stream of events, each of which the
-    SDK bounds, some times as many, or what a call may bring. A 404 to what is posted is how a
-    server says that it does not know the session; to a GET it says also that it has no stream of
-    events, or not any more the one of a call that it carries out.
+    SDK bounds, some times as many, or what a call may bring. A 404 to a call is how a server says
+    that it does not know the session. To a GET it says also that it has no stream of events, or no
+    longer that of a call which it has begun.
     """
 
     def __init__(self, inner: httpx2.AsyncBaseTransport, link: Link) -> None:
@@ -66,8 +70,8 @@ class Bounded(httpx2.AsyncBaseTransport):
             most = max(SIZES_A_CALL * most, self._link.bytes_left)
         if is_packed:
             most = 0
-        is_unknown = response.status_code == httpx2.codes.NOT_FOUND and request.method == "POST"
-        if is_unknown and self._link.is_ready:
+        is_call = request.method == "POST" and CALL in request.content
+        if is_call and response.status_code == httpx2.codes.NOT_FOUND:
             self._link.is_forgotten = True
         response.stream = _Counted(response.stream, most, self._link)
         return response

@@ -56,8 +56,8 @@ class Link:
     """One connection; `breach` is why it was cut off, `is_lost` whether it has ended.
 
     `is_ready` once the first call may come: before, a peer may print a greeting, as some do.
-    `is_forgotten`: the peer answers, but has said during this call that it does not know the
-    session, because it was restarted.
+    `is_forgotten`: the peer answers, but has said of this call that it does not know the session,
+    because it was restarted.
     `on_lost` is called when it has ended.
     """
 

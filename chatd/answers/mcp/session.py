@@ -166,7 +166,7 @@ class PeerSession:
         match error:
             case ValidationError():
                 return DatabaseFailed(Code.DB_ERROR, UNEXPECTED)
-            case MCPError() if self._link.is_forgotten and error.error.code in _OF_A_404:
+            case MCPError() if self._link.is_forgotten:
                 self.is_usable = False
                 return Forgotten()
             case MCPError() if (
@@ -191,11 +191,6 @@ def _rows_written(result: object) -> int | None:
 
 _HARMLESS: Final = (mcp_types.INVALID_PARAMS, mcp_types.METHOD_NOT_FOUND)
 """Errors of the protocol after which a peer serves as before."""
-
-
-_OF_A_404: Final = (mcp_types.INVALID_REQUEST, mcp_types.METHOD_NOT_FOUND)
-"""What the SDK makes of a 404 to a call, with a session and without one. After any other error the
-call may have begun: it must not be repeated."""
 
 
 class _Answer:

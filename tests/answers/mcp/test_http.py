@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import attrs
+import orjson
 import pytest
 import trio
 from hypercorn.config import Config
@@ -226,6 +227,38 @@ async def test_a_server_that_goes_away_costs_one_question() -> None:
         assert caught.value.code is Code.DB_UNAVAILABLE
 
 
+async def peeked(receive: ReceiveSend) -> tuple[bytes, ReceiveSend]:
+    """The body of a request, and how it is received as if nobody had looked."""
+    came = [await receive()]
+    body = came[0].get("body", b"")
+
+    async def again() -> Any:
+        return came.pop() if came else await receive()
+
+    return body, again
+
+
+async def test_a_server_that_does_not_know_the_session_is_asked_anew_whatever_it_says() -> None:
+    refused = 0
+
+    async def forgetful(scope: Any, receive: ReceiveSend, send: ReceiveSend) -> None:
+        nonlocal refused
+        body, again = await peeked(receive)
+        if b'"tools/call"' in body and not refused:
+            refused += 1
+            error = {"code": -32001, "message": "Session not found"}
+            said = orjson.dumps({"jsonrpc": "2.0", "id": None, "error": error})
+            await respond(send, 404, said, content_type="application/json")
+            return
+        await well(scope, again, send)
+
+    async with asked() as (peer, front):
+        await peer.ask("x")
+        well, front.inner = front.inner, forgetful
+        assert (await peer.ask("y"))[1].rows_ == [["y"]]
+        assert refused == 1
+
+
 @pytest.mark.parametrize("begun", [b"id: 1\nretry: 1\ndata:\n\n", b": it is at work\n\n"])
 async def test_a_call_that_has_begun_is_not_repeated_whatever_else_is_not_found(
     begun: bytes,
@@ -237,18 +270,12 @@ async def test_a_call_that_has_begun_is_not_repeated_whatever_else_is_not_found(
         if scope["method"] == "GET":
             await respond(send, 404, b"")
             return
-        message = await receive()
-        body = message.get("body", b"")
+        body, again = await peeked(receive)
         if b'"tools/call"' in body:
             calls.append(body)
             if len(calls) == 1:
                 await respond(send, 200, begun, content_type="text/event-stream")
                 return
-        came = [message]
-
-        async def again() -> Any:
-            return came.pop() if came else await receive()
-
         await well(scope, again, send)
 
     front = Front(server().streamable_http_app())
