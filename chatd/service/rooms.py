@@ -126,7 +126,8 @@ class Rooms:
         joined, origin.joined = origin.joined, None  # it holds its command, which holds it
         if joined is None:  # it is still in what it was in before
             if origin.refusal is not None:
-                refuse(client, ack_id, origin.refusal)
+                for room in admitted:
+                    refuse(client, ack_id, attrs.evolve(origin.refusal, connection_id=room))
             self.leave(
                 client, [room for room in admitted if client.catching_up_from(room) is not None]
             )

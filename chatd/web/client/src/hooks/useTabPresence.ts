@@ -1,8 +1,14 @@
 import { useEffect } from "react";
 import type { Chat } from "../stores/chat";
+import type { ChatState } from "../stores/state";
 
 /** If nobody looks at a tab for this long, its user counts as away. Unit: ms. */
 const AWAY_MS = 5 * 60_000;
+
+/** Whether the server shows the user as away. */
+function isToldAway({ presence, me }: ChatState): boolean {
+  return presence.get(me?.userId ?? "") === "away";
+}
 
 /**
  * Declare the user away when the tab has been hidden for long, and online when it is seen again, or
@@ -19,14 +25,13 @@ export function useTabPresence(chat: Chat): void {
           isAway = true;
           chat.store.getState().setPresence("away");
         }, AWAY_MS);
-      } else if (isAway) {
+      } else if (isAway || isToldAway(chat.store.getState())) {
         isAway = false;
         chat.store.getState().setPresence("online");
       }
     }
-    const unsubscribe = chat.store.subscribe(({ presence, me, setPresence }, before) => {
-      const isHere = presence !== before.presence && document.visibilityState !== "hidden";
-      if (isHere && presence.get(me?.userId ?? "") === "away") setPresence("online");
+    const unsubscribe = chat.store.subscribe((state, before) => {
+      if (state.presence !== before.presence && document.visibilityState !== "hidden") look();
     });
     look();
     document.addEventListener("visibilitychange", look);

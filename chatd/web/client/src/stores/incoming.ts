@@ -12,7 +12,7 @@ import type { Rooms } from "./rooms";
 import type { Threads } from "./threads";
 import type { ChatMessage, Room } from "../websocket/types";
 
-/** The time until a room is joined again that the server could not read. Unit: ms. */
+/** The time until a room is joined again that the server could not let the user into. Unit: ms. */
 const REJOIN_MS = 10_000;
 
 export interface IncomingParts {
@@ -132,8 +132,8 @@ export function createIncoming(parts: IncomingParts): (name: string, payload: un
     // CONNECT.
     "chat:error": ({ event, code, connectionId: room }) => {
       core.metrics.note("refused", { event, code, room });
-      if (event !== "connection:join" || code !== "storage_read_error" || room === undefined)
-        return;
+      const mayPass = event === "connection:join" && /^(storage_.*|internal)$/.test(code);
+      if (!mayPass || room === undefined) return;
       rooms.joins.left(room);
       core.clock.after(REJOIN_MS, () => void rooms.joins.beIn(room));
     },

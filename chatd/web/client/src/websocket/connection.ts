@@ -21,6 +21,8 @@ import type { ConnectAuth } from "./wire.gen";
 export const STEADY_MS = 5_000;
 /** How long a try may take until the server's first event. */
 const WELCOME_MS = 15_000;
+/** How long a token may take, for which the user may have to sign in again. Unit: ms. */
+const TOKEN_MS = 60_000;
 /** A connection is made anew at most this long after the rooms of the user have changed. */
 const RENEW_MS = 2_000;
 /**
@@ -156,7 +158,7 @@ export class Connector {
     const turn = ++this.#turn;
     this.#isTrying = true;
     if (this.#attempt > 0) this.#tell(this.#lostPhase());
-    this.#startWelcome();
+    this.#startWelcome(TOKEN_MS);
     let token: string | undefined;
     try {
       token = await this.parts.token();
@@ -176,13 +178,14 @@ export class Connector {
       lost: (reason) => this.#lost(reason),
       event: (name, payload) => this.#event(name, payload),
     });
+    this.#startWelcome(WELCOME_MS);
     this.#wire.connect(this.parts.auth(token, this.#attempt));
   }
 
   /** Give a try up that takes too long, also one whose token does not come. */
-  #startWelcome(): void {
+  #startWelcome(ms: number): void {
     this.#stopWelcome();
-    this.#stopWelcome = this.parts.clock.after(WELCOME_MS, () => {
+    this.#stopWelcome = this.parts.clock.after(ms, () => {
       this.#wire?.disconnect();
       this.#failed({ message: "The server did not answer." });
     });
@@ -280,7 +283,7 @@ export class Connector {
   async #refused(why: { code: string | undefined; reason?: string }): Promise<void> {
     const turn = ++this.#turn;
     this.#isTrying = true;
-    this.#startWelcome();
+    this.#startWelcome(TOKEN_MS);
     this.#wire?.disconnect();
     const refused = this.#token;
     const fresh = this.#hasAskedAnew ? undefined : await this.parts.token().catch(() => undefined);

@@ -53,4 +53,6 @@ test("whoever another tab has declared away is online where this tab is seen", a
   await heard("online");
   await heard("away");
   expect(declared()).toEqual(["online"]);
+  await turn("visible");
+  expect(declared()).toEqual(["online", "online"]);
 });
