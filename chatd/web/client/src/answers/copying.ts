@@ -21,7 +21,7 @@ export function tsvOf(columns: readonly AnswerColumn[], rows: readonly Row[]): s
 
 /** The same as an HTML table; every text in it is escaped. */
 export function htmlOf(columns: readonly AnswerColumn[], rows: readonly Row[]): string {
-  const head = columns.map((column) => `<th>${escaped(column.name)}</th>`).join("");
+  const head = columns.map((column) => `<th${TEXT}>${htmlText(column.name)}</th>`).join("");
   const body = rows.map(
     (row) => `<tr>${columns.map((_, index) => htmlCell(row[index])).join("")}</tr>`,
   );
@@ -37,10 +37,17 @@ function tsvField(text: string): string {
 }
 
 function htmlCell(cell: Cell | undefined): string {
-  const text = escaped(copied(cell)).replace(/\r\n|\r|\n/g, "<br>");
-  // Spreadsheets would run a formula, and round a number of more than 15 digits.
   const isText = typeof cell === "string" || (typeof cell === "object" && cell !== null);
-  return isText ? `<td style="mso-number-format:'\\@'">${text}</td>` : `<td>${text}</td>`;
+  return `<td${isText ? TEXT : ""}>${htmlText(copied(cell))}</td>`;
+}
+
+/** Spreadsheets would run a formula, and round a number of more than 15 digits. */
+const TEXT = " style=\"mso-number-format:'\\@'\"";
+
+/** A line break stays in its cell: a spreadsheet would begin another row. */
+function htmlText(text: string): string {
+  const broken = '<br style="mso-data-placement:same-cell">';
+  return escaped(text).replace(/\r\n|\r|\n/g, broken);
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

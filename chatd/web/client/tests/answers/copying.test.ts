@@ -33,12 +33,17 @@ test("a formula stays as it is shown, and is marked as a text for spreadsheets",
   );
 });
 
+test("the names of columns are texts for spreadsheets, too", () => {
+  const html = htmlOf([{ name: "=1+1", type: null }], []);
+  expect(html).toContain(`<th style="mso-number-format:'\\@'">=1+1</th>`);
+});
+
 test("no value becomes markup", () => {
   const hostile = `</td><script>alert("1")</script>&'`;
   const html = htmlOf([{ name: hostile, type: null }], [[hostile], ["a\nb"]]);
   expect(html).not.toContain("<script");
   expect(html).toContain("&lt;/td&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;&#39;");
-  expect(html).toContain("a<br>b");
+  expect(html).toContain('a<br style="mso-data-placement:same-cell">b');
 });
 
 test("rows that are shorter than the head are filled up", () => {
