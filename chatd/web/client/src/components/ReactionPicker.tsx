@@ -31,6 +31,7 @@ export function ReactionPicker({ react }: { react(emoji: string): void }) {
         <Popup
           anchor={button}
           close={close}
+          hidden={() => setOpen(false)}
           react={(emoji) => {
             react(emoji);
             close();
@@ -44,10 +45,12 @@ export function ReactionPicker({ react }: { react(emoji: string): void }) {
 interface PopupProps {
   anchor: RefObject<HTMLButtonElement | null>;
   close(): void;
+  /** The browser has hidden it: the focus is elsewhere by now. */
+  hidden(): void;
   react(emoji: string): void;
 }
 
-function Popup({ anchor, close, react }: PopupProps) {
+function Popup({ anchor, close, hidden, react }: PopupProps) {
   const popup = useRef<HTMLDivElement>(null);
   const [typed, setTyped] = useState("");
   useLayoutEffect(() => {
@@ -79,7 +82,7 @@ function Popup({ anchor, close, react }: PopupProps) {
       aria-label="Reactions"
       className="reaction-picker"
       onToggle={(event) => {
-        if (event.newState === "closed") close();
+        if (event.newState === "closed") hidden();
       }}
     >
       <div className="reaction-grid">

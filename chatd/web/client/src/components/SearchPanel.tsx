@@ -108,6 +108,7 @@ interface ResultsProps {
 function Results({ search, list, input, more }: ResultsProps) {
   const open = useOpenHit();
   const rooms = useChatStore((state) => state.rooms);
+  const room = useChatStore((state) => state.room);
   function onKeyDown(event: KeyboardEvent<HTMLElement>) {
     const hits = hitsIn(list.current);
     const at = hits.indexOf(document.activeElement as HTMLElement);
@@ -136,7 +137,7 @@ function Results({ search, list, input, more }: ResultsProps) {
             <SearchHit
               hit={hit}
               roomTitle={
-                search.connectionId === undefined ? titleOf(hit.message.connectionId) : undefined
+                search.connectionId === room ? undefined : titleOf(hit.message.connectionId)
               }
               open={() => void open(hit)}
             />

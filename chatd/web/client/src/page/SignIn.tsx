@@ -1,3 +1,4 @@
+import { isComposed } from "../hooks/useKeyDown";
 import { useEffect, useState, type FormEvent, type KeyboardEvent } from "react";
 import { keepsText } from "./kept";
 import { claimsOf } from "./session";
@@ -40,7 +41,7 @@ export function SignIn({ title, code, reason, userId, loginLink, mints, signIn }
   }
 
   function onKeyDown(event: KeyboardEvent<HTMLTextAreaElement>) {
-    if (event.key !== "Enter" || event.nativeEvent.isComposing) return;
+    if (event.key !== "Enter" || isComposed(event.nativeEvent)) return;
     event.preventDefault();
     event.currentTarget.form?.requestSubmit();
   }

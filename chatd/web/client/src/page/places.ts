@@ -55,10 +55,13 @@ export function Places() {
 
 function writePlaces(chat: Chat): () => void {
   function write() {
-    const { room, rooms } = chat.store.getState();
+    const { room, rooms, messages } = chat.store.getState();
     if (room === "") return;
     const { panel } = chat.ui.getState();
-    const place = { room, ...(panel?.kind === "thread" ? { thread: panel.threadId } : {}) };
+    const threadId = panel?.kind === "thread" ? panel.threadId : undefined;
+    // The panel of a thread stays where another room is opened.
+    const isHere = (messages.get(threadId ?? "")?.connectionId ?? room) === room;
+    const place = { room, ...(threadId !== undefined && isHere ? { thread: threadId } : {}) };
     const known = placeOf(location.search);
     if (known.room === place.room && known.thread === place.thread) return;
     // The browser's "back" skips addresses that show nothing of their own.

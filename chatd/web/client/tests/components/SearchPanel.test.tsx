@@ -98,6 +98,12 @@ test("opens the room of a hit that is elsewhere, and says which it is", async ()
   expect(chat.store.getState().openRoom).toHaveBeenCalledWith("other", expect.anything());
 });
 
+test("says where the hits of a search are that was made in another room", () => {
+  const rooms = [fakeRoom("demo", { title: "The demo" }), fakeRoom("other")];
+  const { host } = drawn({ hits: [hit(7)] }, { room: "other", rooms });
+  expect(host.querySelector(".search-hit")?.textContent).toContain("The demo");
+});
+
 const fakeSearch: SearchView = {
   query: "late",
   connectionId: "demo",
