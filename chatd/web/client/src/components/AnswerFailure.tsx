@@ -1,7 +1,6 @@
 import { correctionsOf, placeOf } from "../answers/corrections";
 import { adviceText, partialText } from "../answers/sentences";
 import { beginning, readable } from "../answers/values";
-import { useUi } from "../hooks/useChat";
 import type { Answer } from "../websocket/types";
 import { Statement } from "./Statement";
 
@@ -15,8 +14,7 @@ const LIMITED =
 
 /** Why an answer is not done: a sentence, the place in the statement, and what was meant. */
 export function AnswerFailure(props: AnswerFailureProps) {
-  const { answer, asked, hideStatement, isViewer, isLimited } = props;
-  const compose = useUi((state) => state.compose);
+  const { answer, asked, hideStatement, isViewer, isLimited, compose } = props;
   const { error, state } = answer;
   const advice = adviceText(state);
   const partial = partialText(answer);
@@ -70,6 +68,8 @@ interface AnswerFailureProps {
   isLimited: boolean;
   /** Whether the statement is shown already. */
   hideStatement: boolean;
+  /** Put a statement into the composer. */
+  compose(statement: string): void;
 }
 
 /** Whether an answer was stopped without a word from its database: its sentence says so. */

@@ -103,6 +103,7 @@ export function AnswerView({ message, isWhole }: { message: ChatMessage; isWhole
           isViewer={isViewer}
           isLimited={isLimiting(question?.context)}
           hideStatement={tab === "statement"}
+          compose={actions.compose}
         />
       )}
       {tab === "chart" && plan !== undefined ? (

@@ -31,7 +31,7 @@ export function Chooser(props: ChooserProps) {
   useEffect(() => input.current?.focus(), []);
 
   useKeyDown(root, (event) => {
-    if (event.isComposing || event.altKey || event.ctrlKey || event.metaKey) return false;
+    if (event.altKey || event.ctrlKey || event.metaKey) return false;
     switch (event.key) {
       case "ArrowDown":
       case "ArrowUp": {

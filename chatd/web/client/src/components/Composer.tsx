@@ -253,7 +253,7 @@ function recallOption(text: string) {
 /** How much of a recalled message its line shows. */
 const RECALLED_SHOWN = 200;
 
-/** Takes text that comes from elsewhere, once, if this composer had the focus last. */
+/** Takes text that comes from elsewhere, once, if it is meant, or had the focus last. */
 function useComposerText(field: RefObject<Field | null>, threadId: string | undefined): void {
   const chat = useChat();
   const composing = composingOf(chat);
@@ -261,7 +261,7 @@ function useComposerText(field: RefObject<Field | null>, threadId: string | unde
   useEffect(() => {
     if (wanted === undefined || field.current === null) return;
     if (chat.ui.getState().composerText !== wanted) return;
-    if (composing.getState().threadId !== threadId) return;
+    if ((wanted.at ?? composing.getState()).threadId !== threadId) return;
     chat.ui.setState({ composerText: undefined });
     const box = field.current;
     box.focus();

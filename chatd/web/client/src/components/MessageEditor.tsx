@@ -27,16 +27,15 @@ export function MessageEditor({ message }: { message: ChatMessage }) {
 
   useEffect(() => {
     const element = box.current;
-    // A row that comes back into sight with its draft takes no focus.
-    if (!memory.drafts.has(messageId)) {
+    // A row that comes back into sight takes no focus.
+    if (memory.editing(messageId)) {
       element?.focus({ preventScroll: true });
       element?.setSelectionRange(element.value.length, element.value.length);
     }
-    memory.drafts.set(messageId, draft);
     return () => {
-      if (chat.ui.getState().editing !== messageId) memory.drafts.delete(messageId);
+      if (chat.ui.getState().editing !== messageId) memory.editing(undefined);
     };
-  }, [chat, memory, messageId, draft]);
+  }, [chat, memory, messageId]);
 
   function write(written: string) {
     memory.drafts.set(messageId, { text: written, rev: draft.rev });
@@ -46,6 +45,7 @@ export function MessageEditor({ message }: { message: ChatMessage }) {
 
   function leave() {
     memory.drafts.delete(messageId);
+    memory.editing(undefined);
     const row = box.current?.closest<HTMLElement>("[data-message-id]");
     chat.ui.getState().stopEditing();
     row?.focus({ preventScroll: true });
@@ -61,13 +61,13 @@ export function MessageEditor({ message }: { message: ChatMessage }) {
     const isSaved = await chat.store.getState().editMessage(messageId, text);
     setSaving(false);
     if (isSaved) {
+      memory.drafts.delete(messageId);
       if (chat.ui.getState().editing === messageId) leave();
       if (isAnswered(chat, messageId)) chat.ui.getState().questionEdited(messageId);
     } else setFailure("It was not saved. Your text is still here; try again.");
   }
 
   useKeyDown(box, (event) => {
-    if (event.isComposing) return false;
     if (event.key === "Escape") leave();
     else if (event.key === "Enter" && !event.shiftKey && !event.altKey) void save();
     else return false;
@@ -80,6 +80,7 @@ export function MessageEditor({ message }: { message: ChatMessage }) {
         ref={box}
         aria-label="Edit the message"
         value={text}
+        readOnly={isSaving}
         rows={Math.min(text.split("\n").length + 1, 12)}
         onChange={(event) => write(event.target.value)}
       />

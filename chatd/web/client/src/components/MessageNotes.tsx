@@ -1,5 +1,6 @@
 import { hintCorrection } from "../answers/corrections";
-import { useChat, useChatStore, useIsViewer, useUi } from "../hooks/useChat";
+import { composeAt } from "../composer/composeAt";
+import { useChat, useChatStore, useIsViewer } from "../hooks/useChat";
 import { textOf } from "../hooks/useMessageActions";
 import type { ChatMessage, Hint } from "../websocket/types";
 import { HINTS } from "../websocket/wire.gen";
@@ -14,7 +15,8 @@ export function FailedNote({ message }: { message: ChatMessage }) {
   const isViewer = useIsViewer(message.connectionId);
   async function edit() {
     const text = await discard(messageId);
-    chat.ui.getState().compose(text ?? textOf(message));
+    const { connectionId: room, threadId } = message;
+    composeAt(chat, { room, threadId }, text ?? textOf(message), "insert");
   }
   return (
     <div className="message-failed">
@@ -41,12 +43,12 @@ export function HintNote({ message, hint }: { message: ChatMessage; hint: Hint }
   const send = useChatStore((state) => state.sendMessage);
   const notify = useChatStore((state) => state.notify);
   const words = hint.message ?? (Object.hasOwn(HINTS, hint.code) ? HINTS[hint.code] : null);
-  const compose = useUi((state) => state.compose);
+  const chat = useChat();
   const isViewer = useIsViewer(message.connectionId);
   if (words === null) return null;
   const correction = isViewer ? undefined : hintCorrection(words, textOf(message));
+  const { connectionId: room, threadId } = message;
   async function run() {
-    const { connectionId: room, threadId } = message;
     const text = `/sql ${textOf(message)}`;
     try {
       await send(text, { room, ...(threadId === undefined ? {} : { threadId }) });
@@ -58,7 +60,11 @@ export function HintNote({ message, hint }: { message: ChatMessage; hint: Hint }
     <div className="message-hint">
       <span>{words}</span>
       {correction !== undefined && (
-        <button type="button" className="plain" onClick={() => compose(correction.statement)}>
+        <button
+          type="button"
+          className="plain"
+          onClick={() => composeAt(chat, { room, threadId }, correction.statement)}
+        >
           Use <code>{correction.name}</code>
         </button>
       )}

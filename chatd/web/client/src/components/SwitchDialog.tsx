@@ -1,3 +1,4 @@
+import { isComposed } from "../hooks/useKeyDown";
 import { useId, useState, type KeyboardEvent } from "react";
 import { useChatStore, useUi } from "../hooks/useChat";
 import { TOUCH, useMedia } from "../hooks/useMedia";
@@ -28,7 +29,7 @@ export function SwitchDialog() {
   }
 
   function onKeyDown(event: KeyboardEvent) {
-    if (event.nativeEvent.isComposing) return;
+    if (isComposed(event.nativeEvent)) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step !== undefined && found.length > 0) {
       event.preventDefault();

@@ -3,6 +3,7 @@ import { COLOURED_MAX, type FieldProps } from "../composer/field";
 import { TextareaField } from "../composer/textareaField";
 import { useKeyDown } from "../hooks/useKeyDown";
 import { useLatest } from "../hooks/useLatest";
+import { FINE_POINTER, useMedia } from "../hooks/useMedia";
 import { tokensOf } from "../sql";
 
 /**
@@ -16,6 +17,7 @@ export function TextField(props: FieldProps) {
   const mirror = useRef<HTMLDivElement>(null);
   const latest = useLatest(props);
   const [field] = useState(() => new TextareaField());
+  const isFine = useMedia(FINE_POINTER);
   useImperativeHandle(ref, () => field, [field]);
   useLayoutEffect(() => {
     field.attach(box.current, (change) => latest.current.onChange(change));
@@ -32,7 +34,8 @@ export function TextField(props: FieldProps) {
         ref={box}
         rows={1}
         defaultValue={initialText}
-        data-focus-first=""
+        // On a telephone its keyboard would cover what is to be read first.
+        data-focus-first={isFine || undefined}
         aria-label={props.label}
         placeholder={props.placeholder}
         aria-autocomplete="list"

@@ -8,8 +8,6 @@ import type { ChatMessage } from "../websocket/types";
 import { Composer } from "./Composer";
 import { MessageStretch } from "./MessageStretch";
 
-const FINE_POINTER = "(pointer: fine)";
-
 /** A thread, in the panel: its opener, its replies, and a composer of its own. */
 export function ThreadPanel({ threadId }: { threadId: string }) {
   const openRoom = useChatStore((state) => state.room);
@@ -27,8 +25,6 @@ export function ThreadPanel({ threadId }: { threadId: string }) {
   }, [openThread, closeThread, threadId, me]);
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    // If a keyboard on the screen would cover the messages, the box waits for a touch.
-    if (!window.matchMedia(FINE_POINTER).matches) return;
     box.current?.querySelector<HTMLElement>("[data-focus-first]")?.focus();
   }, []);
   return (

@@ -1,4 +1,5 @@
 /** What can be done with an answer that has ended. */
+import { composeAt } from "../composer/composeAt";
 import { useCallback } from "react";
 import { copyText } from "../answers/clipboard";
 import { htmlOf, tsvOf } from "../answers/copying";
@@ -19,6 +20,8 @@ export interface AnswerActions {
   /** Ask the same again, in the same room and thread. */
   runAgain(): Promise<void>;
   edit(): void;
+  /** Put a statement into the composer that asked. */
+  compose(statement: string): void;
   reply(): void;
   openInPanel(): void;
 }
@@ -73,6 +76,11 @@ export function useAnswerActions(
     });
   };
 
+  const compose = (text: string) => {
+    const threadId = question?.threadId ?? message.threadId;
+    composeAt(chat, { room: connectionId, threadId }, text);
+  };
+
   const reply = () => {
     const threadId = message.threadId ?? messageId;
     chat.ui.getState().openPanel({ kind: "thread", threadId });
@@ -84,7 +92,8 @@ export function useAnswerActions(
     download,
     runAgain,
     reply,
-    edit: () => asked !== undefined && chat.ui.getState().compose(asked),
+    edit: () => asked !== undefined && compose(asked),
+    compose,
     openInPanel: () => chat.ui.getState().openPanel({ kind: "answer", answerId: messageId }),
   };
 }

@@ -13,11 +13,17 @@ export function useKeyDown(
   useEffect(() => {
     const target = element.current;
     function onKeyDown(event: KeyboardEvent) {
+      if (isComposed(event)) return;
       if (latest.current(event)) takeKey(event);
     }
     target?.addEventListener("keydown", onKeyDown);
     return () => target?.removeEventListener("keydown", onKeyDown);
   }, [element, latest]);
+}
+
+/** Whether a key belongs to an input method. Safari tells so of the last one by its code alone. */
+export function isComposed({ isComposing, keyCode }: KeyboardEvent): boolean {
+  return isComposing || keyCode === 229;
 }
 
 /** Keep everybody else from acting on a key. */

@@ -1,3 +1,4 @@
+import { isComposed } from "./useKeyDown";
 import { useEffect, type RefObject } from "react";
 import type { Chat } from "../stores/chat";
 import type { ChatState } from "../stores/state";
@@ -18,7 +19,7 @@ export function useKeys(chat: Chat, root: RefObject<HTMLElement | null>): void {
     let timer: ReturnType<typeof setTimeout> | undefined;
 
     function onKeyDown(event: KeyboardEvent) {
-      if (event.defaultPrevented || event.isComposing) return;
+      if (event.defaultPrevented || isComposed(event)) return;
       if (isFor(element as HTMLElement, event) && act(event)) event.preventDefault();
     }
 

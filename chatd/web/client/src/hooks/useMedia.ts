@@ -17,5 +17,7 @@ export function useMedia(query: string): boolean {
 export const NARROW = "(max-width: 639px)";
 /** On devices without mouse and keyboard: the page does not mention keys there. */
 export const TOUCH = "(hover: none) and (pointer: coarse)";
+/** Without it, a keyboard on the screen covers what is to be read. */
+export const FINE_POINTER = "(pointer: fine)";
 /** Below this width the panel stands over the messages. */
 export const MEDIUM = "(max-width: 999px)";

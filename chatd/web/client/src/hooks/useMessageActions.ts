@@ -1,3 +1,4 @@
+import { composeAt } from "../composer/composeAt";
 import { useMemo } from "react";
 import { copyText } from "../copyText";
 import { messageLink } from "../messages/links";
@@ -74,7 +75,12 @@ function actionsOf(chat: Chat, message: ChatMessage, me: string | undefined): Me
     },
     edit: () => ui.startEditing(messageId),
     delete: () => void deleteMessage(messageId),
-    editAndRun: () => ui.compose(askedOf(chat, message)),
+    editAndRun: () =>
+      composeAt(
+        chat,
+        { room: message.connectionId, threadId: message.threadId },
+        askedOf(chat, message),
+      ),
   };
 }
 

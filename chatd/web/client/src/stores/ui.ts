@@ -19,6 +19,8 @@ export interface ComposerText {
   text: string;
   /** `replace` the draft, or `insert` at the cursor. */
   how: "replace" | "insert";
+  /** Whose composer takes it; without it, the one that had the focus last. */
+  at: { readonly threadId: string | undefined } | undefined;
   /** Grows with each one, so that the same text can come twice. */
   serial: number;
 }
@@ -51,7 +53,7 @@ export interface UiState {
   questionEdited(messageId: string): void;
   dropEdited(): void;
   /** Put text into the composer, and the focus. */
-  compose(text: string, how?: "replace" | "insert"): void;
+  compose(text: string, how?: "replace" | "insert", at?: ComposerText["at"]): void;
   /** Say something to people who cannot see the page. */
   announce(text: string, urgency?: "polite" | "assertive"): void;
 }
@@ -73,8 +75,10 @@ export function createUi(): StoreApi<UiState> {
     stopEditing: () => set({ editing: undefined }),
     questionEdited: (edited) => set({ edited }),
     dropEdited: () => set({ edited: undefined }),
-    compose: (text, how = "replace") =>
-      set((now) => ({ composerText: { text, how, serial: (now.composerText?.serial ?? 0) + 1 } })),
+    compose: (text, how = "replace", at) =>
+      set((now) => ({
+        composerText: { text, how, at, serial: (now.composerText?.serial ?? 0) + 1 },
+      })),
     announce: (text, urgency = "polite") =>
       set((now) => ({
         announcement: { text, urgency, serial: (now.announcement?.serial ?? 0) + 1 },

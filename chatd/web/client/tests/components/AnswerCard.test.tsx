@@ -1,11 +1,13 @@
 import { act } from "react";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { MEDIUM } from "../../src/hooks/useMedia";
 import type { ChatState } from "../../src/stores/state";
 import type { Answer, ChatMessage } from "../../src/websocket/types";
 import { runningAnswer } from "../answerFakes";
 import { fakeRoom } from "../fakes";
 import { answered, button, cells, click, names, placeholder, question, showCard } from "./cards";
 import type { Shown } from "./cards";
+import { holding } from "./media";
 
 let shown: Shown | undefined;
 afterEach(async () => {
@@ -254,6 +256,23 @@ describe("an answer that has ended", () => {
     expect(shown.page.textContent).not.toContain("asked");
     await click(button(shown.page, "Edit and run"));
     expect(shown.chat.ui.getState().composerText?.text).toBe("SELECT 7");
+  });
+});
+
+describe("a statement that goes into the composer", () => {
+  test("is not left behind a panel, nor in the box of another room", async () => {
+    holding(MEDIUM);
+    shown = await showCard([answered({ columns, rows, statement: "SELECT 7" })]);
+    const { chat, page } = shown;
+    act(() => {
+      chat.ui.getState().openPanel({ kind: "answer", answerId: "x" });
+      chat.store.setState({ room: "other" });
+    });
+    await click(button(page, "Edit and run"));
+    expect(chat.ui.getState().panel).toBeUndefined();
+    expect(chat.store.getState().openRoom).toHaveBeenCalledExactlyOnceWith("demo");
+    expect(chat.ui.getState().composerText?.text).toBe("SELECT 7");
+    holding();
   });
 });
 

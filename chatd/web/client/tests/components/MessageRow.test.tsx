@@ -211,6 +211,14 @@ describe("a message that was not sent", () => {
     expect([...note.querySelectorAll("button")].map((one) => one.textContent)).toEqual(["Delete"]);
   });
 
+  test("goes back into the thread that it was for", async () => {
+    const { chat, row } = drawn({ ...failed, threadId: "t" });
+    await click(button(row, "Edit"));
+    await settle();
+    expect(chat.ui.getState().panel).toEqual({ kind: "thread", threadId: "t" });
+    expect(chat.ui.getState().composerText?.at).toEqual({ threadId: "t" });
+  });
+
   test("goes back into the composer to be edited", async () => {
     const { chat, row } = drawn(failed, { discardMessage: vi.fn(async () => "my words") });
     await click(button(row, "Edit"));
@@ -459,6 +467,9 @@ describe("editing in place", () => {
     await type(box, "new");
     await press(box, "Enter", { shiftKey: true });
     await press(box, "Enter", { isComposing: true });
+    await press(box, "Enter", { keyCode: 229 }); // so in Safari
+    await press(box, "Escape", { keyCode: 229 });
+    expect(chat.ui.getState().editing).toBeDefined();
     expect(chat.store.getState().editMessage).not.toHaveBeenCalled();
   });
 
@@ -471,6 +482,24 @@ describe("editing in place", () => {
     expect(chat.ui.getState().editing).toBeUndefined();
     expect(chat.store.getState().editMessage).not.toHaveBeenCalled();
     expect(heard).not.toHaveBeenCalled();
+  });
+
+  test("keeps what was typed while another message is edited", async () => {
+    const { chat, row, box } = await editing();
+    await type(box, "new words");
+    const edit = (id: string) => act(async () => chat.ui.getState().startEditing(id));
+    await edit("another");
+    await edit(fakeMessage(2).messageId);
+    const again = row.querySelector("textarea");
+    expect(again?.value).toBe("new words");
+    expect(document.activeElement).toBe(again);
+  });
+
+  test("takes nothing more while it is saved", async () => {
+    const { box } = await editing({}, { editMessage: vi.fn(() => new Promise<boolean>(() => {})) });
+    await type(box, "new words");
+    await press(box, "Enter");
+    expect(box.readOnly).toBe(true);
   });
 
   test("begins with what was written, and saves nothing where nothing was changed", async () => {
@@ -610,6 +639,18 @@ describe("reactions", () => {
     expect(chat.store.getState().react).toHaveBeenCalledWith(fakeMessage(2).messageId, "🦊", true);
     expect(row.querySelector(".reaction-picker")).toBeNull();
     expect(document.activeElement).toBe(button(row, "React"));
+  });
+
+  test("take no focus back from where somebody went meanwhile", async () => {
+    const { host, row } = drawn({ reactions });
+    await click(button(row, "React"));
+    const picker = row.querySelector(".reaction-picker") as HTMLElement;
+    const elsewhere = host.appendChild(document.createElement("input"));
+    elsewhere.focus();
+    const closed = Object.assign(new Event("toggle"), { newState: "closed" });
+    await act(async () => void picker.dispatchEvent(closed));
+    expect(row.querySelector(".reaction-picker")).toBeNull();
+    expect(document.activeElement).toBe(elsewhere);
   });
 
   test("are left by Escape, which nobody else hears", async () => {
