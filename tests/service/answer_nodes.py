@@ -87,7 +87,7 @@ class SharedLog:
         """An open answer, as the log gives it to who takes it over."""
         return attrs.evolve(self.open[question_id], is_to_read=False)
 
-    async def message(self, message_id: str) -> Message | None:
+    async def message(self, message_id: str, rooms: Container[str]) -> Message | None:
         await trio.lowlevel.checkpoint()
         return None
 
