@@ -7,8 +7,8 @@ node. What may go wrong, and what is done:
     is answered for `ANSWER_S`             this node how many batches were carried out
     an id is known                         look up whose it is: `Conflict`
     a deadlock, a lock held for long       nothing was written: again
-    refused, behind an attempt that was    that one may still be under way: take its number, or
-    lost                                   find that it was carried out
+    refused, behind an attempt that was    that one may still be carried out: `CommitFailed`, and
+    lost                                   in doubt
     all that until `GIVE_UP_S`             `CommitFailed`
 
 A batch that was given up while its outcome was unknown is in doubt, and nothing else is written
@@ -57,6 +57,7 @@ FIRST_WAIT_S: Final = 0.05
 LONGEST_WAIT_S: Final = 0.5
 """Seconds before the connection is tried again, doubled from the first wait to the longest."""
 
+MAYBE_LATE: Final = "an earlier attempt at this batch may still be carried out"
 _NOT_NEXT: Final = "CHD01"
 _BEHIND: Final = "CHD06"
 _SCOPED: Final = "CHD03"
@@ -215,10 +216,12 @@ class LogWriter:
                 elif state in AGAIN:
                     self._why = f"the database is busy ({type(error).__name__})"
                     await trio.sleep(backoff.failed())
+                elif self._pending is not None:
+                    # Only `settled` takes its number: should the answer to that get lost, nobody
+                    # could tell this batch from one of nothing.
+                    raise CommitFailed(Code.STORAGE_ERROR, MAYBE_LATE) from None
                 else:
                     try:
-                        if self._pending is not None and await self._is_carried_out(connection):
-                            continue  # by an attempt that was lost; the next one finds it
                         return await self._not_written(connection, records, batch, error)
                     except _Lost:
                         pass  # and then again
@@ -276,27 +279,22 @@ class LogWriter:
         return Committed(self._commits, moved, answer.version, answer.repeated)
 
     async def _settle(self, connection: TrioConnection) -> None:
-        """Learn what became of the batch that is in doubt."""
-        if await self._is_carried_out(connection):
-            self._pending = None
-            self._commits += 1
-            raise FailedCommitFound("The log holds a batch that was reported as failed.")
-
-    async def _is_carried_out(self, connection: TrioConnection) -> bool:
-        """Whether the batch that is in doubt was; if not it never will be, as this takes its
-        number, and nothing is in doubt any more."""
+        """Learn what became of the batch that is in doubt, by taking its number. Who lost the
+        answer to that finds the number taken, and memory reads what the log holds."""
         number = self._commits + 1
         try:
             await self._asked(connection, COMMIT, _NOTHING.parameters(self._node_id, number))
         except psycopg.Error as error:
             if error.sqlstate == _NOT_NEXT and await self._count(connection) > self._commits:
-                return True
+                self._pending, self._commits = None, number
+                raise FailedCommitFound(
+                    "The log holds a batch that was reported as failed."
+                ) from None
             if error.sqlstate in AGAIN:  # the batch is still under way
                 raise _Lost from None
             raise self._failed(error) from None
         self._pending = None
         self._commits = number
-        return False
 
     async def _count(self, connection: TrioConnection) -> int:
         """How many batches of this node were carried out."""

@@ -146,49 +146,59 @@ async def test_a_batch_that_was_lost_once_and_then_refused_keeps_nothing_from_be
 ) -> None:
     [one, two] = stored_from(1, 2)
     await log.commit([one])
-    on_commits(monkeypatch, "unsent")
+    for refused in (reacted(one.message, 2), one, reacted(two.message, 1)):
+        on_commits(monkeypatch, "unsent")
+        with pytest.raises(CommitFailed, match=writing.MAYBE_LATE):
+            await log.commit([refused])
+        assert log._doubted.is_set()
+        await log._settle()  # as `run` does
     assert isinstance(await log.commit([reacted(one.message, 2)]), Behind)
-    on_commits(monkeypatch, "unsent")
-    assert isinstance(await log.commit([one]), Conflict)
-    on_commits(monkeypatch, "unsent")
-    with pytest.raises(RecordRefused):
-        await log.commit([reacted(two.message, 1)])
     assert isinstance(await log.commit([two]), Committed)
     assert seqs(address) == [1, 2]
 
 
-async def test_an_attempt_that_was_lost_counts_if_it_comes_after_one_that_was_refused(
+async def test_an_attempt_that_was_lost_is_found_if_it_comes_after_one_that_was_refused(
     log: PostgresLog, opened: OpenedLog, address: LogAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [one] = stored_from(1, 1)
     await log.commit([one])
     execute: Execute = TrioConnection.execute
-    attempts = 0
     late: Sequence[Any] = ()
 
+    async def losing_one(self: TrioConnection, statement: Any, parameters: Sequence[Any]) -> Any:
+        nonlocal late
+        if statement == COMMIT and not late:
+            late = parameters
+            self.drop()
+            raise psycopg.OperationalError("the connection is lost")
+        return await execute(self, statement, parameters)
+
+    monkeypatch.setattr(TrioConnection, "execute", losing_one)
+    with pytest.raises(CommitFailed, match=writing.MAYBE_LATE):
+        await log.commit([reacted(one.message, 2)])
     async with second_log(opened) as other:
-
-        async def in_another_order(
-            self: TrioConnection, statement: Any, parameters: Sequence[Any]
-        ) -> Any:
-            nonlocal attempts, late
-            if statement == COMMIT and parameters[0] == opened.node_id:
-                attempts += 1
-                if attempts == 1:
-                    late = parameters
-                    self.drop()
-                    raise psycopg.OperationalError("the connection is lost")
-                if attempts == 3:
-                    await other.commit([reacted(one.message, 1)])
-                    with connect(address) as connection:
-                        connection.execute(statement, late)
-            return await execute(self, statement, parameters)
-
-        monkeypatch.setattr(TrioConnection, "execute", in_another_order)
-        assert isinstance(await log.commit([reacted(one.message, 2)]), Committed)
-        assert isinstance(await log.commit(stored_from(2, 2)), Committed)
+        await other.commit([reacted(one.message, 1)])
+    with connect(address) as connection:
+        connection.execute(COMMIT, late)
+    with pytest.raises(FailedCommitFound):
+        await log._writer.settled()
+    assert isinstance(await log.commit(stored_from(2, 2)), Committed)
     assert rows_of(address, "SELECT rev FROM changes ORDER BY rev") == [(1,), (2,)]
     assert seqs(address) == [1, 2]
+
+
+async def test_a_number_that_was_taken_without_an_answer_counts_for_no_batch(
+    log: PostgresLog, address: LogAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [one] = stored_from(1, 1)
+    await log.commit([one])
+    on_commits(monkeypatch, "unsent", "well", "unanswered")
+    with pytest.raises(CommitFailed, match=writing.MAYBE_LATE):
+        await log.commit([reacted(one.message, 2)])
+    with pytest.raises(FailedCommitFound):  # memory then reads what there is
+        await log._writer.settled()
+    assert rows_of(address, "SELECT rev FROM changes") == []
+    assert isinstance(await log.commit([reacted(one.message, 1)]), Committed)
 
 
 async def test_a_batch_without_a_message_is_carried_out_once_too(
