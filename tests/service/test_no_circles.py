@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from tests.engine.listeners import open_websocket
-from tests.engine.polls import HttpPeer, request
+from tests.engine.polls import HttpPeer, request, until
 from tests.service.asking import ask
 from tests.service.chats import ROOM, Chat, message, token
 from tests.service.streams import open_stream
@@ -86,6 +86,8 @@ async def _opened_by_polling(chat: Chat) -> tuple[HttpPeer, str]:
 async def over_polling(chat: Chat) -> None:
     peer, query = await _opened_by_polling(chat)
     await peer.ask("POST", query, b"1")
+    sessions = chat.parts.engine_io.sessions
+    await until(lambda: not sessions.by_sid)  # a catch-up may come first
     await peer.stream.aclose()
 
 
