@@ -105,7 +105,8 @@ class EpollWatch:
 
     def reads(self, reader: Reader) -> Awaitable[None]:
         """Let `reader` read whenever there is something to read, until it says that the task has to
-        go on, or until `wake`. What it raises is raised here.
+        go on, or until `wake`, or earlier: the caller looks what is to be done, and waits again.
+        What it raises is raised here.
 
         To be awaited at once. This is not a coroutine itself: that would be 216 bytes a connection.
         """
@@ -115,13 +116,10 @@ class EpollWatch:
         return trio.lowlevel.wait_task_rescheduled(self)  # noqa: ASYNC105 - the caller awaits it
 
     async def _reads_what_is_there(self, reader: Reader) -> None:
-        while self.is_ready or self.has_ended:
-            self.is_ready = False
-            await trio.lowlevel.checkpoint()
-            if reader.read():
-                return
-        self._park(reader)
-        await trio.lowlevel.wait_task_rescheduled(self)
+        """It does not wait for more: a connection that was once quick would hold it ever after."""
+        self.is_ready = False
+        await trio.lowlevel.checkpoint()
+        reader.read()
 
     def _park(self, reader: Reader | None) -> None:
         self.reader = reader

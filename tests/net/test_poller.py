@@ -125,8 +125,25 @@ async def test_bytes_and_an_end_that_came_while_nobody_waited_are_read_at_once(
         theirs.send(b"late")
         theirs.shutdown(socket.SHUT_WR)
         await trio.testing.wait_all_tasks_blocked()
-        await reader.watch.reads(reader)
+        while reader.pieces[-1:] != [b""]:
+            await reader.watch.reads(reader)
     assert reader.pieces == [b"!", b"late", b""]
+
+
+async def test_who_reads_what_was_there_already_does_not_wait_for_more(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    """It would wait in a coroutine more, and keep that for as long as its connection is idle."""
+    ours, theirs = pair
+    poller = EpollPoller()
+    reader = Reader(ours, poller.watch(ours))
+    async with served(poller):
+        theirs.send(b"!")
+        await reader.watch.reads(reader)
+        theirs.send(b"late")
+        await trio.testing.wait_all_tasks_blocked()
+        await reader.watch.reads(reader)
+    assert reader.pieces == [b"!", b"late"]
 
 
 async def test_an_end_that_came_with_the_last_bytes_is_read_too(
