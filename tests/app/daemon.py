@@ -11,10 +11,10 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import trio
@@ -45,6 +45,7 @@ NO_LIMITS = {
     )
 }
 
+_T = TypeVar("_T")
 _DRAIN = "CHATD_SERVER__DRAIN_TIMEOUT_S"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -72,12 +73,32 @@ class Output:
 
     async def having(self, pattern: str, within_s: float = START_S) -> re.Match[str]:
         """The first place where `pattern` matches, once it does."""
-        with trio.move_on_after(within_s):
-            while (found := re.search(pattern, self.text)) is None and not self.ended:
-                await self._news.park()
-        found = re.search(pattern, self.text)
+        found = await self._until(lambda: re.search(pattern, self.text), within_s)
         assert found is not None, f"nothing matches {pattern!r} in:\n{self.text}"
         return found
+
+    async def lines_with(self, text: str, count: int, within_s: float = START_S) -> list[str]:
+        """The whole lines that hold `text`, once there are `count` of them.
+
+        A pattern that counts would search all ways to divide what was written between its parts.
+        """
+
+        def enough() -> list[str] | None:
+            lines = [one for one in self.text.splitlines(keepends=True) if text in one]
+            whole = [line for line in lines if line.endswith("\n")]
+            return whole if len(whole) >= count else None
+
+        found = await self._until(enough, within_s)
+        assert found is not None, f"{text!r} is not in {count} lines of:\n{self.text}"
+        return found
+
+    async def _until(self, look: Callable[[], _T | None], within_s: float) -> _T | None:
+        """What `look` finds in what is written by then, and nothing after that."""
+        with trio.move_on_after(within_s):
+            while (found := look()) is None and not self.ended:
+                await self._news.park()
+            return found
+        return look()
 
     async def end(self, within_s: float = END_S) -> None:
         with trio.fail_after(within_s):
@@ -110,8 +131,14 @@ class Daemon:
 
     async def event(self, name: str, within_s: float = START_S) -> dict[str, Any]:
         """The first line of the log that is named so, once it is there."""
-        await self.err.having(rf'"event":"{re.escape(name)}".*\n', within_s)
-        return self.events(name)[0]
+        return (await self.events_of(name, 1, within_s))[0]
+
+    async def events_of(
+        self, name: str, count: int, within_s: float = START_S
+    ) -> list[dict[str, Any]]:
+        """The lines of the log that are named so, once there are `count` of them."""
+        lines = await self.err.lines_with(f'"event":"{name}"', count, within_s)
+        return [json.loads(line) for line in lines]
 
     def send_signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

@@ -319,7 +319,7 @@ async def test_messages_that_a_kill_caught_before_they_were_read_end_once_where_
     daemon = await house.start()
     alice = await alice_of(house, daemon, nursery)
     assert (await answer(alice, "SELECT count(*) FROM customers"))["rows"] == [[240]]
-    await daemon.err.having(r"(?s)(?:answer\.ended.*?){9}", ANSWER_S)
+    await daemon.events_of("answer.ended", 9, ANSWER_S)
     found = await ends(alice)
     assert {found.pop(question) for question in questions} == {"interrupted"}
     assert list(found.values()) == ["done"]

@@ -50,8 +50,7 @@ async def enter(stream: trio.SocketStream, user: str, *headers: str) -> Peer:
 
 async def addresses(daemon: Daemon, count: int) -> list[str]:
     """Whose sessions were opened, once the log tells of so many."""
-    await daemon.err.having(rf'(?s)(?:"session\.opened".*?){{{count}}}\n')
-    return [event["address"] for event in daemon.events("session.opened")]
+    return [event["address"] for event in await daemon.events_of("session.opened", count)]
 
 
 async def test_a_proxy_at_the_socket_is_trusted_as_unix_and_clients_count_by_their_addresses(

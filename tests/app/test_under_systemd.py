@@ -185,8 +185,8 @@ async def tasks_of(daemon: Daemon) -> list[str]:
     """What the daemon writes of its tasks now."""
     count = len(daemon.events("tasks.shown"))
     daemon.send_signal(signal.SIGUSR1)
-    await daemon.err.having(rf'(?s)(?:"event":"tasks\.shown".*?\n.*?){{{count + 1}}}')
-    return str(daemon.events("tasks.shown")[-1]["tree"]).split("\n")
+    shown = await daemon.events_of("tasks.shown", count + 1)
+    return str(shown[-1]["tree"]).split("\n")
 
 
 async def test_the_tasks_are_written_without_a_word_of_what_they_work_on(
