@@ -254,7 +254,10 @@ export function createChat(options: ChatOptions, given: Partial<Surroundings> = 
   function welcomed(draft: Draft, status: StatusConnected): void {
     beUser(draft, status.userId);
     serverAhead = (status.serverTime ?? clock.now()) - clock.passed();
-    if (draft.state.epoch !== status.epoch) receipts.forgetReceived();
+    if (draft.state.epoch !== status.epoch) {
+      receipts.forgetReceived();
+      threads.dropAll(draft);
+    }
     const { userId, name, server, limits } = status;
     draft.set({
       me: name === undefined ? { userId } : { userId, name },

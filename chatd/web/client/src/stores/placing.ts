@@ -224,7 +224,7 @@ export class Placing {
     for (const [room, view] of draft.state.views) setView(draft, room, dropped(view, messages));
     this.#core.answers.clear();
     for (const room of draft.state.views.keys()) this.parts.forgotten(room);
-    draft.set({ rooms: [], thread: undefined, search: undefined, target: undefined });
+    draft.set({ rooms: [], search: undefined, target: undefined });
   }
 
   /** Drop what is held of a room; what is not sent stays in the outbox. */

@@ -84,6 +84,18 @@ export class Threads {
     });
   }
 
+  /** The server has another log, which may have the thread: it is read once there is a connection. */
+  dropAll(draft: Draft): void {
+    const { thread } = draft.state;
+    if (thread === undefined) return;
+    const { threadId } = thread;
+    const messages = draft.map("messages");
+    const waits = (id: string) => messages.get(id)?.seq === undefined;
+    for (const id of [threadId, ...thread.ids]) if (!waits(id)) messages.delete(id);
+    const ids = thread.ids.filter((id) => messages.has(id));
+    draft.set({ thread: { threadId, ids, hasOlder: false, isLoading: true } });
+  }
+
   /** A message was placed, or waits: it may belong to the open thread. */
   place(draft: Draft, message: ChatMessage): void {
     const { thread } = draft.state;

@@ -678,9 +678,42 @@ describe("coming back", () => {
     server.isUp = true;
     await browser.clock.pass(2_000);
     expect(texts(chat)).toEqual(["of another log", "waits"]);
-    expect(state(chat)).toMatchObject({ epoch: "e2", thread: undefined });
+    expect(state(chat).epoch).toBe("e2");
     expect(view(chat, "sales")?.isReady).toBe(false);
     expect(state(chat).messages.size).toBe(2);
+  });
+
+  test("to another log reads the open thread there, or says that it is not there", async () => {
+    server.wrote("demo", 1, { messageId: "root" });
+    server.wrote("demo", 2, { threadId: "root" });
+    const chat = await browser.connected();
+    await state(chat).openThread("root");
+    expect(state(chat).thread?.ids).toHaveLength(2);
+    server.isUp = false;
+    server.wire.lose();
+    await state(chat).sendMessage("waits", { threadId: "root" });
+    server.log.clear();
+    server.wrote("demo", 1, { messageId: "root" });
+    server.wrote("demo", 1, { threadId: "root", content: "restored" });
+    server.status.epoch = "e2";
+    server.isUp = true;
+    await browser.clock.pass(2_000);
+    const inThread = () =>
+      state(chat).thread?.ids.map((id) => state(chat).messages.get(id)?.content);
+    expect(inThread()).toEqual(["restored", "waits"]);
+    expect(state(chat).thread).toMatchObject({ isLoading: false, root: { messageId: "root" } });
+
+    server.wire.lose();
+    server.log.clear();
+    const error = {
+      code: "unknown_message",
+      message: "There is no such thread.",
+      retryable: false,
+    };
+    server.answers["chat:history:get"] = () => ({ ok: false, error });
+    server.status.epoch = "e3";
+    await browser.clock.pass(2_000);
+    expect(state(chat).thread).toMatchObject({ isLoading: false, failure: error.message });
   });
 
   test("to a log that has lost its end drops what is held", async () => {
