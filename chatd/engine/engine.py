@@ -34,7 +34,7 @@ from chatd.net.http.reader import TOO_LARGE, BadRequestError, RequestHead
 from chatd.net.proxies import ForbiddenNotices, ProxyNotices
 from chatd.observe import EventLog, HandshakeRefused, LimitHit, SessionOpened
 from chatd.observe.ids import unguessable_id
-from chatd.websocket.handshake import is_valid_key, switching_protocols
+from chatd.websocket.handshake import is_subprotocol, is_valid_key, switching_protocols
 
 _CONTENT_TYPE_BINARY: Final = b"application/octet-stream"
 
@@ -256,11 +256,13 @@ class Engine:
 
 
 def switched(head: RequestHead) -> bytes:
-    """The 101, with the first subprotocol that is offered. Raises ValueError if that is not a
-    token."""
+    """The 101, with the first subprotocol that is offered, for a request that was judged."""
+    return switching_protocols(head.headers[b"sec-websocket-key"], _first_subprotocol(head))
+
+
+def _first_subprotocol(head: RequestHead) -> bytes | None:
     offered = head.headers.get(b"sec-websocket-protocol")
-    subprotocol = None if offered is None else offered.partition(b",")[0].strip()
-    return switching_protocols(head.headers[b"sec-websocket-key"], subprotocol)
+    return None if offered is None else offered.partition(b",")[0].strip()
 
 
 def _is_websocket_handshake(head: RequestHead) -> bool:
@@ -271,8 +273,5 @@ def _is_websocket_handshake(head: RequestHead) -> bool:
         headers.get(b"sec-websocket-key", b"")
     ):
         return False
-    try:
-        switched(head)
-    except ValueError:  # the subprotocol that it offers is not a token
-        return False
-    return True
+    subprotocol = _first_subprotocol(head)
+    return subprotocol is None or is_subprotocol(subprotocol)

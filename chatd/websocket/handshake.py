@@ -37,6 +37,11 @@ def is_valid_key(key: bytes) -> bool:
     return len(nonce) == _KEY_BYTES
 
 
+def is_subprotocol(name: bytes) -> bool:
+    """Whether this may name a subprotocol, which is a token (RFC 9110, section 5.6.2)."""
+    return bool(name) and _TOKEN_CHARACTERS.issuperset(name)
+
+
 def switching_protocols(key: bytes, subprotocol: bytes | None = None) -> bytes:
     """The complete head of the 101 response (section 4.2.2, item 5); frames follow at once.
 
@@ -50,7 +55,7 @@ def switching_protocols(key: bytes, subprotocol: bytes | None = None) -> bytes:
         b"Sec-WebSocket-Accept: " + accept_key(key) + b"\r\n"
     )
     if subprotocol is not None:
-        if not subprotocol or not _TOKEN_CHARACTERS.issuperset(subprotocol):
+        if not is_subprotocol(subprotocol):
             raise ValueError("a subprotocol's name is a token of RFC 9110, section 5.6.2")
         head += b"Sec-WebSocket-Protocol: " + subprotocol + b"\r\n"
     return head + b"\r\n"
