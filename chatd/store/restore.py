@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from chatd.files import fault_of_folder, require_file, sync_directory
+from chatd.files import fault_of_folder, give_to_owner_of, require_file, sync_directory
 from chatd.store import schema
 from chatd.store.backup import copy_log, remove_log, sync_file
 from chatd.store.connections import connect_to_create
@@ -110,8 +110,11 @@ def _damaged(backup: Path, what: str) -> BackupDamaged:
 
 
 def _hand_over(directory: Path, *made: Path) -> None:
-    """Give what root made to the directory's owner, the user of the daemon."""
-    if os.geteuid() == 0:
-        owner = directory.stat()
-        for path in made:
-            os.chown(path, owner.st_uid, owner.st_gid)
+    """Give what root made to the directory's owner, the user of the daemon, who may have put a link
+    to another file in its place: that is not followed."""
+    for path in made:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            give_to_owner_of(directory, descriptor)
+        finally:
+            os.close(descriptor)

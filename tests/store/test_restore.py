@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chatd.store import schema
+from chatd.store import restore, schema
 from chatd.store.backup import back_up_store
 from chatd.store.errors import (
     BackupDamaged,
@@ -19,6 +19,7 @@ from chatd.store.errors import (
 )
 from chatd.store.log_file import LOG_NAME
 from chatd.store.opening import open_store
+from chatd.store.recovery import recover
 from chatd.store.restore import restore_store
 from chatd.store.verify import verify_store
 from tests.store.full_store import fill, write_snapshot_of, write_to
@@ -246,17 +247,46 @@ def interrupted(*_: object) -> None:
     raise StopError
 
 
+def as_root(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int, int]]:
+    """To whom the files are given, by their names."""
+    given: dict[str, tuple[int, int]] = {}
+
+    def fchown(descriptor: int, user: int, group: int) -> None:
+        given[Path(os.readlink(f"/proc/self/fd/{descriptor}")).name] = (user, group)
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", fchown)
+    return given
+
+
 def test_what_root_restores_belongs_to_the_owner_of_the_directory(
     directory: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later(directory)
-    given: dict[str, tuple[int, int]] = {}
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(
-        os, "chown", lambda path, user, group: given.update({path.name: (user, group)})
-    )
+    given = as_root(monkeypatch)
     restore_store(directory, backup, NOW_MS)
     owner = directory.stat()
     assert given == dict.fromkeys(
         (f"{LOG_NAME}.restoring", "lock", REPLACED), (owner.st_uid, owner.st_gid)
     )
+
+
+def test_a_link_that_the_owner_puts_in_place_of_what_root_restores_gives_nothing_else_away(
+    directory: Path, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    precious = tmp_path / "precious"
+    precious.touch()
+    given = as_root(monkeypatch)
+
+    def recover_and_lose(connection: sqlite3.Connection) -> object:
+        recovered = recover(connection)
+        unfinished = directory / f"{LOG_NAME}.restoring"
+        unfinished.unlink()
+        unfinished.symlink_to(precious)
+        return recovered
+
+    monkeypatch.setattr(restore, "recover", recover_and_lose)
+    with pytest.raises(StoreUnavailable, match=r"log\.sqlite3\.restoring cannot be used"):
+        restore_store(directory, backup, NOW_MS)
+    assert given == {}
+    assert precious.exists()
