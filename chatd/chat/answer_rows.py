@@ -15,6 +15,8 @@ WALKED_ROWS: Final = 100
 """Rows that are looked for one by one; for more of them, parsing everything is cheaper."""
 _HEAD: Final = re.compile(rb'\{"state":"\w+","rowCount":(\d{1,9}),')
 _ROWS: Final = b',"rows":['
+# The groups are possessive: atomic ones would keep a place to go back to for each value. Behind one
+# that fails, nothing else could go on: see tests/tooling/test_patterns.
 _ROW: Final = re.compile(rb'\[(?:[^"\[\]]++|"(?:[^"\\]++|\\.)*+")*+\]', re.DOTALL)
 _ANSWER: Final = b',"answer":'  # in a message, whose fields before it hold no such key
 

@@ -29,7 +29,8 @@ MESSAGE_ID: Final = "messageId"
 _JSON: Final = re.compile(r'application/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?', re.IGNORECASE)
 _STRING: Final = re.compile(r'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 """A string of JSON; an unclosed one goes on to the end of the body, so that nothing is tried
-twice."""
+twice. Its group is possessive, as an atomic one would keep a place to go back to for each escape,
+and cannot fail behind its first character: see tests/tooling/test_patterns."""
 _WHOLE: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 
 

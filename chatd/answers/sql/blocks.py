@@ -11,7 +11,7 @@ from collections.abc import Iterator
 # Lines that open a block, without the spaces around them; nothing in them is tried twice.
 _OPENING = re.compile(r"(?P<fence>`{3,}+|~{3,}+)(?P<info>[^`]*+)")
 _OPENING_BEHIND_TEXT = re.compile(
-    r"(?!>)(?:[^`]++|`{1,2}+(?!`))++(?P<fence>`{3,}+)[ \t]*+(?P<info>\w*+)"
+    r"(?!>)(?>(?:[^`]++|`{1,2}+(?!`))+)(?P<fence>`{3,}+)[ \t]*+(?P<info>\w*+)"
 )
 SQL_INFO = frozenset({"sql", "sqlite", "sqlite3", "mysql", "mariadb", "psql", "pgsql"}) | frozenset(
     {"postgres", "postgresql", "plpgsql"}

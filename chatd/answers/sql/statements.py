@@ -139,7 +139,7 @@ _EXPLAIN_WITH_OPTIONS = re.compile(
 )
 
 # Bare words, and the words that only SQL has among them.
-_BARE = re.compile(r"(?:(?:[^\W\d_]++(?:-[^\W\d_]++)*+|\d++)(?:[ \t]++|\Z))++")
+_BARE = re.compile(r"(?>(?:(?:[^\W\d_]++(?>(?:-[^\W\d_]++)*)|\d++)(?:[ \t]++|\Z))+)")
 _CLAUSES = """
     where join by having limit offset fetch for union intersect except when exists using returning
     cascade

@@ -40,9 +40,9 @@ _AROUND: Final = ' \t"'
 _USUAL_PORTS: Final = frozenset({"80", "443"})
 _SCHEMES: Final = frozenset({"http", "https"})
 
-# RFC 7239, 4; possessive, so that nothing is ever tried twice.
+# RFC 7239, 4; possessive or atomic, so that nothing is ever tried twice.
 _TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
-_QUOTED: Final = r'"(?:[^"\\]|\\.)*+"'
+_QUOTED: Final = r'"(?>(?:[^"\\]|\\.)*)"'
 # Colons and brackets need quotes there; not every proxy gives them to an address.
 _BARE: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z:\[\]-]++"
 _PAIR: Final = re.compile(rf"[ \t]*+({_TOKEN})=({_BARE}|{_QUOTED})[ \t]*+(;|,|\Z)")

@@ -40,22 +40,23 @@ TOO_LARGE: Final = frozenset({413, 431})
 _END: Final = b"\r\n\r\n"
 _LINE_END: Final = b"\r\n"
 
-# RFC 9110, 5.6.2, 5.5; RFC 9112, 3 and 5. Possessive, so that nothing is ever tried twice.
+# RFC 9110, 5.6.2, 5.5; RFC 9112, 3 and 5. Possessive or atomic: nothing is ever tried twice.
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _TEXT: Final = rb"[\t\x20-\x7e\x80-\xff]*+"
 _FIELD: Final = rb"%b:%b\r\n" % (_TOKEN, _TEXT)
 _METHOD_MAX: Final = 24
 _METHOD: Final = rb"[A-Z][A-Z-]{0,%d}+" % (_METHOD_MAX - 1)
 _HEAD: Final = re.compile(
-    rb"(%b) (/[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n((?:%b)*+)\r\n" % (_METHOD, _FIELD)
+    rb"(%b) (/[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n((?>(?:%b)*))\r\n" % (_METHOD, _FIELD)
 )
 _BEGINNING: Final = re.compile(rb"%b(?:\Z| )|\r?\Z" % _METHOD)
 _NEVER_IN_A_LINE: Final = re.compile(rb"[^\t\r\n\x20-\x7e\x80-\xff]|(?<!\r)\n|\r[^\n]")
 _OTHER_VERSION: Final = re.compile(rb"%b [\x21-\x7e]++ HTTP/([0-9])\.([0-9])\r\n" % _METHOD)
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
-_QUOTED: Final = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"'
-_EXTENSION: Final = rb"[ \t]*+;[ \t]*+%b(?:[ \t]*+=[ \t]*+(?:%b|%b))?+" % (_TOKEN, _TOKEN, _QUOTED)
-_CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,8}+)((?:%b)*+)" % _EXTENSION)
+_QUOTED: Final = rb'"(?>(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*)"'
+_VALUE: Final = rb"[ \t]*+=[ \t]*+(?:%b|%b)" % (_TOKEN, _QUOTED)
+_EXTENSION: Final = rb"[ \t]*+;[ \t]*+%b(?>(?:%b)?)" % (_TOKEN, _VALUE)
+_CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,8}+)((?>(?:%b)*))" % _EXTENSION)
 _TRAILER: Final = re.compile(rb"%b:%b" % (_TOKEN, _TEXT))
 
 # If two of these differ, two readers of the request may see two different requests.
