@@ -2,8 +2,10 @@
 
 import os
 import select
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -11,6 +13,8 @@ import trio
 from tests.app.client import Client, message
 from tests.processes import children_of, commands_of
 
+PATIENT = (sys.executable, str(Path(__file__).with_name("patient.py")), "serve")
+"""Starts a daemon in which no question is refused because the one before it takes long."""
 ANSWER_S = 30.0
 """No answer here takes this long, unless something is broken."""
 ENDLESS = (

@@ -18,6 +18,7 @@ from tests.app.daemon import END_S, Daemon, House, fetch_inside
 from tests.app.questions import (
     ANSWER_S,
     ENDLESS,
+    PATIENT,
     answer,
     answer_to,
     ask,
@@ -306,7 +307,7 @@ async def test_a_reading_process_that_was_killed_costs_nobody_else(
 async def test_messages_that_a_kill_caught_before_they_were_read_end_once_where_they_ask(
     house: House, nursery: trio.Nursery
 ) -> None:
-    daemon = await house.start()
+    daemon = await house.start(program=PATIENT)
     os.kill(await reader_of(daemon), signal.SIGSTOP)
     alice = await alice_of(house, daemon, nursery)
     questions = [await ask(alice, f"SELECT {number}") for number in range(8)]
@@ -336,7 +337,7 @@ async def test_messages_that_a_kill_caught_before_they_were_read_end_once_where_
 async def test_one_user_with_many_nasty_texts_holds_up_nobody(
     house: House, nursery: trio.Nursery
 ) -> None:
-    daemon = await house.start()
+    daemon = await house.start(program=PATIENT)
     eve = await Client.connect(nursery, daemon.port, token_for(house.secret, "eve"))
     alice = await alice_of(house, daemon, nursery)
     assert (await answer(alice, "SELECT 0"))["rows"] == [[0]]

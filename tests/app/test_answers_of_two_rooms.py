@@ -10,7 +10,7 @@ import trio
 
 from tests.app.client import Client, token_for
 from tests.app.daemon import NO_LIMITS, House
-from tests.app.questions import answer, ask, ends
+from tests.app.questions import PATIENT, answer, ask, ends
 from tests.sqlite_mcp.databases import checksum
 
 pytestmark = pytest.mark.answers
@@ -44,7 +44,7 @@ async def shop(house: House, nursery: trio.Nursery) -> tuple[Client, dict[str, P
         read_only = false
         """
     )
-    daemon = await house.start(env=NO_LIMITS)
+    daemon = await house.start(env=NO_LIMITS, program=PATIENT)
     alice = await Client.connect(nursery, daemon.port, token_for(house.secret, "alice", ROOMS))
     await alice.caught_up(ROOMS)
     return alice, files

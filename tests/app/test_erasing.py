@@ -69,7 +69,7 @@ async def test_what_is_known_of_a_user_is_given_out_and_erased_while_the_daemon_
         "There was nothing in nowhere, so nothing was deleted. "
         "Is it the connectionId (`chatd admin rooms`), and not the title?\n"
     ), nowhere
-    outcomes = [one["outcome"] for one in daemon.events("admin.acted")]
+    outcomes = [one["outcome"] for one in await daemon.events_of("admin.acted", 3)]
     assert outcomes == ["done", "nothing", "nothing"]
     assert files_with(house, WORD) == []
     await eve.gone()

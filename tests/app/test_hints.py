@@ -9,7 +9,7 @@ import trio
 
 from tests.app.client import Client, message, token_for
 from tests.app.daemon import House
-from tests.app.questions import ANSWER_S, answer
+from tests.app.questions import ANSWER_S, PATIENT, answer
 from tests.app.test_answers import alice_of, reader_of
 
 pytestmark = pytest.mark.answers
@@ -91,7 +91,7 @@ async def test_every_example_of_what_people_type_ends_in_a_word(
 async def test_what_a_reading_process_had_when_it_was_killed_ends_all_the_same(
     house: House, nursery: trio.Nursery
 ) -> None:
-    daemon = await house.start()
+    daemon = await house.start(program=PATIENT)
     alice = await alice_of(house, daemon, nursery)
     child = await reader_of(daemon)
     os.kill(child, signal.SIGSTOP)

@@ -133,6 +133,7 @@ async def test_a_kill_in_the_middle_of_changes_loses_none_that_was_acknowledged(
                 witness = await Client.connect(
                     flooding, daemon.port, token_for(SECRET, "witness", [ROOM])
                 )
+                await witness.caught_up([ROOM])
                 for user in sorted({lane.author for lane in lanes}):
                     client = await Client.connect(
                         flooding, daemon.port, token_for(SECRET, user, [ROOM])

@@ -352,7 +352,7 @@ async def test_a_heartbeat_is_a_comment(tmp_path: Path) -> None:
 async def test_a_peer_that_takes_no_heartbeat_is_given_up(
     tmp_path: Path, small_buffers: None
 ) -> None:
-    server = {"ping_interval_s": 0.3, "ping_timeout_s": 0.3, "backlog_bytes": 100_000_000}
+    server = {"ping_interval_s": 0.3, "ping_timeout_s": 2.0, "backlog_bytes": 100_000_000}
     async with open_chat(tmp_path, limits=FREE, server=server) as chat:
         ada = await chat.enter("ada")
         await listening(chat, receive_bytes=4096)
@@ -415,7 +415,7 @@ async def test_a_drain_tells_when_to_come_back_and_ends_the_stream(tmp_path: Pat
 
 async def test_a_token_that_runs_out_ends_the_stream(tmp_path: Path) -> None:
     async with open_chat(tmp_path, auth={"leeway_s": 0.0}) as chat:
-        short = token(now_s=Clock().wall_s() - 9, ttl_s=10)
+        short = token(now_s=Clock().wall_s() - 9, ttl_s=12)  # whole seconds: 2 at least
         stream = await listening(chat, short)
         heard = await stream.rest()
         assert [one.name for one in heard] == ["auth:expiring", "connection:status"]

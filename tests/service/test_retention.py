@@ -105,7 +105,7 @@ async def test_who_resumes_from_before_gets_what_there_is(tmp_path: Path) -> Non
         assert (seqs(history["messages"]), history["firstSeq"]) == ([6, 7, 8], 6)
 
 
-async def test_a_full_disk_puts_retention_off(tmp_path: Path) -> None:
+async def test_a_full_disk_puts_retention_off(tmp_path: Path, no_upkeep: None) -> None:
     async with open_chat(tmp_path, limits=FREE, messages={"keep_per_room": KEPT}) as chat:
         ada = await chat.enter("ada")
         await go(await chat.enter("bob"))

@@ -32,6 +32,12 @@ def said(look: Callable[[Surroundings], Found | None], surroundings: Surrounding
     return f"{found.verdict}: {found.sentence}".replace(f"{surroundings.cwd}", "HERE")
 
 
+@pytest.fixture(autouse=True)
+def any_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests may keep the disk busy."""
+    monkeypatch.setattr(state, "SYNC_S_DOUBTFUL", 0.999)
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A state directory as a daemon leaves it."""

@@ -149,7 +149,7 @@ async def test_on_loopback_no_web_page_of_a_stranger_may_ask(
 
 @asynccontextmanager
 async def listening(
-    path: Path, text: bytes = TEXT, head_timeout_s: float = 2.0
+    path: Path, text: bytes = TEXT, head_timeout_s: float = 20.0
 ) -> AsyncIterator[InternalListener]:
     """The listener at a path; cut and cancelled on the way out, as the daemon does it."""
     recorder = Recorder()
