@@ -311,6 +311,7 @@ class Person:
         self.page.context.set_offline(True)
         yield
         self.page.context.set_offline(False)
+        self.wake()  # a try that began without the network may not have failed yet
 
     def axe(self, axe_source: str) -> list[str]:
         """What axe finds wrong in light and in dark, from an isolated world: the policy lets no

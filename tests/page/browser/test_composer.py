@@ -99,6 +99,7 @@ def test_the_editor_comes_while_somebody_types_and_loses_no_letter(house: House)
     for text in texts:
         ada.page.keyboard.type(text, delay=5)
         ada.page.keyboard.press("Enter")
+        ada.has_written("")  # until the outbox has it, what is typed goes with it
     has_editor(ada).sees(*texts)
 
 

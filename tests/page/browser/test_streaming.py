@@ -28,7 +28,8 @@ FETCHING = re.compile(r"[\d,]+ rows so far")
 
 @pytest.fixture
 def ada(house: House) -> Person:
-    house.start(SAMPLE)
+    house.start(SAMPLE, CHATD_ANSWERS__TIMEOUT_S="120")
+    house.server.said("database.connected", "")
     return house.person("ada").is_in()
 
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { mentionsIn, type Mentioned } from "../../src/messages/mentions";
+import { cpuMs } from "../cpu";
 
 const ADA: Mentioned = { userId: "ada", names: ["Ada"] };
 const BYRON: Mentioned = { userId: "u-17", names: ["Ada Byron"] };
@@ -41,9 +42,8 @@ test.each(cases)("%j marks who is meant", (text, mentioned, marked) => {
 test("a text of nothing but signs is told whole, and at once", () => {
   const text = "@ada ".repeat(20_000);
   const many = Array.from({ length: 50 }, (_, at) => ({ userId: `x${at}`, names: [`Name ${at}`] }));
-  const begun = performance.now();
-  const segments = mentionsIn(text, [...many, ADA]);
-  expect(performance.now() - begun).toBeLessThan(300);
+  let segments: ReturnType<typeof mentionsIn> = [];
+  expect(cpuMs(() => (segments = mentionsIn(text, [...many, ADA])))).toBeLessThan(300);
   expect(segments.map((one) => one.text).join("")).toBe(text);
   expect(segments.length).toBeLessThan(1_000);
 });
