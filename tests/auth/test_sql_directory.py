@@ -8,7 +8,7 @@ import psycopg
 import pytest
 import trio
 
-from chatd.auth import DirectoryFailed, Grant, Identity, TokenRefused
+from chatd.auth import DirectoryFailed, Grant, Identity, TokenRefused, sql_directory
 from chatd.auth.sql_directory import NOBODY, ROOMS_MAX, SqlDirectory, listed_of
 from chatd.wire.names import Role
 from tests.auth.directories_in_sql import (
@@ -231,15 +231,25 @@ async def test_a_user_with_too_many_rooms_gets_none_and_others_get_theirs(rooms:
     assert told.changes == []
 
 
-async def test_a_slow_query_is_ended_by_the_server_in_time(rooms: Rooms) -> None:
+@pytest.fixture
+def early_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server ends a statement long before the client gives it up, however busy the machine."""
+    monkeypatch.setattr(sql_directory, "STATEMENT_PART", 0.1)
+
+
+async def test_a_slow_query_is_ended_by_the_server_in_time(
+    rooms: Rooms, early_server: None
+) -> None:
     query = "SELECT $1::text AS connection_id FROM pg_sleep(60)"
-    with rooms.directory(query, timeout_s=2.0, connections=1) as directory:
+    with rooms.directory(query, timeout_s=20.0, connections=1) as directory:
         assert "statement timeout" in (await why_failed(directory)).reason
     await sleepers(rooms, 0)
 
 
-async def test_a_lock_that_somebody_holds_is_not_waited_for_for_ever(rooms: Rooms) -> None:
-    with rooms.directory(timeout_s=2.0) as directory:
+async def test_a_lock_that_somebody_holds_is_not_waited_for_for_ever(
+    rooms: Rooms, early_server: None
+) -> None:
+    with rooms.directory(timeout_s=20.0) as directory:
         await grants(directory, ADA)
         with rooms.connect() as other, other.transaction():
             other.execute("LOCK TABLE public.connections IN ACCESS EXCLUSIVE MODE")
@@ -248,9 +258,11 @@ async def test_a_lock_that_somebody_holds_is_not_waited_for_for_ever(rooms: Room
         assert directory.status.why_unavailable is None
 
 
-async def test_where_all_connections_are_busy_a_user_is_refused_in_time(rooms: Rooms) -> None:
+async def test_where_all_connections_are_busy_a_user_is_refused_in_time(
+    rooms: Rooms, early_server: None
+) -> None:
     query = f"SELECT 'a' AS connection_id FROM pg_sleep(CASE WHEN $1 = '{ADA}' THEN 60 ELSE 0 END)"
-    with rooms.directory(query, timeout_s=2.0, connections=1) as directory:
+    with rooms.directory(query, timeout_s=20.0, connections=1) as directory:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(why_failed, directory, ADA)
             await sleepers(rooms, 1)

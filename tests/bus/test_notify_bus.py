@@ -11,10 +11,11 @@ from chatd.bus import notify_bus
 from chatd.bus.notify_bus import PAYLOAD_BYTES_MAX, NotifyBus
 from chatd.postgres_client import TrioConnection
 from chatd.postgres_client.threaded import ThreadedConnection
-from tests.bus.listeners import Notes
+from tests.bus.listeners import LIMIT_S, Notes
 from tests.postgres import Postgres
 
 ROOM = "r:sales"
+SEEN = "SELECT state, xact_start, query FROM pg_stat_activity WHERE application_name = %s"
 LONGEST_TOPIC = "r:" + "x" * 128
 
 
@@ -34,11 +35,12 @@ async def test_a_notify_is_a_statement_of_its_own_and_nothing_is_left_open(
         for number in range(3):
             assert bus.publish(ROOM, b"%d" % number)
             await notes.hears(ROOM, b"%d" % number)
-        with postgres.connect("postgres") as admin:
-            seen = admin.execute(
-                "SELECT state, xact_start, query FROM pg_stat_activity WHERE application_name = %s",
-                [name],
-            ).fetchall()
+        with postgres.connect("postgres") as admin, trio.fail_after(LIMIT_S):
+            while True:
+                seen = admin.execute(SEEN, [name]).fetchall()
+                if {state for state, *_ in seen} == {"idle"}:
+                    break
+                await trio.sleep(0.01)  # a notice comes before the statement that sent it has ended
         nursery.cancel_scope.cancel()
     assert len(seen) == 2
     assert {(state, begun) for state, begun, _ in seen} == {("idle", None)}

@@ -21,7 +21,7 @@ import trio
 from tests.app.daemon import NO_LIMITS, PAUSE_S, START_S, Daemon, House, fetch_inside
 from tests.cluster.wire import Listener, Wire, an_exchange
 from tests.peers.proxies import Nginx
-from tests.peers.servers import free_port
+from tests.peers.servers import free_ports
 from tests.peers.test_cluster import NGINX, without_tls
 from tests.postgres import Postgres, a_server
 from tests.redis import Redis, a_redis
@@ -180,6 +180,7 @@ async def a_cluster(
         }
         configuration = configured(path, rooms)
         nodes: dict[str, Node] = {}
+        ports = free_ports(count)
         for name in ascii_lowercase[:count]:
             home = path / name
             home.mkdir()
@@ -190,7 +191,7 @@ async def a_cluster(
             if redis is not None:
                 wires.append(Wire(redis.socket))
             named = {**given, NODE_KEY: name}
-            nodes[name] = Node(name, free_port(), wires, house, named)
+            nodes[name] = Node(name, ports.pop(), wires, house, named)
 
         def comes(wire: int) -> Callable[[int], Wire | None]:
             def wire_of(process_id: int) -> Wire | None:

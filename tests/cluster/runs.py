@@ -23,7 +23,7 @@ HABITS: Final = {
     "roamer": Habits(pause_s=0.7, leaves=0.06),
 }
 EACH: Final = 2  # persons of each kind
-REST_S: Final = 40.0
+REST_S: Final = 90.0
 """Seconds in which all comes to rest after the last fault; what has not is for the verdict."""
 PRESENCE_S: Final = 15.0  # after the last fault, views of who is there are equal
 ANSWERS_S: Final = 30.0  # the longest that a question runs, with what a fault adds

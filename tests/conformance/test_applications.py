@@ -66,6 +66,11 @@ def applications() -> Iterator[Applications]:
     started.stop()
 
 
+def without_pings(payload: bytes) -> bytes:
+    """The packets of a poll, less the pings of a server that is asked late."""
+    return b"\x1e".join(one for one in payload.split(b"\x1e") if one != b"2")
+
+
 def path_of(name: str) -> str:
     return "/engine.io/" if name.startswith("engine") else "/socket.io/"
 
@@ -218,7 +223,7 @@ class TestEngineEcho:
         assert b"\x1e" not in body  # no first message of its own
         sid = f"&sid={opening(body)['sid']}"
         assert request(server, self.PATH, sid, b"4hello\x1ebAQID\x1e4")[2] == b"ok"
-        assert request(server, self.PATH, sid)[2] == b"4hello\x1ebAQID\x1e4"
+        assert without_pings(request(server, self.PATH, sid)[2]) == b"4hello\x1ebAQID\x1e4"
 
     def test_a_websocket_echoes_text_and_bytes(self, applications: Applications) -> None:
         with Peer(applications["engine_echo"], self.PATH) as peer:
@@ -441,10 +446,10 @@ class TestEngineClientApp:
     def test_the_headers_of_the_current_post_are_told(self, applications: Applications) -> None:
         server = applications["engine_client_app"]
         sid = f"&sid={opening(request(server, self.PATH, '')[2])['sid']}"
-        greeting = request(server, self.PATH, sid)[2]
+        greeting = without_pings(request(server, self.PATH, sid)[2])
         assert greeting == b"4hi"
         request(server, self.PATH, sid, b"4sendHeaders", {"X-Mark": "of this post"})
-        told = request(server, self.PATH, sid)[2]
+        told = without_pings(request(server, self.PATH, sid)[2])
         assert len(told) > 100  # the limit is one of what comes in
         assert json.loads(told[1:])["x-mark"] == "of this post"
 

@@ -22,7 +22,7 @@ import pytest
 import socketio
 
 from chatd import __version__
-from tests.peers.servers import free_port
+from tests.peers.servers import free_port, leave
 
 ROOT: Final = Path(__file__).parents[2]
 BUILD: Final = ROOT / "chatd" / "packaging" / "build.py"
@@ -159,7 +159,7 @@ def rows(url: str, token: str, statement: str) -> Any:
         assert client.call("chat:message", message, timeout=LIMIT_S)["ok"]
         return answers.get(timeout=LIMIT_S)["answer"]["rows"]
     finally:
-        client.disconnect()
+        leave(client)
 
 
 def test_the_package_has_what_debian_asks_for(package: Path) -> None:

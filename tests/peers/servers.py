@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import socketio
+
 from chatd.auth.mint import mint
 
 ROOT: Final = Path(__file__).parents[2]
@@ -36,6 +38,13 @@ LIMITS: Final = (
 """Limits of rate, which these tests do not mean to meet."""
 
 
+def leave(client: socketio.Client) -> None:
+    """Hang up, and close what the library leaves open where the server was faster."""
+    client.disconnect()
+    if client.eio.ws is not None:
+        client.eio.ws.shutdown()
+
+
 def free_port() -> int:
     """A port that nobody has, and that nobody is given for a connection of their own.
 
@@ -50,6 +59,14 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise AssertionError("no port is free")
+
+
+def free_ports(count: int) -> list[int]:
+    """So many ports as `free_port` finds them, each another one."""
+    ports: set[int] = set()
+    while len(ports) < count:
+        ports.add(free_port())
+    return list(ports)
 
 
 class Server:

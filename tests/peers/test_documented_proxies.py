@@ -28,7 +28,7 @@ from tests.peers.proxied import (
     web,
 )
 from tests.peers.proxies import Caddy, HAProxy, Nginx, Proxy, documented
-from tests.peers.servers import LIMIT_S, Server, daemon, token
+from tests.peers.servers import LIMIT_S, Server, daemon, leave, token
 
 __all__ = ["certificate", "web"]  # fixtures
 
@@ -266,13 +266,6 @@ def entered(behind: Behind, web: requests.Session, transport: str) -> tuple[sock
     )
     heard.wait_for("chat:history")
     return client, heard
-
-
-def leave(client: socketio.Client) -> None:
-    """Hang up, and close what the library leaves open where the server was faster."""
-    client.disconnect()
-    if client.eio.ws is not None:
-        client.eio.ws.shutdown()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ MESSAGES = ["hello", "", "é😀\u2028", b"\0\1\xfe\xff", b"", "x" * 70_000, "la
 
 @pytest.fixture(scope="module")
 def echo_server() -> Iterator[Server]:
-    server = application("engine_echo")
+    server = application("engine_echo", "--ping-timeout", "20000")
     yield server
     assert server.stop() == 0
 

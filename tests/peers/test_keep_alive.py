@@ -16,7 +16,7 @@ import socketio
 from tests.peers.conftest import NewClient
 from tests.peers.drivers import HERE, LIMIT_S
 from tests.peers.proxies import Nginx
-from tests.peers.servers import Server, token
+from tests.peers.servers import Server, leave, token
 
 HEALTH = "/api/websocket/health"
 ROUNDS = 5
@@ -61,7 +61,7 @@ def test_the_pool_of_requests_carries_health_pages_and_a_session(
             assert ack["ok"], ack
             assert pool.get(url + HEALTH, timeout=LIMIT_S).status_code == 200
         assert client.transport() == transports[-1]
-        client.disconnect()
+        leave(client)
 
 
 @pytest.mark.parametrize("transports", [["polling"], ["websocket"], ["polling", "websocket"]])

@@ -127,7 +127,7 @@ async def test_a_call_may_bring_as_many_bytes_as_its_terms_say(database: Path) -
     ("terms", "count"), [({"max_rows": 450}, 450), ({"max_bytes": 100}, 21)], ids=str
 )
 async def test_more_than_the_terms_allow_is_left_out_and_said(
-    database: Path, terms: dict[str, int], count: int
+    database: Path, terms: dict[str, int], count: int, late_confirmations: None
 ) -> None:
     async with running(bundled(database)) as peer:
         end, plate = await peer.ask(numbers(1_000), **terms)
@@ -137,7 +137,9 @@ async def test_more_than_the_terms_allow_is_left_out_and_said(
         assert len(peer.recorder.of(DatabaseConnected)) == 1
 
 
-async def test_a_stop_is_confirmed_and_the_session_serves_on(database: Path) -> None:
+async def test_a_stop_is_confirmed_and_the_session_serves_on(
+    database: Path, late_confirmations: None
+) -> None:
     async with running(bundled(database)) as peer:
         end, plate = await peer.ask_and_stop(ENDLESS_AFTER_TWO_ROWS)
         assert end == Stopped(is_confirmed=True)

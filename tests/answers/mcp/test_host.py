@@ -217,13 +217,17 @@ async def test_where_the_process_ends_who_asks_is_told_and_the_next_one_is_answe
 @pytest.mark.parametrize("is_stopped", [False, True], ids=["out of time", "stopped"])
 async def test_a_process_that_hangs_is_killed_and_who_asked_is_told(is_stopped: bool) -> None:
     timeout_s = LIMIT_S if is_stopped else 0.5
-    async with hosted_peer(bounds={"late_s": 0.2}, call_timeout_s=timeout_s) as both:
+    async with hosted_peer(bounds={"late_s": 1.0}) as both:
         await both.peer.ask("rows")
         os.kill(both.hosted.pid, signal.SIGSTOP)
         stop = trio.Event()
         if is_stopped:
             stop.set()
-        with trio.fail_after(LIMIT_S), pytest.raises(DatabaseFailed) as caught:
+        with (
+            trio.fail_after(LIMIT_S),
+            both.peer.call_timeout(timeout_s),
+            pytest.raises(DatabaseFailed) as caught,
+        ):
             await both.peer.database.ask(RunStatement("rows"), Terms(), Plate(), stop)
         assert caught.value.code is Code.DB_UNAVAILABLE
         await both.hosted.recorder.until(SessionHostLost)
@@ -320,6 +324,7 @@ async def test_rows_that_are_read_after_the_end_of_a_call_are_of_no_answer(tmp_p
     command = changed(
         "from pathlib import Path\n"
         "from chatd.answers.mcp import session\n"
+        f"session.CONFIRM_S = {LIMIT_S}\n"
         "read = session.read_chunk\n"
         "def wait(message):\n"
         f"    if len(message) > session.INLINE_CHARS: Path({str(gate)!r}).read_bytes()\n"
@@ -338,7 +343,10 @@ async def test_rows_that_are_read_after_the_end_of_a_call_are_of_no_answer(tmp_p
 
 
 async def test_what_waits_for_a_slow_sink_does_so_no_longer_than_its_call() -> None:
-    command = changed("from chatd.answers.mcp import link; link.HELD_CHARS = 400_000")
+    command = changed(
+        "from chatd.answers.mcp import link, session\n"
+        f"link.HELD_CHARS, session.CONFIRM_S = 400_000, {LIMIT_S}"
+    )
     async with hosted_peer(command=command, bounds={"late_s": 0.5}, call_timeout_s=LIMIT_S) as both:
         for _ in range(4):  # and then nothing more would be read
             sink, stop = SlowSink(), trio.Event()

@@ -161,8 +161,9 @@ async def test_a_peer_that_breaks_costs_its_own_question_only(
 
 async def test_a_hanging_statement_is_given_up_and_its_process_replaced(tmp_path: Path) -> None:
     file = tmp_path / "told"
-    async with running(fake(file=file, call_timeout_s=0.2)) as peer:
-        failed = await failure(peer, "hang")
+    async with running(fake(file=file)) as peer:
+        with peer.call_timeout(0.2):
+            failed = await failure(peer, "hang")
         assert failed.code is Code.DB_TIMEOUT
         assert (await peer.ask("rows"))[0] == Answered()
         first, second = processes(file)
@@ -179,7 +180,7 @@ async def stopped(peer: Running, sql: str) -> Stopped:
     return end
 
 
-async def test_a_confirmed_stop_keeps_the_session(tmp_path: Path) -> None:
+async def test_a_confirmed_stop_keeps_the_session(tmp_path: Path, late_confirmations: None) -> None:
     file = tmp_path / "told"
     async with running(fake(file=file)) as peer:
         assert await stopped(peer, "wait") == Stopped(is_confirmed=True)
@@ -197,7 +198,7 @@ async def test_a_stop_that_nobody_confirms_replaces_the_session(tmp_path: Path) 
 
 
 async def test_who_is_cancelled_while_it_asks_returns_at_once_and_the_peer_is_told(
-    tmp_path: Path,
+    tmp_path: Path, late_confirmations: None
 ) -> None:
     file = tmp_path / "told"
     async with running(fake(file=file)) as peer:
@@ -223,7 +224,9 @@ async def test_more_rows_than_the_terms_allow_stop_the_call(tmp_path: Path) -> N
         assert (await peer.ask("rows", max_bytes=5))[1].rows_ == [[1]]
 
 
-async def test_calls_wait_in_order_for_a_session_and_one_that_waits_can_be_stopped() -> None:
+async def test_calls_wait_in_order_for_a_session_and_one_that_waits_can_be_stopped(
+    late_confirmations: None,
+) -> None:
     async with running(fake()) as peer:
         order: list[str] = []
         first, stop, stop_waiting = Plate(), trio.Event(), trio.Event()
@@ -416,7 +419,7 @@ async def test_a_peer_that_dies_as_soon_as_it_is_ready_is_not_started_in_a_spin(
 
 
 async def test_a_peer_that_was_ready_for_long_is_started_again_at_once() -> None:
-    async with running(fake("fleeting"), lasting_s=0.1) as peer:
+    async with running(fake("fleeting"), lasting_s=0.0) as peer:
         await peer.recorder.until(DatabaseLost, count=3)
         assert [lost.retry_in_s for lost in peer.recorder.of(DatabaseLost)] == [0, 0, 0]
 

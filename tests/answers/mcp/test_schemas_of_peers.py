@@ -152,18 +152,18 @@ async def test_names_that_nobody_can_type_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("listing", "code"),
+    ("listing", "timeout_s", "code"),
     [
-        ("die", Code.DB_UNAVAILABLE),
-        ("half_json", Code.DB_UNAVAILABLE),
-        ("hang", Code.DB_TIMEOUT),
-        ("wait", Code.DB_TIMEOUT),
+        ("die", LIMIT_S, Code.DB_UNAVAILABLE),
+        ("half_json", LIMIT_S, Code.DB_UNAVAILABLE),
+        ("hang", 3.0, Code.DB_TIMEOUT),
+        ("wait", 3.0, Code.DB_TIMEOUT),
     ],
 )
 async def test_a_peer_that_dies_or_hangs_is_told_and_the_next_one_is_asked(
-    listing: str, code: Code
+    listing: str, timeout_s: float, code: Code
 ) -> None:
-    async with open_schemas(fake(f"columns={listing}"), timeout_s=3.0) as schemas:
+    async with open_schemas(fake(f"columns={listing}"), timeout_s=timeout_s) as schemas:
         for _ in range(2):
             outcome = await read(schemas)
             assert isinstance(outcome, Refusal)
