@@ -55,6 +55,8 @@ async def test_what_an_administrator_does_is_done_logged_and_audited(
     alice = await Client.connect(nursery, daemon.port, token_for(SECRET, "alice"))
     token = token_for(SECRET, "bob")
     bob = await Client.connect(nursery, daemon.port, token)
+    for user in (alice, bob):
+        await user.caught_up(["demo"])
     assert await admin(house, "say", "Down at six", "--room", "demo") == {"rooms": 1}
     said = await alice.hear("chat:message")
     assert (said["userId"], said["name"]) == ("chatd:system", "Administrator")

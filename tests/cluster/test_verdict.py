@@ -34,6 +34,7 @@ from tests.cluster.histories import (
     Tried,
     Typing,
 )
+from tests.cluster.judged_signals import TYPING_S
 from tests.cluster.verdict import CHECKS, judge
 from tests.rows import rows
 
@@ -150,6 +151,7 @@ def both(*breaks: Break) -> Break:
 GONE = attrs.evolve(LOG[5], message_id="other")
 DIED = instead("carl", LEFT, Left(10.0, is_clean=False))
 OLD = attrs.evolve(BACK, epoch="zero")
+LATE_S = TYPING_S + 0.5
 
 WRONG: Sequence[tuple[str, str, Break]] = (
     ("acknowledged", "what was acknowledged is not stored", logged(*LOG[:5])),
@@ -236,7 +238,7 @@ WRONG: Sequence[tuple[str, str, Break]] = (
      so(present={RED: frozenset({"ada", "bob"})})),
     ("crashes", "an actor crashed", so(crashes=["a: actor.crashed"])),
     ("typing", "a node does not show it", so(typings=[Typing({"a": 0.0, "b": None})])),
-    ("typing", "a node shows it late", so(typings=[Typing({"a": 0.0, "b": 1.5})] * 3)),
+    ("typing", "a node shows it late", so(typings=[Typing({"a": 0.0, "b": LATE_S})] * 3)),
 )  # fmt: skip
 
 
@@ -287,7 +289,7 @@ def test_a_retry_a_node_that_forgot_somebody_and_a_late_node_are_right() -> None
         instead("bob", Acked(RED, "m6", 6, EPOCH, 13.1), Acked(RED, "m6", 6, EPOCH, 13.1), again),
         both(DIED, instead("carl", BACK, attrs.evolve(BACK, owed={RED: 5}))),
         both(DIED, instead("carl", BACK, attrs.evolve(BACK, owed={RED: 0}))),
-        so(typings=[Typing({"a": 0.0, "b": 1.5}), *[Typing({"a": 0.0, "b": 0.5})] * 2]),
+        so(typings=[Typing({"a": 0.0, "b": LATE_S}), *[Typing({"a": 0.0, "b": 0.5})] * 2]),
     ):
         assert judge(odd(RIGHT)) == []
 
