@@ -31,7 +31,14 @@ class DiscreetCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.allow_extra_args = True
-        extra = super().parse_args(ctx, args)
+        try:
+            extra = super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            takes_value = any(isinstance(one, click.Argument) for one in self.params)
+            if error.possibilities or not takes_value:
+                raise
+            said = f"{error.message} If it is a value, write -- before it."
+            raise click.NoSuchOption(error.option_name, said, ctx=error.ctx) from error
         if extra and not ctx.resilient_parsing:
             ctx.fail(self.takes_no_argument or f"{counted(len(extra), 'argument')} too many.")
         return extra

@@ -1,6 +1,7 @@
 """Chance, in one place: unguessable identifiers, and jitter.
 
-Session and socket ids are 120 random bits in 20 URL-safe characters, like the reference server's.
+Session and socket ids are 20 URL-safe characters of 120 random bits, like the reference server's.
+None begins with a hyphen: a command that is given one would take it for an option.
 """
 
 import base64
@@ -11,7 +12,10 @@ import uuid
 
 def unguessable_id() -> str:
     """A new identifier of 20 URL-safe characters from the operating system's generator."""
-    return base64.urlsafe_b64encode(os.urandom(15)).decode("ascii")
+    while True:
+        made = base64.urlsafe_b64encode(os.urandom(15)).decode("ascii")
+        if not made.startswith("-"):
+            return made
 
 
 def jitter_ms(low: int, high: int) -> int:
