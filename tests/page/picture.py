@@ -4,6 +4,7 @@ Two people ask the sample database in a daemon of their own; what stands in the 
 same at each run, but for the shop's figures and the time. It needs the page to be built.
 """
 
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -66,7 +67,7 @@ def talk(ada: Person, grace: Person) -> None:
     grace.say(MONTHS)
     for person in (ada, grace):
         chart = person.answers().last
-        expect(chart).to_contain_text("25 rows")
+        expect(chart).to_contain_text(re.compile("2[45] rows"))  # two years, in 24 or 25 months
         chart.get_by_role("button", name="Chart").click()
         expect(chart.get_by_role("img")).to_be_visible()
 
