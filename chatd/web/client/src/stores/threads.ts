@@ -8,6 +8,7 @@ import { ANSWER_ROWS, type Core } from "./core";
 import { stored, type HeldRows, type StoredMessage } from "./messages";
 import { PAGE_SIZE, WINDOW_MAX } from "./state";
 import { merged } from "./changes";
+import { keepUnsent } from "./windows";
 
 export interface ThreadsParts {
   core: Core;
@@ -89,10 +90,8 @@ export class Threads {
     const { thread } = draft.state;
     if (thread === undefined) return;
     const { threadId } = thread;
-    const messages = draft.map("messages");
-    const waits = (id: string) => messages.get(id)?.seq === undefined;
-    for (const id of [threadId, ...thread.ids]) if (!waits(id)) messages.delete(id);
-    const ids = thread.ids.filter((id) => messages.has(id));
+    const kept = keepUnsent([threadId, ...thread.ids], draft.map("messages"));
+    const ids = kept.filter((id) => id !== threadId);
     draft.set({ thread: { threadId, ids, hasOlder: false, isLoading: true } });
   }
 

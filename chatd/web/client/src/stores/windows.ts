@@ -252,13 +252,18 @@ export function trimmed(
 
 /** Forget everything that the server has given; messages that are not sent stay. */
 export function dropped(view: RoomView, messages: Messages): RoomView {
-  const isOurs = (id: string) => {
+  return { ...emptyView(), ids: keepUnsent(view.ids, messages) };
+}
+
+/** Forget these messages, but for those of this user that are not sent; returns the ids of these. */
+export function keepUnsent(ids: readonly string[], messages: Messages): string[] {
+  const isUnsent = (id: string) => {
     const message = messages.get(id);
     return message !== undefined && message.seq === undefined && message.replyTo === undefined;
   };
-  const kept = view.ids.filter(isOurs);
-  for (const id of view.ids) if (!isOurs(id)) messages.delete(id);
-  return { ...emptyView(), ids: kept };
+  const kept = ids.filter(isUnsent);
+  for (const id of ids) if (!isUnsent(id)) messages.delete(id);
+  return kept;
 }
 
 /** Take out a message that was never sent. */

@@ -716,6 +716,31 @@ describe("coming back", () => {
     expect(state(chat).thread).toMatchObject({ isLoading: false, failure: error.message });
   });
 
+  test("to another log drops an answer that was under way in the open thread", async () => {
+    server.wrote("demo", 1, { messageId: "root" });
+    server.wrote("demo", 1, { messageId: "asked", threadId: "root" });
+    const chat = await browser.connected();
+    server.wire.say("chat:answer:start", {
+      messageId: "answer",
+      replyTo: "asked",
+      connectionId: "demo",
+      readOnly: true,
+      dryRun: false,
+      askedBy: "ada",
+      startedAt: browser.clock.now(),
+      deadline: browser.clock.now() + 30_000,
+    });
+    await settled();
+    await state(chat).openThread("root");
+    expect(state(chat).thread?.ids).toEqual(["asked", "answer"]);
+    server.wire.lose();
+    server.log.clear();
+    server.wrote("demo", 1, { messageId: "root" });
+    server.status.epoch = "e2";
+    await browser.clock.pass(2_000);
+    expect(state(chat).thread).toMatchObject({ ids: [], isLoading: false });
+  });
+
   test("to a log that has lost its end drops what is held", async () => {
     server.wrote("demo", 5);
     const chat = await browser.connected();
