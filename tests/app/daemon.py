@@ -84,9 +84,9 @@ class Output:
         """
 
         def enough() -> list[str] | None:
-            lines = [one for one in self.text.splitlines(keepends=True) if text in one]
-            whole = [line for line in lines if line.endswith("\n")]
-            return whole if len(whole) >= count else None
+            *whole, _unfinished = self.text.split("\n")
+            lines = [line for line in whole if text in line]
+            return lines if len(lines) >= count else None
 
         found = await self._until(enough, within_s)
         assert found is not None, f"{text!r} is not in {count} lines of:\n{self.text}"

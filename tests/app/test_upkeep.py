@@ -28,7 +28,10 @@ from chatd.store import (
 )
 from chatd.wire.codes import Code
 from tests.service.chats import ROOM, message, open_chat
+from tests.service.conftest import no_upkeep
 from tests.service.test_catch_up_of_clients import FREE, write
+
+__all__ = ["no_upkeep"]  # a fixture
 
 
 async def soon(recorder: Recorder, kind: type) -> None:
@@ -52,13 +55,7 @@ async def between_commits(upkeep: Upkeep, step: Callable[[], object]) -> None:
         await ran.wait()
 
 
-async def test_what_is_removed_is_told_room_by_room(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def nothing(_: Upkeep) -> None:
-        await trio.sleep_forever()
-
-    monkeypatch.setattr(Upkeep, "run", nothing)  # else it would remove some of it as it comes
+async def test_what_is_removed_is_told_room_by_room(tmp_path: Path, no_upkeep: None) -> None:
     async with open_chat(tmp_path, limits=FREE, messages={"keep_per_room": 3}) as chat:
         ada = await chat.enter("ada")
         await write(ada, 8)

@@ -9,10 +9,10 @@ from click.testing import CliRunner, Result
 from chatd.bench.plots import MISSING
 from chatd.bench.results import from_json
 from chatd.cli.commands import main
-from tests.bench.conftest import SECRET, Served
+from tests.bench.conftest import COMES_WHOLE_S, SECRET, Served
 
 SMALL = ("--seconds", "0.4", "--connections", "2", "--patience", "0.5")
-COMES_WHOLE = ("--patience", "60")  # of a run in which nothing is lost, however busy the machine is
+COMES_WHOLE = ("--patience", str(COMES_WHOLE_S))
 PLAIN = ("--room", "r", "--join", '["join","%r"]', "--payload", '{"text":"%m"}')
 
 

@@ -23,10 +23,8 @@ from chatd.bench.results import Point, from_json, to_json
 from chatd.bench.run import Ran, run
 from chatd.bench.stage import SetupError
 from tests.auth.key_server import certificate
-from tests.bench.conftest import SECRET, Served, faulty_server
+from tests.bench.conftest import COMES_WHOLE_S, SECRET, Served, faulty_server
 from tests.processes import children_of, commands_of, where_it_is_there
-
-COMES_WHOLE_S = 60.0  # for what comes late on a busy machine, where nothing is to be lost
 
 
 async def ran(scenario: str, options: Options) -> Ran:

@@ -30,9 +30,9 @@ def test_a_value_that_looks_like_an_option_is_told_how_to_be_given(
 
 @pytest.mark.parametrize("command", [["admin", "kick"], ["user", "erase"], ["room", "delete"]])
 def test_behind_two_hyphens_it_is_a_value(command: list[str]) -> None:
-    found = main
+    found: click.Command = main
     for name in command:
         assert isinstance(found, click.Group)
-        found = found.commands[name]  # type: ignore[assignment]
+        found = found.commands[name]
     context = found.make_context("it", ["--", "-Lx"], resilient_parsing=True)
     assert "-Lx" in context.params.values()

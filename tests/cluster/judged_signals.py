@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.cluster.histories import Case
 
-TYPING_S: Final = 3.0
+TYPING_S: Final = 1.0
 
 
 def presence(case: Case) -> Iterator[str]:

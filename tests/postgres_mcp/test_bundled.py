@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 import trio
 
-from chatd.answers.mcp import session
 from chatd.answers.mcp.contract import CHUNK_ROWS_MAX
 from chatd.answers.mcp.inspection import inspect
 from chatd.answers.mcp.settings import DatabaseSettings
@@ -20,8 +19,11 @@ from chatd.answers.requests import (
 )
 from chatd.answers.table import Column
 from chatd.wire.codes import Code
+from tests.answers.mcp.conftest import late_confirmations
 from tests.answers.mcp.pools import LIMIT_S, running
 from tests.postgres_mcp.shops import Shop
+
+__all__ = ["late_confirmations"]  # a fixture
 
 RUNNING = (
     "SELECT count(*) FROM pg_stat_activity"
@@ -81,9 +83,8 @@ async def test_rows_of_many_chunks_come_in_order(shop: Shop) -> None:
 
 
 async def test_a_stop_is_confirmed_and_nothing_runs_on(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, late_confirmations: None
 ) -> None:
-    monkeypatch.setattr(session, "CONFIRM_S", LIMIT_S)  # that of a busy machine may come late
     endless = "SELECT n, pg_sleep(CASE WHEN n > 2 THEN 100 ELSE 0 END) FROM generate_series(1, 9) n"
     async with running(configured(shop)) as peer:
         end, _ = await peer.ask_and_stop(endless)

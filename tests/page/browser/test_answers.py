@@ -407,7 +407,8 @@ def test_an_answer_that_takes_too_long_is_told_in_words(house: House) -> None:
     card = ada.ask(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
     )
-    expect(card).to_contain_text(re.compile(r"Took longer than \d+ s"))
+    # What it took, with its stop, which comes late on a busy machine.
+    expect(card).to_contain_text(re.compile(r"Took longer than [1-9]\d* s"))
     expect(card).to_contain_text("Ask for less: add WHERE or LIMIT")
 
 
