@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from chatd.engine.admission import RETRY_AFTER_CEILING_S, Overload
-from chatd.engine.flusher import Flusher
+from chatd.engine.flusher import OWED_NOTHING, Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.engineio.handshake import Refusal
 from chatd.net.http.connection import HttpConnection, response
@@ -66,7 +66,7 @@ class Exchange:
     pending: list[Outgoing] = attrs.field(factory=list, init=False)
     """Always empty: a session's packets wait in the session. Whatever is flushed has such a
     list."""
-    is_touched: bool = attrs.field(default=False, init=False)  # the flusher has it on its list
+    owed: int = attrs.field(default=OWED_NOTHING, init=False)  # as the flusher has it
     is_answered: bool = attrs.field(default=False, init=False)
     _is_last: bool = attrs.field(default=False, init=False)  # the server wants no other one
     _has_body: bool = attrs.field(init=False)  # read to its end, or the request has none

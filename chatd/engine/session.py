@@ -18,7 +18,7 @@ import attrs
 import trio
 
 from chatd.engine.admission import Admission, CountedConnection
-from chatd.engine.flusher import Flusher
+from chatd.engine.flusher import OWED_NOTHING, OWED_REPLY, Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.throttle import IDLE_FIRST, IDLE_LIMIT, IDLE_WAITS_MAX, Throttle
 from chatd.engine.transport import Transport, Work
@@ -159,7 +159,7 @@ class Session:
     upper: Upper = attrs.field(init=False)
     user_id: str | None = attrs.field(default=None, init=False)
     pending: list[Outgoing] = attrs.field(factory=list, init=False)
-    is_touched: bool = attrs.field(default=False, init=False)  # the flusher has it on its list
+    owed: int = attrs.field(default=OWED_NOTHING, init=False)  # as the flusher has it
     awaiting: int = attrs.field(default=0, init=False)
     """Its input waits for work of its own: silence is not its fault."""
     posts_handled: trio.Event | None = attrs.field(default=None, init=False)
@@ -314,7 +314,7 @@ class Session:
         if self.is_over:
             return
         self.pending.append(outgoing)
-        if not self.is_touched:
+        if self.owed != OWED_REPLY:
             self._host.flusher.touch(self)
 
     def send_catch_up(self, outgoing: Outgoing) -> None:

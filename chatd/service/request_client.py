@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import trio
 
+from chatd.engine.flusher import OWED_NOTHING
 from chatd.engine.outgoing import Outgoing
 from chatd.engine.transport import Work
 from chatd.net.disconnects import DisconnectReason
@@ -32,7 +33,7 @@ class NoSession:
     address: str
     log_id: str = HTTP_LOG_ID
     is_over: bool = False
-    is_touched: bool = False
+    owed: int = OWED_NOTHING
     is_lagging: bool = False
     pending: list[Outgoing] = attrs.field(factory=list)
 

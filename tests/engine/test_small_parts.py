@@ -10,7 +10,7 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import BytesMessage, TextMessage
 
-from chatd.engine.flusher import SLICE, SLICE_S, Flusher
+from chatd.engine.flusher import BROADCASTS_S, OWED_NOTHING, REPLIES_S, SLICE, Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.net.deadlines import VOID_MIN, Deadlines, TimerEntry
 from chatd.net.poller import EpollPoller, Poller, TrioPoller
@@ -109,13 +109,21 @@ async def test_suspended_deadlines_that_were_swept_out_can_be_scheduled_again(
     assert [len(owner.called) for owner in owners] == [1] * len(owners)
 
 
+PACKET = Outgoing(b"4x")
+
+
 class Flushed:
     def __init__(self, log: list["Flushed"]) -> None:
-        self.is_touched = False
+        self.pending: list[Outgoing] = []
+        self.owed = OWED_NOTHING
         self.log = log
 
     def flush(self) -> None:
+        self.pending.clear()
         self.log.append(self)
+
+    def fail(self, error: Exception) -> None:
+        raise error
 
 
 async def test_the_flusher_flushes_at_the_end_of_the_turn(nursery: trio.Nursery) -> None:
@@ -127,11 +135,11 @@ async def test_the_flusher_flushes_at_the_end_of_the_turn(nursery: trio.Nursery)
         sessions = [Flushed(log) for _ in range(3)]
         for session in sessions:
             flusher.touch(session)
-            assert session.is_touched
+            assert session.owed
         assert log == []
         await trio.testing.wait_all_tasks_blocked()
         assert log == sessions
-        assert not any(session.is_touched for session in sessions)
+        assert not any(session.owed for session in sessions)
 
 
 async def test_a_large_flush_lets_others_have_their_turn(
@@ -149,21 +157,28 @@ async def test_a_large_flush_lets_others_have_their_turn(
     assert turns & {SLICE, 2 * SLICE}
 
 
-@pytest.mark.parametrize(
-    ("took_s", "slices_of"), [(2 * SLICE_S, 1), (SLICE_S / 3, 4), (SLICE_S / 20, 32)]
-)
+@pytest.mark.parametrize("slice_s", [REPLIES_S, BROADCASTS_S])
+@pytest.mark.parametrize(("part", "slices_of"), [(2, 1), (1 / 3, 4), (1 / 20, 32)])
 async def test_others_have_their_turn_while_much_is_written_to_few(
-    mock_clock: trio.testing.MockClock, nursery: trio.Nursery, took_s: float, slices_of: int
+    mock_clock: trio.testing.MockClock,
+    nursery: trio.Nursery,
+    slice_s: float,
+    part: float,
+    slices_of: int,
 ) -> None:
     class FlushedSlowly(Flushed):
         def flush(self) -> None:
-            mock_clock.jump(took_s)
+            mock_clock.jump(part * slice_s)
             super().flush()
 
     flusher = Flusher()
     log: list[Flushed] = []
-    for _ in range(5 * slices_of):
-        flusher.touch(FlushedSlowly(log))
+    sessions = [FlushedSlowly(log) for _ in range(5 * slices_of)]
+    if slice_s == BROADCASTS_S:
+        flusher.broadcast(sessions, PACKET)
+    else:
+        for session in sessions:
+            flusher.touch(session)
     nursery.start_soon(flusher.run)
     turns = set()
     while len(log) < 5 * slices_of:
@@ -173,8 +188,70 @@ async def test_others_have_their_turn_while_much_is_written_to_few(
     assert len(turns) > 2
 
 
+async def test_a_reply_does_not_wait_for_the_rest_of_a_room(
+    mock_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    flusher = Flusher()
+    log: list[Flushed] = []
+    room = [Flushed(log) for _ in range(3 * SLICE)]
+    sender, stranger = room[-1], Flushed(log)
+    flusher.broadcast(room, PACKET)
+    nursery.start_soon(flusher.run)
+    while not log:
+        await trio.lowlevel.checkpoint()
+    before = len(log)
+    assert before < len(room)
+    for session in (sender, stranger):  # one that waits for the broadcast, and one that does not
+        session.pending.append(PACKET)
+        flusher.touch(session)
+    await trio.testing.wait_all_tasks_blocked()
+    assert log[before : before + 2] == [sender, stranger]
+    assert log[-1] is sender  # its place among the others stays, with nothing to write
+    assert len(log) == len(room) + 2
+
+
+async def test_broadcasts_that_come_during_a_flush_share_its_writes(
+    mock_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    flusher = Flusher()
+    log: list[Flushed] = []
+    room = [Flushed(log) for _ in range(4 * SLICE)]
+    flusher.broadcast(room, PACKET)
+    nursery.start_soon(flusher.run)
+    while not log:
+        await trio.lowlevel.checkpoint()
+    written, waiting = room[: len(log)], room[len(log) :]
+    flusher.broadcast(room, PACKET)
+    assert [len(session.pending) for session in written] == [1] * len(written)
+    assert [len(session.pending) for session in waiting] == [2] * len(waiting)
+    await trio.testing.wait_all_tasks_blocked()
+    assert log == room + written
+
+
+async def test_replies_without_end_do_not_hold_a_broadcast_up(
+    mock_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    flusher = Flusher()
+    log: list[Flushed] = []
+
+    class Insatiable(Flushed):
+        def flush(self) -> None:
+            super().flush()
+            if any(session.pending for session in room):
+                flusher.touch(self)
+
+    insatiable = Insatiable(log)
+    flusher.touch(insatiable)
+    room = [Flushed(log) for _ in range(2 * SLICE)]
+    flusher.broadcast(room, PACKET)
+    nursery.start_soon(flusher.run)
+    await trio.testing.wait_all_tasks_blocked()
+    replies = [at for at, session in enumerate(log) if session is insatiable]
+    assert replies == [0, SLICE + 1, 2 * SLICE + 2]  # a slice of the room after each
+
+
 async def test_what_is_noted_is_handed_on_once_all_is_flushed_that_was_owed_then(
-    nursery: trio.Nursery,
+    mock_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     handed: list[tuple[list[float], int]] = []
     log: list[Flushed] = []
@@ -192,6 +269,23 @@ async def test_what_is_noted_is_handed_on_once_all_is_flushed_that_was_owed_then
     assert len(handed) == 1
 
 
+async def test_what_is_noted_during_a_flush_waits_for_its_end(
+    mock_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    handed: list[tuple[list[float], int]] = []
+    log: list[Flushed] = []
+    flusher = Flusher(lambda noted: handed.append((list(noted), len(log))))
+    room = [Flushed(log) for _ in range(4 * SLICE)]
+    flusher.broadcast(room, PACKET)
+    nursery.start_soon(flusher.run)
+    while not log:
+        await trio.lowlevel.checkpoint()
+    flusher.broadcast(room[-1:], PACKET)  # which the flush that goes on will write
+    flusher.note(1.0)
+    await trio.testing.wait_all_tasks_blocked()
+    assert handed == [([1.0], len(room))]
+
+
 class Member:
     """A socket, as far as the adapter knows it."""
 
@@ -200,7 +294,7 @@ class Member:
         self.rooms: tuple[str, ...] = ()
         self.session = self
         self.pending: list[Outgoing] = []
-        self.is_touched = False
+        self.owed = OWED_NOTHING
 
     def send(self, outgoing: Outgoing) -> None:
         self.pending.append(outgoing)
@@ -222,7 +316,7 @@ def test_a_broadcast_is_owed_to_all_of_the_room_but_one() -> None:
     assert one.pending == [packet]
     assert two.pending == [packet, packet]
     assert other_room.pending == other_space.pending == []
-    assert flusher._touched == [one, two]
+    assert flusher._broadcasts == [one, two]
 
 
 def test_rooms_exist_while_somebody_is_in_them() -> None:

@@ -86,7 +86,8 @@ async def test_one_stalled_reader_is_dropped_and_two_hundred_others_feel_nothing
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # How long a turn may take is another matter: on a busy machine it would end among the others.
-    monkeypatch.setattr(flusher, "SLICE_S", math.inf)
+    monkeypatch.setattr(flusher, "REPLIES_S", math.inf)
+    monkeypatch.setattr(flusher, "BROADCASTS_S", math.inf)
     turns = FairQueue()
     trio.lowlevel.add_instrument(turns)
     server: dict[str, object] = {"backlog_bytes": BACKLOG_BYTES}

@@ -20,7 +20,7 @@ from chatd.chat.markup import keep
 from chatd.chat.queue import Gap
 from chatd.chat.records import Message
 from chatd.chat.rendering import Renderer
-from chatd.engine.flusher import Flusher
+from chatd.engine.flusher import OWED_NOTHING, Flusher
 from chatd.engine.outgoing import Outgoing
 from chatd.service.catch_up import PAGE_BYTES, CatchUp, Stand
 from chatd.service.client import Client
@@ -93,7 +93,7 @@ class Taker:
     def __init__(self) -> None:
         self.transport = self
         self.pending: list[Outgoing] = []
-        self.is_touched = False
+        self.owed = OWED_NOTHING
         self.is_over = False
         self.told: list[tuple[str, Any]] = []
         self.taking = trio.Event()
