@@ -323,8 +323,10 @@ class _OneRequest:
             for start in range(0, len(payload), SEND_PIECE_BYTES):
                 with trio.fail_after(self._send_timeout_s):
                     await self._stream.send_all(payload[start : start + SEND_PIECE_BYTES])
-        except trio.BrokenResourceError:
+        except trio.BrokenResourceError as broken:
             self._lost()
+            if broken.__cause__ is not None:  # from Python 3.13 on it lies in a circle with that
+                broken.__cause__.__traceback__ = None
             raise
         except trio.TooSlowError:
             self._lost()
