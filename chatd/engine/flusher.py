@@ -24,8 +24,9 @@ OWED_BROADCAST: Final = 1
 OWED_REPLY: Final = 2
 
 SLICE = 256  # sessions flushed before others get their turn, at most; a power of 2
-# For how long sessions are flushed before others get their turn, at most. A message takes some
-# turns from its sender to the room: the shorter they are, the more messages share a write.
+# For how long sessions are flushed before others get their turn, at most. Those of a broadcast are
+# shorter: a message takes some turns from its sender to the room, and the more of them come during
+# a round, the more share its writes. Replies would only go out in smaller parts.
 REPLIES_S = 0.001
 BROADCASTS_S = 0.00025
 
@@ -113,8 +114,8 @@ class Flusher:
 
 
 def _flush_slice(sessions: Iterator[Flushable], slice_s: float) -> bool:
-    """Flush the next of these until others are to get their turn; returns whether it stopped before
-    their end."""
+    """Flush the next of these until others are to get their turn; returns False at their end, True
+    if some may be left."""
     next_look = 1  # at the clock: after 1, 2, 4, 8 sessions, and so on
     began_s = trio.current_time()
     for flushed, session in enumerate(sessions, start=1):

@@ -126,6 +126,14 @@ class Flushed:
         raise error
 
 
+async def begin_to_write(flusher: Flusher, room: list[Flushed], nursery: trio.Nursery) -> None:
+    """Owe a packet to a large room, and return once some of it has that."""
+    flusher.broadcast(room, PACKET)
+    nursery.start_soon(flusher.run)
+    while not room[0].log:
+        await trio.lowlevel.checkpoint()
+
+
 async def test_the_flusher_flushes_at_the_end_of_the_turn(nursery: trio.Nursery) -> None:
     flusher = Flusher()
     log: list[Flushed] = []
@@ -195,10 +203,7 @@ async def test_a_reply_does_not_wait_for_the_rest_of_a_room(
     log: list[Flushed] = []
     room = [Flushed(log) for _ in range(3 * SLICE)]
     sender, stranger = room[-1], Flushed(log)
-    flusher.broadcast(room, PACKET)
-    nursery.start_soon(flusher.run)
-    while not log:
-        await trio.lowlevel.checkpoint()
+    await begin_to_write(flusher, room, nursery)
     before = len(log)
     assert before < len(room)
     for session in (sender, stranger):  # one that waits for the broadcast, and one that does not
@@ -216,10 +221,7 @@ async def test_broadcasts_that_come_during_a_flush_share_its_writes(
     flusher = Flusher()
     log: list[Flushed] = []
     room = [Flushed(log) for _ in range(4 * SLICE)]
-    flusher.broadcast(room, PACKET)
-    nursery.start_soon(flusher.run)
-    while not log:
-        await trio.lowlevel.checkpoint()
+    await begin_to_write(flusher, room, nursery)
     written, waiting = room[: len(log)], room[len(log) :]
     flusher.broadcast(room, PACKET)
     assert [len(session.pending) for session in written] == [1] * len(written)
@@ -276,10 +278,7 @@ async def test_what_is_noted_during_a_flush_waits_for_its_end(
     log: list[Flushed] = []
     flusher = Flusher(lambda noted: handed.append((list(noted), len(log))))
     room = [Flushed(log) for _ in range(4 * SLICE)]
-    flusher.broadcast(room, PACKET)
-    nursery.start_soon(flusher.run)
-    while not log:
-        await trio.lowlevel.checkpoint()
+    await begin_to_write(flusher, room, nursery)
     flusher.broadcast(room[-1:], PACKET)  # which the flush that goes on will write
     flusher.note(1.0)
     await trio.testing.wait_all_tasks_blocked()
@@ -309,12 +308,11 @@ def test_a_broadcast_is_owed_to_all_of_the_room_but_one() -> None:
     adapter.join(two, "r")  # type: ignore[arg-type]
     adapter.join(other_room, "s")  # type: ignore[arg-type]
     adapter.join(other_space, "r")  # type: ignore[arg-type]
-    packet = Outgoing(b"4x")
-    adapter.broadcast("/", "r", packet)
-    adapter.broadcast_volatile("/", "r", packet, but=one)
-    adapter.broadcast("/", "nobody is here", packet)
-    assert one.pending == [packet]
-    assert two.pending == [packet, packet]
+    adapter.broadcast("/", "r", PACKET)
+    adapter.broadcast_volatile("/", "r", PACKET, but=one)
+    adapter.broadcast("/", "nobody is here", PACKET)
+    assert one.pending == [PACKET]
+    assert two.pending == [PACKET, PACKET]
     assert other_room.pending == other_space.pending == []
     assert flusher._broadcasts == [one, two]
 
